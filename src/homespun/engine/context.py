@@ -1,0 +1,53 @@
+"""What a step may use beside its rows: the task, the models by role, the seed, and where to report.
+
+Models are loaded when first asked for and can be let go, so that a writer does not sit in memory while
+the student is trained. The context holds no results: those go through the return values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from homespun.engine.progress import Progress, Silent
+from homespun.task import ModelSpec, Task
+
+if TYPE_CHECKING:
+    from homespun.models.base import Model
+
+Role = Literal["writer", "student", "judge", "scorer"]
+
+
+@dataclass
+class Models:
+    """The models of a run by role, loaded once each; roles that name the same model share it."""
+
+    specs: Mapping[Role, ModelSpec]
+    load: Callable[[ModelSpec], Model]
+    loaded: dict[ModelSpec, Model] = field(default_factory=dict)
+
+    def __getitem__(self, role: Role) -> Model:
+        spec = self.specs[role]
+        if spec not in self.loaded:
+            self.loaded[spec] = self.load(spec)
+        return self.loaded[spec]
+
+    def release(self) -> None:
+        """Let go of every loaded model."""
+        self.loaded.clear()
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed to every step."""
+
+    task: Task
+    language: str  #: en or ja: of the prompts and of the rows
+    seed: int
+    models: Models
+    progress: Progress = field(default_factory=Silent)
+
+    def silent(self) -> Context:
+        """Return the same context without progress."""
+        return replace(self, progress=Silent())

@@ -1,0 +1,1 @@
+"""Evaluations: one result per item, and the comparison between arms."""

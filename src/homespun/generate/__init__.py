@@ -1,0 +1,1 @@
+"""Strategies that write rows; one file each."""

@@ -1,0 +1,1 @@
+"""Models behind one protocol: in process, embedded, scripted."""

@@ -1,0 +1,113 @@
+"""The records that flow through a run: rows, their lineage, scores and verdicts.
+
+Rows are frozen and never changed or deleted; scores and verdicts refer to them by id. An id is a hash of
+the row's content and of its place in the plan, so it is equal in every run that makes the same row, and
+two rows with the same text from different cells still have two ids (the second is then a duplicate that
+a rule can name). No I/O here: tables.py reads and writes records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, non-ASCII kept."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def content_hash(value: object, length: int = 16) -> str:
+    """Return the first `length` hex digits of the SHA-256 of a JSON value."""
+    text = canonical_json(value).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:length]
+
+
+def derive_seed(*parts: object) -> int:
+    """Return a 63-bit seed from run seed, stage, row key, ... (methods.md 0, determinism).
+
+    No generator is ever shared between rows, so results do not depend on scheduling.
+    """
+    digest = hashlib.sha256("|".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a row comes from: enough to ask for it again."""
+
+    generator: str  #: name of the generate step in the recipe, or of the file it was read from
+    key: str  #: the row's place in the plan, unique within the generator
+    model: str = ""  #: id of the writer
+    prompt: str = ""  #: id of the prompt template
+    prompt_hash: str = ""  #: hash of the rendered prompt
+    seed: int = 0
+    finish_reason: str = ""
+    tokens: int = 0  #: completion tokens paid for
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Payload of a labelled task: the input fields and the output that is right for them."""
+
+    fields: Mapping[str, str]
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training example with its lineage."""
+
+    id: str
+    payload: Labelled
+    language: str
+    groups: Mapping[str, str]  #: group keys that rules and controls can work `within`: label, keyword
+    lineage: Lineage
+
+    @staticmethod
+    def make(payload: Labelled, *, language: str, groups: Mapping[str, str], lineage: Lineage) -> Row:
+        """Build a row with its content-hash id."""
+        identity = [payload.fields, payload.output, language, lineage.generator, lineage.key]
+        return Row(content_hash(identity), payload, language, groups, lineage)
+
+    @property
+    def text(self) -> str:
+        """The input as one text: the only field's value, or `name: value` lines."""
+        values = self.payload.fields
+        if len(values) == 1:
+            return next(iter(values.values()))
+        return "\n".join(f"{name}: {value}" for name, value in values.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What one scorer says about a pool: named columns, one value per row, in the rows' order.
+
+    A float column uses nan where a row could not be scored, a text column the empty string; `reasons`
+    then says why. `primary` is the column meant by the scorer's bare name.
+    """
+
+    name: str
+    primary: str
+    ids: Sequence[str]
+    columns: Mapping[str, Sequence[float] | Sequence[str]]
+    reasons: Mapping[str, str] = field(default_factory=dict)  #: row id -> why it has no score
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Keep or drop, and why, in words that a person can check."""
+
+    row_id: str
+    keep: bool
+    rule: str  #: the rule as the recipe names it, e.g. `top probability 0.6 within label`
+    score: float | None = None
+    threshold: float | None = None
+    reason: str = ""
+    duplicate_of: str | None = None  #: id of the row that this one repeats
+
+
+JSONDict = dict[str, Any]

@@ -1,0 +1,86 @@
+"""`kind` -> class, lazily: built-in strategies and those of third parties.
+
+A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work.
+Built-ins are listed here as `module:Class` so that nothing heavy is imported before it is used; plug-ins
+register the same kind of class under an entry-point group `homespun.GROUP` (examples/plugin shows one).
+There is one registry for all stages and no decorator magic: what is not in the table does not exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+
+from pydantic import BaseModel, ConfigDict
+
+from homespun.errors import UsageError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "generator": {"labelled": "homespun.generate.labelled:LabelledGenerator"},
+    "scorer": {
+        "similarity": "homespun.score.similarity:Similarity",
+        "probability": "homespun.score.probability:Probability",
+        "judge": "homespun.score.judge:Judge",
+    },
+    "rule": {
+        "at_least": "homespun.select.threshold:AtLeast",
+        "at_most": "homespun.select.threshold:AtMost",
+        "band": "homespun.select.threshold:Band",
+        "top": "homespun.select.share:Top",
+        "bottom": "homespun.select.share:Bottom",
+        "agreement": "homespun.select.agreement:Agreement",
+        "random": "homespun.select.share:Random",
+        "exact_duplicates": "homespun.select.duplicates:ExactDuplicates",
+        "all": "homespun.select.combine:All",
+        "any": "homespun.select.combine:Any",
+    },
+    "trainer": {"sft": "homespun.train.sft:Sft"},
+    "evaluation": {"classification": "homespun.evaluate.classification:Classification"},
+}
+
+
+class Strategy(BaseModel):
+    """Base of everything that a recipe can name by `kind`: immutable, strict, picklable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return ` Did you mean "x"?` for a near miss, else the empty string."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f' Did you mean "{close[0]}"?' if close else ""
+
+
+def kinds(group: str) -> dict[str, str]:
+    """Return every known kind of a group with where it comes from (`module:Class`)."""
+    found = dict(BUILT_IN[group])
+    for point in entry_points(group=f"homespun.{group}"):
+        found.setdefault(point.name, point.value)  # a plug-in cannot replace a built-in
+    return found
+
+
+def lookup(group: str, kind: str) -> type[Strategy]:
+    """Import and return the class behind a kind.
+
+    Raises:
+        UsageError: no such kind (with a suggestion), or a plug-in that does not load.
+    """
+    known = kinds(group)
+    if kind not in known:
+        raise UsageError(
+            f'unknown {group} kind "{kind}".{did_you_mean(kind, list(known))}'
+            f" Known kinds: {', '.join(sorted(known))}."
+        )
+    module_name, _, attribute = known[kind].partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        if kind in BUILT_IN[group]:
+            raise
+        raise UsageError(f'the plug-in for {group} "{kind}" does not load: {error}') from error
+    if not (isinstance(found, type) and issubclass(found, Strategy)):
+        raise UsageError(f'the plug-in for {group} "{kind}" ({known[kind]}) is no Strategy class')
+    return found

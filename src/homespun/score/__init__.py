@@ -1,0 +1,1 @@
+"""Scorers: numbers on rows; one file each."""

@@ -1,0 +1,1 @@
+"""Rules: verdicts from scores; one file each."""

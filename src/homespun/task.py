@@ -1,0 +1,51 @@
+"""What the user wants the model to do: the task of a recipe, and which models play which part.
+
+These are the parts of a recipe that every stage reads, kept apart from recipe.py so that a stage does not
+need the recipe's parser. No defaults that depend on a model live here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class ModelSpec(BaseModel):
+    """A model of the recipe: `embedded`, a local path, a hub id, `scripted`, or written out in full."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1, description="embedded, a local path, a hub id, or scripted:FILE")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: float32 on a CPU, bfloat16 on a GPU"
+    )
+    key_env: str | None = Field(None, description="environment variable that holds the key of a server")
+
+
+class Task(BaseModel):
+    """A labelled task: what goes in, which labels come out, and what they mean."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["classification"] = "classification"
+    description: str = Field(min_length=1, description="one or two sentences, as you would tell a person")
+    fields: tuple[str, ...] = Field(("text",), min_length=1, description="names of the input texts")
+    labels: dict[str, str] = Field(description="label -> what it means, in a clause")
+
+    @field_validator("labels")
+    @classmethod
+    def _two_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        if len(labels) < 2:
+            raise ValueError(f"a classification needs at least 2 labels, got {len(labels)}: {list(labels)}")
+        blank = [label for label in labels if not label.strip()]
+        if blank:
+            raise ValueError("a label is empty; give every label a name")
+        return labels
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Task:
+        if len(set(self.fields)) != len(self.fields):
+            raise ValueError(f"field names repeat: {', '.join(self.fields)}")
+        return self

@@ -1,0 +1,1 @@
+"""Words, normalisation, prompts, tolerant parsing; English and Japanese."""

@@ -1,0 +1,1 @@
+"""Trainers: rows in, adapter out."""
