@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+Message = tuple[str, str]  #: (role, content); roles: system, user, assistant
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, non-ASCII kept."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Message = tuple[str, str]  #: (role, content); roles: system, user, assistant
+from homespun.records import Message
+
 Advance = Callable[[int], None]  #: called with the number of requests finished since the last call
 
 
