@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
+JSONDict = dict[str, Any]
 Message = tuple[str, str]  #: (role, content); roles: system, user, assistant
 
 
@@ -86,6 +86,24 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One answer that a generator asked for: a row, or the reason why there is none.
+
+    asked = answered + failed and answered = parsed + unparsed, so the funnel is a count over attempts.
+    """
+
+    key: str
+    status: str  #: failed | unparsed | parsed
+    raw: str  #: the answer as it came
+    problem: str  #: why it failed or could not be parsed; empty for a parsed one
+    groups: Mapping[str, str]  #: what was asked for: label, keyword, style
+    row: Row | None
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """What one scorer says about a pool: named columns, one value per row, in the rows' order.
 
@@ -111,6 +129,3 @@ class Verdict:
     threshold: float | None = None
     reason: str = ""
     duplicate_of: str | None = None  #: id of the row that this one repeats
-
-
-JSONDict = dict[str, Any]

@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from pydantic import BaseModel, ConfigDict
 
 from homespun.errors import UsageError
+from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "generator": {"labelled": "homespun.generate.labelled:LabelledGenerator"},
@@ -32,8 +33,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "agreement": "homespun.select.agreement:Agreement",
         "random": "homespun.select.share:Random",
         "exact_duplicates": "homespun.select.duplicates:ExactDuplicates",
-        "all": "homespun.select.combine:All",
-        "any": "homespun.select.combine:Any",
+        "all": "homespun.select.combine:AllOf",
+        "any": "homespun.select.combine:AnyOf",
     },
     "trainer": {"sft": "homespun.train.sft:Sft"},
     "evaluation": {"classification": "homespun.evaluate.classification:Classification"},
@@ -46,6 +47,13 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
+
+    def check(self, task: Task) -> None:
+        """Raise a UsageError when this strategy cannot do the task; called before anything runs."""
+
+    def needs(self) -> frozenset[str]:
+        """Return the score columns this strategy reads, as `scorer` or `scorer.column`."""
+        return frozenset()
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

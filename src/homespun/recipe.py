@@ -1,0 +1,372 @@
+"""The recipe: what a run does, from YAML to checked, frozen objects.
+
+A recipe names strategies by `kind`; each is looked up in the registry and checked by its own pydantic
+model, so a plug-in's fields are checked like ours. Every error names file, line, the value and what is
+allowed. Relative paths are relative to the recipe file. Nothing here runs anything or reads data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from homespun import yamlfile
+from homespun.errors import RecipeError, UsageError
+from homespun.records import JSONDict
+from homespun.registry import Strategy, did_you_mean, kinds, lookup
+from homespun.task import ModelSpec, Task
+
+NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
+ROLES = ("writer", "student", "judge", "scorer")
+AnyStrategy = SerializeAsAny[Strategy]
+Paths = yamlfile.Path_
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not NAME.match(value):
+        raise ValueError(f'"{value}" cannot be a name: use a-z, 0-9, ".", "_", "-", at most 64 characters')
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+
+
+class Arm(BaseModel):
+    """A named choice of rows that is trained and evaluated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    sources: tuple[str, ...] | None = Field(
+        None,
+        alias="from",
+        description="generators to take rows from, or a file of rows; default: all generators",
+    )
+    select: tuple[AnyStrategy, ...] = Field((), description="rules, applied in order")
+    train: dict[str, Any] = Field({}, description="settings that differ from the recipe's train")
+    size: int | None = Field(None, ge=1, description="cut the candidates to this many rows before selection")
+
+
+class Recipe(BaseModel):
+    """Everything a run needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    language: str = Field("en", description="language of prompts and rows: en or ja")
+    seed: int = 0
+    models: dict[str, ModelSpec] = Field(
+        {}, description="writer and student (default embedded); judge and scorer default to the writer"
+    )
+    task: Task
+    generate: dict[Name, AnyStrategy] = {}
+    score: dict[Name, AnyStrategy] = {}
+    arms: dict[Name, Arm] = {}
+    train: AnyStrategy | None = None
+    evaluate: dict[Name, AnyStrategy] = {}
+
+    def model_for(self, role: str) -> ModelSpec:
+        """Return the model of a role with the defaults applied."""
+        fallback = ModelSpec(id="embedded")
+        if role in self.models:
+            return self.models[role]
+        if role in ("judge", "scorer"):
+            return self.models.get("writer", fallback)
+        return fallback
+
+    def trainer_for(self, arm: Arm) -> Strategy | None:
+        """Return the trainer of an arm: the recipe's, with the arm's settings on top."""
+        if self.train is None or not arm.train:
+            return self.train
+        settings = _merge(self.train.model_dump(), arm.train)
+        return type(self.train).model_validate(settings)
+
+    def dump(self) -> JSONDict:
+        """Return the recipe as plain data, defaults included."""
+        return cast(JSONDict, self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSONDict:
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            merged[key] = _merge(inner, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+class _Reader:
+    """Turns raw YAML into a Recipe and collects every error with its line."""
+
+    def __init__(self, name: str, lines: Mapping[Paths, int], folder: Path) -> None:
+        self.name, self.lines, self.folder = name, lines, folder
+        self.errors: list[str] = []
+
+    def error(self, path: Paths, message: str) -> None:
+        known = path
+        while known and known not in self.lines:
+            known = known[:-1]
+        where = f"{self.name}:{self.lines[known]}" if known in self.lines else self.name
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+        spoken = f"{dotted.lstrip('.')}: " if dotted else ""
+        self.errors.append(f"{where}: {spoken}{message}")
+
+    def pydantic(self, path: Paths, error: ValidationError, model: type[BaseModel]) -> None:
+        for item in error.errors():
+            location: list[str | int] = []
+            for part in item["loc"]:
+                if not (isinstance(part, str) and part.startswith("function-")):
+                    location.append(part)
+            message = item["msg"].removeprefix("Value error, ")
+            if item["type"] == "extra_forbidden":
+                # The unknown key may sit in a nested model; its neighbours are known only on the top level.
+                allowed = [field.alias or name for name, field in model.model_fields.items()]
+                wrong = str(location[-1])
+                listed = f" Known keys: {', '.join(allowed)}." if len(location) == 1 else ""
+                message = f'unknown key "{wrong}".{did_you_mean(wrong, allowed)}{listed}'
+            elif item["type"] == "missing":
+                message = f'"{location[-1]}" is missing'
+            elif isinstance(item["input"], str | int | float | bool):
+                message += f" (got {item['input']!r})"
+            self.error((*path, *location), message)
+
+    def strategy(self, group: str, value: object, path: Paths) -> Strategy | None:
+        if isinstance(value, Strategy):
+            return value
+        if not isinstance(value, Mapping):
+            self.error(path, f"expected a mapping with `kind`, got {value!r}")
+            return None
+        data = dict(value)
+        if group == "rule" and len(data) == 1 and next(iter(data)) in ("all", "any"):
+            ((kind, inner),) = data.items()
+            data = {"kind": kind, "rules": inner}
+        kind = data.get("kind")
+        if not isinstance(kind, str):
+            self.error(path, f"`kind` is missing; known kinds: {', '.join(sorted(kinds(group)))}")
+            return None
+        try:
+            cls = lookup(group, kind)
+        except UsageError as error:
+            self.error((*path, "kind"), str(error))
+            return None
+        if group == "rule" and isinstance(data.get("rules"), Sequence):
+            inner_path = (*path, "rules") if "rules" in value else (*path, kind)
+            rules = [self.strategy("rule", rule, (*inner_path, i)) for i, rule in enumerate(data["rules"])]
+            if None in rules:
+                return None
+            data["rules"] = tuple(rules)
+        for field in ("data", "path"):
+            if isinstance(data.get(field), str):
+                data[field] = self.located(data[field])
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            self.pydantic(path, error, cls)
+            return None
+
+    def located(self, text: str) -> str:
+        """Return an existing path relative to the recipe as an absolute one, anything else as it is."""
+        inside = self.folder / Path(text).expanduser()
+        return str(inside.resolve()) if inside.exists() else text
+
+    def model(self, value: object, path: Paths) -> ModelSpec | None:
+        data = {"id": value} if isinstance(value, str) else value
+        if isinstance(data, Mapping) and isinstance(data.get("id"), str):
+            scheme, colon, rest = data["id"].partition(":")
+            located = (
+                f"scripted:{self.located(rest)}" if scheme == "scripted" and colon else self.located(data["id"])
+            )
+            data = {**data, "id": "embedded" if data["id"] == "embedded" else located}
+        try:
+            return ModelSpec.model_validate(data)
+        except ValidationError as error:
+            self.pydantic(path, error, ModelSpec)
+            return None
+
+    def table(self, raw: Mapping[str, Any], section: str) -> dict[str, Any]:
+        value = raw.get(section)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.error((section,), f"expected names with settings below them, got {value!r}")
+            return {}
+        return {str(name): entry for name, entry in value.items()}
+
+    def recipe(self, raw: object) -> Recipe:
+        if not isinstance(raw, Mapping):
+            raise RecipeError(f"{self.name}: a recipe is a mapping with name, task, generate, ...; this is not")
+        prepared = dict(raw)
+        for section, group in (("generate", "generator"), ("score", "scorer"), ("evaluate", "evaluation")):
+            prepared[section] = {
+                name: self.strategy(group, entry, (section, name))
+                for name, entry in self.table(raw, section).items()
+            }
+        models = {role: self.model(v, ("models", role)) for role, v in self.table(raw, "models").items()}
+        for role in models:
+            if role not in ROLES:
+                self.error(
+                    ("models", role),
+                    f'unknown role "{role}".{did_you_mean(role, list(ROLES))} Roles: {", ".join(ROLES)}.',
+                )
+        prepared["models"] = models
+        if raw.get("train") is not None:
+            prepared["train"] = self.strategy("trainer", raw["train"], ("train",))
+        prepared["arms"] = {name: self.arm(entry, name) for name, entry in self.table(raw, "arms").items()}
+        if self.errors:
+            raise RecipeError("\n".join(self.errors))
+        try:
+            recipe = Recipe.model_validate(prepared)
+        except ValidationError as error:
+            self.pydantic((), error, Recipe)
+            raise RecipeError("\n".join(self.errors)) from None
+        self.cross_check(recipe)
+        if self.errors:
+            raise RecipeError("\n".join(self.errors))
+        return recipe
+
+    def arm(self, entry: object, name: str) -> Arm | None:
+        path: Paths = ("arms", name)
+        data = {} if entry is None else entry
+        if not isinstance(data, Mapping):
+            self.error(path, f"expected settings (from, select, train, size), got {entry!r}")
+            return None
+        data = dict(data)
+        if isinstance(data.get("from"), str):
+            data["from"] = [data["from"]]
+        rules = data.get("select") or []
+        if not isinstance(rules, list):
+            self.error((*path, "select"), f"expected a list of rules, got {rules!r}")
+            return None
+        built = [self.strategy("rule", rule, (*path, "select", i)) for i, rule in enumerate(rules)]
+        if None in built:
+            return None
+        data["select"] = tuple(rule for rule in built if rule is not None)
+        try:
+            return Arm.model_validate(data)
+        except ValidationError as error:
+            self.pydantic(path, error, Arm)
+            return None
+
+    def cross_check(self, recipe: Recipe) -> None:
+        """Find names that refer to nothing and strategies that do not fit the task."""
+        for section in ("generate", "score", "evaluate"):
+            for name, strategy in getattr(recipe, section).items():
+                self.fits((section, name), strategy, recipe.task)
+        if recipe.language not in ("en", "ja"):
+            self.error(("language",), f'no prompts for language "{recipe.language}"; there are: en, ja')
+        for name, arm in recipe.arms.items():
+            path: Paths = ("arms", name)
+            for source in arm.sources or ():
+                if source not in recipe.generate and not (self.folder / source).is_file():
+                    known = list(recipe.generate)
+                    self.error(
+                        (*path, "from"),
+                        f'"{source}" is no generator and no file.{did_you_mean(source, known)}'
+                        f" Generators: {', '.join(known) or 'none'}.",
+                    )
+            for index, rule in enumerate(arm.select):
+                self.fits((*path, "select", index), rule, recipe.task)
+                for scorer in sorted({column.partition(".")[0] for column in rule.needs()}):
+                    if scorer not in recipe.score:
+                        known = list(recipe.score)
+                        self.error(
+                            (*path, "select", index),
+                            f'names the score "{scorer}", which the recipe does not make.'
+                            f"{did_you_mean(scorer, known)} Scores: {', '.join(known) or 'none'}.",
+                        )
+            if arm.train and recipe.train is None:
+                self.error((*path, "train"), "the recipe has no train that this could change")
+            elif arm.train:
+                try:
+                    recipe.trainer_for(arm)
+                except ValidationError as error:
+                    self.pydantic((*path, "train"), error, type(cast(Strategy, recipe.train)))
+        if recipe.evaluate and recipe.train is None:
+            self.error(("evaluate",), "evaluating arms needs `train`; add it or take `evaluate` out")
+        if recipe.train is not None and not recipe.arms:
+            self.error(
+                ("train",), "nothing to train: the recipe has no arms (`arms: {unfiltered: {}}` is the least)"
+            )
+
+    def fits(self, path: Paths, strategy: Strategy, task: Task) -> None:
+        try:
+            strategy.check(task)
+        except UsageError as error:
+            self.error(path, str(error))
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file and apply `--set a.b=c` overrides.
+
+    Raises:
+        RecipeError: with one line per problem, each with file and line.
+    """
+    raw, lines = yamlfile.read(path)
+    for override in overrides:
+        _override(raw, override)
+    return _Reader(path.name, lines, path.resolve().parent).recipe(raw)
+
+
+def loads(text: str, folder: Path, name: str = "recipe") -> Recipe:
+    """Read a recipe from text; relative paths are relative to `folder`."""
+    raw, lines = yamlfile.parse(text, name)
+    return _Reader(name, lines, folder).recipe(raw)
+
+
+def _override(raw: Any, override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted.strip():
+        raise UsageError(f'--set takes KEY=VALUE, for example train.epochs=3; got "{override}"')
+    value, _ = yamlfile.parse(text, f"--set {dotted}")
+    *parents, last = dotted.strip().split(".")
+    target = raw
+    for part in parents:
+        if isinstance(target, list) and part.isdigit() and int(part) < len(target):
+            target = target[int(part)]
+        elif isinstance(target, dict):
+            target = target.setdefault(part, {})
+            if target is None:
+                raise UsageError(f'--set {override}: "{part}" is empty in the recipe; set it as a whole')
+        else:
+            raise UsageError(f'--set {override}: "{part}" is not a place in the recipe')
+    if isinstance(target, list) and last.isdigit() and int(last) < len(target):
+        target[int(last)] = value
+    elif isinstance(target, dict):
+        target[last] = value
+    else:
+        raise UsageError(f'--set {override}: "{last}" is not a place in the recipe')
+
+
+def json_schema() -> JSONDict:
+    """Return the JSON Schema of a recipe, for editors: every kind with its fields and descriptions."""
+    schema = cast(JSONDict, Recipe.model_json_schema(by_alias=True))
+    definitions = schema.setdefault("$defs", {})
+
+    def union(group: str) -> JSONDict:
+        options = []
+        for kind in sorted(kinds(group)):
+            cls = lookup(group, kind)
+            inner = cls.model_json_schema(by_alias=True)
+            definitions.update(inner.pop("$defs", {}))
+            inner["required"] = sorted({"kind", *inner.get("required", [])})
+            definitions[f"{group}-{kind}"] = inner
+            options.append({"$ref": f"#/$defs/{group}-{kind}"})
+        return {"oneOf": options}
+
+    named = {"generate": "generator", "score": "scorer", "evaluate": "evaluation"}
+    for section, group in named.items():
+        schema["properties"][section] = {"type": "object", "additionalProperties": union(group)}
+    schema["properties"]["train"] = union("trainer")
+    model = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}
+    schema["properties"]["models"] = {"type": "object", "properties": dict.fromkeys(ROLES, model)}
+    rules = union("rule")
+    shorthand = {"type": "object", "properties": {"all": {"type": "array"}, "any": {"type": "array"}}}
+    rules["oneOf"].append({**shorthand, "additionalProperties": False})
+    definitions["Arm"]["properties"]["select"]["items"] = rules
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

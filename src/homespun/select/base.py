@@ -1,0 +1,175 @@
+"""What a rule is: a recipe's wish to keep some rows, turned into one verdict per row.
+
+A rule reads score columns and never asks a model, so another threshold or another arm costs nothing. It
+sees the rows that it is given (in an arm: those that earlier rules kept) and answers for each of them, in
+order. A row that has no score is dropped with the reason "could not be scored: ...": a missing value is
+never counted as low or high. Nothing is removed here: verdicts refer to rows by id.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from homespun.errors import UsageError
+from homespun.records import Row, Scores, Verdict
+from homespun.registry import Strategy, did_you_mean
+from homespun.task import Task
+
+UNSCORED = "could not be scored"  #: how the reason of a verdict on a row without a score begins
+
+Need = tuple[str, str]  #: (scorer, column); an empty column means the scorer's primary one
+
+
+def split_by(by: str) -> Need:
+    """Split `probability.pmi` into scorer and column; a bare `judge` has an empty column."""
+    scorer, _, column = by.partition(".")
+    return scorer, column
+
+
+def show(value: float) -> str:
+    """Return a number as verdicts print it: four significant digits."""
+    return f"{value:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Score columns of a pool, looked up by `by:` name and row id."""
+
+    scores: Mapping[str, Scores]  #: by scorer name
+
+    @staticmethod
+    def of(scores: Iterable[Scores]) -> Columns:
+        """Build from scores, each under its own name."""
+        return Columns({score.name: score for score in scores})
+
+    def resolve(self, by: str) -> tuple[Scores, str]:
+        """Return the scores and the column that a `by:` means.
+
+        Raises:
+            UsageError: no such score or column.
+        """
+        if by in self.scores:  # first, so that a column of a file may have a dot in its name
+            return self.scores[by], self.scores[by].primary
+        scorer, column = split_by(by)
+        if scorer not in self.scores:
+            raise UsageError(
+                f'there is no score "{scorer}" (by: {by}).{did_you_mean(scorer, list(self.scores))} '
+                f"Scores: {', '.join(self.scores) or 'none; add one under score:'}."
+            )
+        found = self.scores[scorer]
+        if column not in found.columns:
+            raise UsageError(
+                f'score "{scorer}" has no column "{column}" (by: {by}).'
+                f"{did_you_mean(column, list(found.columns))} Columns: {', '.join(found.columns)}."
+            )
+        return found, column
+
+    def numbers(self, by: str, rows: Sequence[Row]) -> list[float]:
+        """Return a number per row; nan where there is none.
+
+        Raises:
+            UsageError: no such column, a column of text, or a row that was never scored.
+        """
+        values = self._values(by, rows)
+        if any(isinstance(value, str) for value in values):
+            raise UsageError(f"by: {by} is a column of text; this rule needs numbers")
+        return [float(value) for value in values]
+
+    def texts(self, by: str, rows: Sequence[Row]) -> list[str]:
+        """Return a text per row; empty where there is none.
+
+        Raises:
+            UsageError: no such column, a column of numbers, or a row that was never scored.
+        """
+        values = self._values(by, rows)
+        if not all(isinstance(value, str) for value in values):
+            raise UsageError(f"by: {by} is a column of numbers; this rule needs text, such as judge.label")
+        return [str(value) for value in values]
+
+    def why_unscored(self, by: str, row: Row) -> str:
+        """Return the reason to print on a row that has no value."""
+        found, _ = self.resolve(by)
+        return f"{UNSCORED}: {found.reasons.get(row.id, f'{by} has no value for it')}"
+
+    def _values(self, by: str, rows: Sequence[Row]) -> list[float | str]:
+        found, column = self.resolve(by)
+        by_id = dict(zip(found.ids, found.columns[column], strict=True))
+        missing = [row.id for row in rows if row.id not in by_id]
+        if missing:
+            raise UsageError(
+                f'score "{found.name}" lacks {len(missing)} of {len(rows)} rows, the first is {missing[0]}: '
+                "it was made for other rows; delete it and run again"
+            )
+        return [by_id[row.id] for row in rows]
+
+
+class Rule(Strategy, ABC):
+    """Base of the rules. `str(rule)` is the rule as verdicts and reports name it."""
+
+    def needs(self) -> frozenset[Need]:
+        """Return the score columns that the rule reads."""
+        return frozenset()
+
+    def check(self, task: Task) -> None:  # noqa: B027 - most rules fit every task
+        """Refuse a task that the rule cannot work on, before anything is generated.
+
+        Raises:
+            UsageError: the rule does not fit the task.
+        """
+
+    @abstractmethod
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return the rule in a few words, e.g. `top probability 0.6 within label`."""
+
+    def drop_unscored(self, row: Row, columns: Columns, by: str) -> Verdict:
+        """Return the verdict on a row without a score."""
+        return Verdict(row.id, False, str(self), reason=columns.why_unscored(by, row))
+
+
+class RowRule(Rule):
+    """Base of the rules that decide each row from its own score alone."""
+
+    by: str
+
+    def needs(self) -> frozenset[Need]:
+        """Return the one column read."""
+        return frozenset({split_by(self.by)})
+
+    @abstractmethod
+    def decide(self, score: float) -> tuple[bool, float, str]:
+        """Return keep, the threshold that decided, and the reason."""
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+        verdicts = []
+        for row, score in zip(rows, columns.numbers(self.by, rows), strict=True):
+            if math.isnan(score):
+                verdicts.append(self.drop_unscored(row, columns, self.by))
+                continue
+            keep, threshold, reason = self.decide(score)
+            verdicts.append(Verdict(row.id, keep, str(self), score, threshold, reason))
+        return verdicts
+
+
+def group_values(rows: Sequence[Row], key: str | None) -> list[str]:
+    """Return each row's value of a group key; the empty string for all when key is None.
+
+    Raises:
+        UsageError: a row has no such key.
+    """
+    if key is None:
+        return [""] * len(rows)
+    for row in rows:
+        if key not in row.groups:
+            raise UsageError(
+                f'rows have no group "{key}" (within: {key}).{did_you_mean(key, list(row.groups))} '
+                f"Groups of row {row.id}: {', '.join(row.groups) or 'none'}."
+            )
+    return [row.groups[key] for row in rows]

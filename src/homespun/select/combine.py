@@ -1,0 +1,93 @@
+"""`all` and `any`: rules combined side by side, nested as deep as wanted.
+
+Every rule inside sees the same rows. That differs from a list of rules in an arm, where each sees what
+the earlier ones left: `top` 50 % twice in a list keeps a quarter, inside `all` it keeps half. Score and
+threshold of the combined verdict are those of the rule that decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from homespun.records import Row, Verdict
+from homespun.registry import lookup
+from homespun.select.base import Columns, Need, Rule
+from homespun.task import Task
+
+
+def parse_rule(value: Any) -> Any:
+    """Turn a mapping with a `kind` into the rule it names; leave a rule as it is."""
+    if isinstance(value, Rule):
+        return value
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        raise ValueError(f"a rule is a mapping with a kind, such as {{kind: at_least, ...}}; got {value!r}")
+    return lookup("rule", value["kind"]).model_validate(value)
+
+
+AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(parse_rule)]
+
+
+class CombinedRule(Rule):
+    """Base of all and any."""
+
+    rules: tuple[AnyRule, ...] = Field(min_length=1, description="rules, each with its kind")
+
+    def needs(self) -> frozenset[Need]:
+        """Return the columns that any of the rules reads."""
+        return frozenset().union(*(rule.needs() for rule in self.rules))
+
+    def check(self, task: Task) -> None:
+        """Check every rule inside."""
+        for rule in self.rules:
+            rule.check(task)
+
+    def combine(
+        self, rows: Sequence[Row], columns: Columns, seed: int, decisive: bool
+    ) -> list[Verdict]:
+        """Give each row the verdict of the first rule that says `decisive`, else that of the last one.
+
+        The reason names the rule inside that decided, or all of them where it took all.
+        """
+        by_rule = [rule(rows, columns, seed) for rule in self.rules]
+        combined = []
+        for verdicts in zip(*by_rule, strict=True):
+            deciding = [verdict for verdict in verdicts if verdict.keep is decisive][:1] or list(verdicts)
+            chosen = deciding[-1]
+            combined.append(
+                Verdict(
+                    chosen.row_id,
+                    chosen.keep,
+                    str(self),
+                    chosen.score,
+                    chosen.threshold,
+                    "; ".join(verdict.reason for verdict in deciding),
+                    chosen.duplicate_of,
+                )
+            )
+        return combined
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(map(str, self.rules))})"
+
+
+class AllOf(CombinedRule):
+    """Keep rows that every rule keeps."""
+
+    kind: Literal["all"] = "all"
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+        return self.combine(rows, columns, seed, decisive=False)
+
+
+class AnyOf(CombinedRule):
+    """Keep rows that at least one rule keeps."""
+
+    kind: Literal["any"] = "any"
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+        return self.combine(rows, columns, seed, decisive=True)

@@ -1,0 +1,75 @@
+"""Drop rows whose text stands in the pool already.
+
+Texts are compared after normalisation (NFKC, case folding, collapsed whitespace), never stored that way.
+The first row stays and the others name it. Where copies of one input carry different outputs, none of
+them can be trusted and all are dropped (the rule of Self-Instruct, methods.md A5). Near duplicates are
+not found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from homespun.errors import UsageError
+from homespun.records import Row, Verdict
+from homespun.registry import did_you_mean
+from homespun.select.base import Columns, Rule
+from homespun.task import Task
+from homespun.text.normalise import normalise
+
+
+class ExactDuplicates(Rule):
+    """Keep the first of the rows with the same input."""
+
+    kind: Literal["exact_duplicates"] = "exact_duplicates"
+    fields: tuple[str, ...] | None = Field(
+        None, min_length=1, description="input fields to compare; all of them unless given"
+    )
+    conflicts: Literal["drop_all", "keep_first"] = Field(
+        "drop_all", description="what to do with copies that carry different outputs"
+    )
+
+    def check(self, task: Task) -> None:
+        """Refuse fields that the task does not have."""
+        for name in self.fields or ():
+            if name not in task.fields:
+                raise _no_field(name, task.fields)
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+        copies: dict[tuple[str, ...], list[Row]] = {}
+        keys = [self._key(row) for row in rows]
+        for row, key in zip(rows, keys, strict=True):
+            copies.setdefault(key, []).append(row)
+        return [self._verdict(row, copies[key]) for row, key in zip(rows, keys, strict=True)]
+
+    def __str__(self) -> str:
+        return "exact_duplicates" + (f" of {', '.join(self.fields)}" if self.fields else "")
+
+    def _key(self, row: Row) -> tuple[str, ...]:
+        texts = row.payload.fields
+        names = self.fields or tuple(sorted(texts))
+        for name in names:
+            if name not in texts:
+                raise _no_field(name, tuple(texts))
+        return tuple(normalise(texts[name]) for name in names)
+
+    def _verdict(self, row: Row, copies: Sequence[Row]) -> Verdict:
+        first = copies[0]
+        outputs = sorted({copy.payload.output for copy in copies})
+        other = first.id if row is not first else None
+        if len(outputs) > 1 and self.conflicts == "drop_all":
+            reason = f"{len(copies)} rows have this input with different outputs: {', '.join(outputs)}"
+            return Verdict(row.id, False, str(self), reason=reason, duplicate_of=other)
+        if other:
+            return Verdict(row.id, False, str(self), reason=f"repeats row {other}", duplicate_of=other)
+        reason = "the only row with this input" if len(copies) == 1 else f"the first of {len(copies)} copies"
+        return Verdict(row.id, True, str(self), reason=reason)
+
+
+def _no_field(name: str, known: Sequence[str]) -> UsageError:
+    suggestion = did_you_mean(name, list(known))
+    return UsageError(f'exact_duplicates: rows have no field "{name}".{suggestion} Fields: {", ".join(known)}')

@@ -1,0 +1,267 @@
+"""Records from and to files: JSONL, CSV and Parquet in, Parquet out.
+
+Parquet is the interface of a run directory, so every table has a declared schema: an empty pool, or one
+whose every score is missing, has the same columns as any other. Reading user files names the file, the
+line and what was wrong with it. JSONL is split at newlines only (a text may hold U+2028).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homespun.errors import DataError
+from homespun.records import Attempt, JSONDict, Labelled, Lineage, Row, Scores, Verdict, canonical_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READABLE = (".jsonl", ".csv", ".parquet")
+
+
+def read_records(path: Path) -> list[JSONDict]:
+    """Read a JSONL, CSV or Parquet file into one dict per record.
+
+    Raises:
+        DataError: missing, empty, not UTF-8, malformed (with the line), or of another kind.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    kind = path.suffix.lower()
+    if kind not in READABLE:
+        raise DataError(f'{path}: cannot read "{kind or "no suffix"}" files; use one of {", ".join(READABLE)}')
+    if kind == ".parquet":
+        records = _read_parquet(path)
+    else:
+        text = _utf8(path)
+        records = _parse_jsonl(text, path) if kind == ".jsonl" else _parse_csv(text, path)
+    if not records:
+        raise DataError(f"{path}: the file is empty; it needs at least one record")
+    return records
+
+
+def _utf8(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}:{line}: not UTF-8 (byte {error.start}); convert it, for example with iconv -f cp932 -t utf-8"
+        ) from None
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parse_jsonl(text: str, path: Path) -> list[JSONDict]:
+    records: list[JSONDict] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line, parse_constant=_refuse_constant)
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: not a JSON object: {error}") from None
+        if not isinstance(record, dict):
+            raise DataError(f"{path}:{number}: expected a JSON object, got {line.strip()[:40]}")
+        records.append(record)
+    return records
+
+
+def _parse_csv(text: str, path: Path) -> list[JSONDict]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    records: list[JSONDict] = []
+    try:
+        for record in reader:
+            if None in record or None in record.values():
+                raise DataError(
+                    f"{path}:{reader.line_num}: has another number of columns than the header"
+                    f" ({len(reader.fieldnames or [])})"
+                )
+            records.append(dict(record))
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+    return records
+
+
+def _read_parquet(path: Path) -> list[JSONDict]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_table(path).to_pylist())
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file: {error}") from None
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a Parquet file that this project wrote."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return a table as Parquet; equal tables give equal bytes with one version of pyarrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _strings(*names: str) -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    return [(name, pa.string()) for name in names]
+
+
+def _attempt_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    integers = [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "seed")]
+    return pa.schema(
+        _strings("id", "key", "status", "problem", "fields", "output", "language", "groups", "raw")
+        + _strings("generator", "model", "prompt", "prompt_hash", "finish_reason")
+        + integers
+    )
+
+
+def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
+    """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row."""
+    import pyarrow as pa
+
+    records = []
+    for attempt in attempts:
+        row = attempt.row
+        lineage = row.lineage if row else Lineage("", attempt.key)
+        records.append(
+            {
+                "id": row.id if row else "",
+                "key": attempt.key,
+                "status": attempt.status,
+                "problem": attempt.problem,
+                "fields": canonical_json(dict(row.payload.fields)) if row else "{}",
+                "output": row.payload.output if row else "",
+                "language": row.language if row else "",
+                "groups": canonical_json(dict(attempt.groups)),
+                "raw": attempt.raw,
+                "generator": lineage.generator,
+                "model": lineage.model,
+                "prompt": lineage.prompt,
+                "prompt_hash": lineage.prompt_hash,
+                "finish_reason": attempt.finish_reason,
+                "prompt_tokens": attempt.prompt_tokens,
+                "completion_tokens": attempt.completion_tokens,
+                "seed": lineage.seed,
+            }
+        )
+    return pa.Table.from_pylist(records, schema=_attempt_schema())
+
+
+def attempts_from(table: pa.Table) -> list[Attempt]:
+    """Return the attempts of a table made by attempts_table."""
+    return [_attempt(record) for record in table.to_pylist()]
+
+
+def _attempt(record: Mapping[str, Any]) -> Attempt:
+    groups = json.loads(record["groups"])
+    row = None
+    if record["id"]:
+        lineage = Lineage(
+            generator=record["generator"],
+            key=record["key"],
+            model=record["model"],
+            prompt=record["prompt"],
+            prompt_hash=record["prompt_hash"],
+            seed=record["seed"],
+            finish_reason=record["finish_reason"],
+            tokens=record["completion_tokens"],
+        )
+        payload = Labelled(json.loads(record["fields"]), record["output"])
+        row = Row(record["id"], payload, record["language"], groups, lineage)
+    return Attempt(
+        key=record["key"],
+        status=record["status"],
+        raw=record["raw"],
+        problem=record["problem"],
+        groups=groups,
+        row=row,
+        finish_reason=record["finish_reason"],
+        prompt_tokens=record["prompt_tokens"],
+        completion_tokens=record["completion_tokens"],
+    )
+
+
+def verdicts_table(verdicts: Sequence[Verdict]) -> pa.Table:
+    """Return verdicts as a table."""
+    import pyarrow as pa
+
+    schema = pa.schema(
+        [
+            ("row_id", pa.string()),
+            ("keep", pa.bool_()),
+            ("rule", pa.string()),
+            ("score", pa.float64()),
+            ("threshold", pa.float64()),
+            ("reason", pa.string()),
+            ("duplicate_of", pa.string()),
+        ]
+    )
+    names = schema.names
+    records = [{name: getattr(verdict, name) for name in names} for verdict in verdicts]
+    return pa.Table.from_pylist(records, schema=schema)
+
+
+def verdicts_from(table: pa.Table) -> list[Verdict]:
+    """Return the verdicts of a table made by verdicts_table."""
+    return [Verdict(**record) for record in table.to_pylist()]
+
+
+def scores_table(scores: Scores) -> pa.Table:
+    """Return scores as a table: id, one column per score, reason; the primary's name in the metadata."""
+    import pyarrow as pa
+
+    arrays: dict[str, Any] = {"id": pa.array(scores.ids, pa.string())}
+    for name, values in scores.columns.items():
+        text = any(isinstance(value, str) for value in values)
+        arrays[name] = pa.array(values, pa.string() if text else pa.float64())
+    arrays["reason"] = pa.array([scores.reasons.get(row_id, "") for row_id in scores.ids], pa.string())
+    return pa.table(arrays).replace_schema_metadata({"name": scores.name, "primary": scores.primary})
+
+
+def scores_from(table: pa.Table) -> Scores:
+    """Return the scores of a table made by scores_table."""
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    ids = table.column("id").to_pylist()
+    columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in ("id", "reason")}
+    reasons = {row_id: text for row_id, text in zip(ids, table.column("reason").to_pylist(), strict=True) if text}
+    return Scores(metadata["name"], metadata["primary"], ids, columns, reasons)
+
+
+def rows_from_file(path: Path, fields: Sequence[str], labels: Sequence[str], language: str) -> list[Row]:
+    """Read real rows for an arm: the task's fields and a `label` column.
+
+    Raises:
+        DataError: a column is missing, or a label is not one of the task's.
+    """
+    rows = []
+    for number, record in enumerate(read_records(path), start=1):
+        missing = [name for name in (*fields, "label") if not isinstance(record.get(name), str)]
+        if missing:
+            raise DataError(f"{path}: record {number} lacks {', '.join(missing)}; it has {', '.join(record)}")
+        if record["label"] not in labels:
+            raise DataError(
+                f'{path}: record {number} has the label "{record["label"]}"; the task knows {", ".join(labels)}'
+            )
+        payload = Labelled({name: record[name] for name in fields}, record["label"])
+        lineage = Lineage(generator=path.name, key=str(number))
+        rows.append(Row.make(payload, language=language, groups={"label": record["label"]}, lineage=lineage))
+    return rows
