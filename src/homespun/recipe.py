@@ -86,7 +86,7 @@ class Recipe(BaseModel):
 
     def dump(self) -> JSONDict:
         """Return the recipe as plain data, defaults included."""
-        return cast(JSONDict, self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSONDict:
@@ -340,33 +340,3 @@ def _override(raw: Any, override: str) -> None:
         target[last] = value
     else:
         raise UsageError(f'--set {override}: "{last}" is not a place in the recipe')
-
-
-def json_schema() -> JSONDict:
-    """Return the JSON Schema of a recipe, for editors: every kind with its fields and descriptions."""
-    schema = cast(JSONDict, Recipe.model_json_schema(by_alias=True))
-    definitions = schema.setdefault("$defs", {})
-
-    def union(group: str) -> JSONDict:
-        options = []
-        for kind in sorted(kinds(group)):
-            cls = lookup(group, kind)
-            inner = cls.model_json_schema(by_alias=True)
-            definitions.update(inner.pop("$defs", {}))
-            inner["required"] = sorted({"kind", *inner.get("required", [])})
-            definitions[f"{group}-{kind}"] = inner
-            options.append({"$ref": f"#/$defs/{group}-{kind}"})
-        return {"oneOf": options}
-
-    named = {"generate": "generator", "score": "scorer", "evaluate": "evaluation"}
-    for section, group in named.items():
-        schema["properties"][section] = {"type": "object", "additionalProperties": union(group)}
-    schema["properties"]["train"] = union("trainer")
-    model = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}
-    schema["properties"]["models"] = {"type": "object", "properties": dict.fromkeys(ROLES, model)}
-    rules = union("rule")
-    shorthand = {"type": "object", "properties": {"all": {"type": "array"}, "any": {"type": "array"}}}
-    rules["oneOf"].append({**shorthand, "additionalProperties": False})
-    definitions["Arm"]["properties"]["select"]["items"] = rules
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema

@@ -21,12 +21,16 @@ Item = TypeVar("Item")
 
 
 def each_shard(
-    items: Sequence[Item], step: Callable[[Sequence[Item]], pa.Table], work: Work, bar: Bar
+    items: Sequence[Item],
+    step: Callable[[Sequence[Item]], pa.Table],
+    work: Work,
+    bar: Bar,
+    size: int = SHARD_ROWS,
 ) -> list[pa.Table]:
     """Run `step` over slices of `items` and return the tables in order; committed ones are not run again."""
     tables = []
-    for index, start in enumerate(range(0, len(items), SHARD_ROWS)):
-        shard = items[start : start + SHARD_ROWS]
+    for index, start in enumerate(range(0, len(items), size)):
+        shard = items[start : start + size]
         table, _ = work.table(f"{index:05d}", lambda shard=shard: step(shard))  # type: ignore[misc]
         tables.append(table)
         bar.advance(len(shard))

@@ -1,13 +1,97 @@
-"""Build the report page (skeleton)."""
+"""Write the run as one self-contained HTML file.
+
+No script, no font, no request: a content security policy in the page forbids all three, so the file opens
+offline and a text that a model wrote can do nothing in it. Every value passes `visible` and Jinja's
+autoescape; the only text inserted as it is, is this package's own style sheet. Equal data gives equal bytes.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from homespun.report import data_view, results_view, run_view
 from homespun.report.data import ReportData
+from homespun.report.format import day_and_time, metric_name, visible
+from homespun.report.verdict_view import headline, view_verdicts
+from homespun.store import disk_errors
+
+HERE = Path(__file__).parent
+SECTIONS = {
+    "verdicts": "Did it help?",
+    "comparison": "Comparison",
+    "numbers": "Numbers",
+    "funnel": "From asked to kept",
+    "scores": "Scores, kept and dropped",
+    "correlation": "Agreement between scores",
+    "training": "Training loss",
+    "rows": "Rows to read",
+    "coverage": "Coverage",
+    "time": "Time and tokens",
+    "made": "How it was made",
+    "use": "Use the result",
+}
+
+
+def render(data: ReportData) -> str:
+    """Return the page's HTML.
+
+    Lone surrogates and other invisible characters arrive written out, so the text always encodes.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["when"] = day_and_time
+    environment.filters["metric"] = metric_name
+    results = results_view.view_results(data)
+    verdicts = view_verdicts(data)
+    panels, more_panels, panels_left_out = data_view.view_scores(data)
+    names, square = data_view.view_correlations(data)
+    stages, time, tokens = run_view.view_stages(data)
+    shared, own = run_view.view_settings(data)
+    return environment.get_template("page.html").render(
+        data=data,
+        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        sections=SECTIONS,
+        headline=headline(data, verdicts),
+        verdicts=verdicts,
+        results=results,
+        funnels=data_view.view_funnels(data),
+        arm_bars=data_view.view_arms(data),
+        panels=panels,
+        more_panels=more_panels,
+        panels_left_out=panels_left_out,
+        rho_names=names,
+        rho=square,
+        losses=run_view.view_losses(data),
+        shared_settings=shared,
+        own_settings=own,
+        groups=data_view.view_rows(data),
+        coverage=data_view.view_coverage(data),
+        stages=stages,
+        time=time,
+        tokens=tokens,
+        manifest=run_view.view_manifest(data),
+    )
 
 
 def build_report(data: ReportData, out: Path) -> None:
-    """Write the page."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(f"<!doctype html><title>{data.name.replace('<', '&lt;')}</title>", encoding="utf-8")
+    """Write the page to `out`, whole or not at all, making its folder.
+
+    Raises:
+        StoreError: the file cannot be written; an older page is then still there.
+    """
+    page = render(data).encode("utf-8")
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = out.with_name(out.name + ".part")
+        part.write_bytes(page)
+        os.replace(part, out)

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from homespun.records import Row, Verdict
-from homespun.select.base import Columns, Need, Rule, split_by
+from homespun.select.base import Columns, Rule, split_by
 
 
 class Agreement(Rule):
@@ -25,9 +25,9 @@ class Agreement(Rule):
         scorer, column = split_by(self.by)
         return f"{scorer}.{column or 'label'}"
 
-    def needs(self) -> frozenset[Need]:
+    def needs(self) -> frozenset[str]:
         """Return the one column read."""
-        return frozenset({split_by(self.column())})
+        return frozenset({self.column()})
 
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""

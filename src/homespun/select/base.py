@@ -16,14 +16,11 @@ from dataclasses import dataclass
 from homespun.errors import UsageError
 from homespun.records import Row, Scores, Verdict
 from homespun.registry import Strategy, did_you_mean
-from homespun.task import Task
 
 UNSCORED = "could not be scored"  #: how the reason of a verdict on a row without a score begins
 
-Need = tuple[str, str]  #: (scorer, column); an empty column means the scorer's primary one
 
-
-def split_by(by: str) -> Need:
+def split_by(by: str) -> tuple[str, str]:
     """Split `probability.pmi` into scorer and column; a bare `judge` has an empty column."""
     scorer, _, column = by.partition(".")
     return scorer, column
@@ -96,7 +93,7 @@ class Columns:
 
     def _values(self, by: str, rows: Sequence[Row]) -> list[float | str]:
         found, column = self.resolve(by)
-        by_id = dict(zip(found.ids, found.columns[column], strict=True))
+        by_id: dict[str, float | str] = dict(zip(found.ids, found.columns[column], strict=True))
         missing = [row.id for row in rows if row.id not in by_id]
         if missing:
             raise UsageError(
@@ -108,17 +105,6 @@ class Columns:
 
 class Rule(Strategy, ABC):
     """Base of the rules. `str(rule)` is the rule as verdicts and reports name it."""
-
-    def needs(self) -> frozenset[Need]:
-        """Return the score columns that the rule reads."""
-        return frozenset()
-
-    def check(self, task: Task) -> None:  # noqa: B027 - most rules fit every task
-        """Refuse a task that the rule cannot work on, before anything is generated.
-
-        Raises:
-            UsageError: the rule does not fit the task.
-        """
 
     @abstractmethod
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
@@ -138,9 +124,9 @@ class RowRule(Rule):
 
     by: str
 
-    def needs(self) -> frozenset[Need]:
+    def needs(self) -> frozenset[str]:
         """Return the one column read."""
-        return frozenset({split_by(self.by)})
+        return frozenset({self.by})
 
     @abstractmethod
     def decide(self, score: float) -> tuple[bool, float, str]:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from homespun.records import Row, Verdict
 from homespun.registry import lookup
-from homespun.select.base import Columns, Need, Rule
+from homespun.select.base import Columns, Rule
 from homespun.task import Task
 
 
@@ -35,7 +35,7 @@ class CombinedRule(Rule):
 
     rules: tuple[AnyRule, ...] = Field(min_length=1, description="rules, each with its kind")
 
-    def needs(self) -> frozenset[Need]:
+    def needs(self) -> frozenset[str]:
         """Return the columns that any of the rules reads."""
         return frozenset().union(*(rule.needs() for rule in self.rules))
 
@@ -44,9 +44,7 @@ class CombinedRule(Rule):
         for rule in self.rules:
             rule.check(task)
 
-    def combine(
-        self, rows: Sequence[Row], columns: Columns, seed: int, decisive: bool
-    ) -> list[Verdict]:
+    def combine(self, rows: Sequence[Row], columns: Columns, seed: int, decisive: bool) -> list[Verdict]:
         """Give each row the verdict of the first rule that says `decisive`, else that of the last one.
 
         The reason names the rule inside that decided, or all of them where it took all.

@@ -18,7 +18,7 @@ from homespun.records import Row, Verdict
 from homespun.registry import did_you_mean
 from homespun.select.base import Columns, Rule
 from homespun.task import Task
-from homespun.text.normalise import normalise
+from homespun.text.normalise import comparable
 
 
 class ExactDuplicates(Rule):
@@ -55,7 +55,7 @@ class ExactDuplicates(Rule):
         for name in names:
             if name not in texts:
                 raise _no_field(name, tuple(texts))
-        return tuple(normalise(texts[name]) for name in names)
+        return tuple(comparable(texts[name]) for name in names)
 
     def _verdict(self, row: Row, copies: Sequence[Row]) -> Verdict:
         first = copies[0]

@@ -18,7 +18,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from homespun.records import Row, Verdict, derive_seed
-from homespun.select.base import Columns, Need, Rule, group_values, show, split_by
+from homespun.select.base import Columns, Rule, group_values, show
 
 
 def share_of(share: float, count: int) -> int:
@@ -67,9 +67,9 @@ class RankRule(AmountRule):
 
     by: str = Field(min_length=1, description="score, or score.column")
 
-    def needs(self) -> frozenset[Need]:
+    def needs(self) -> frozenset[str]:
         """Return the one column read."""
-        return frozenset({split_by(self.by)})
+        return frozenset({self.by})
 
     @abstractmethod
     def rank_key(self, score: float) -> float:

@@ -1,0 +1,237 @@
+"""The command line: parse, call, print. No logic of its own.
+
+Exit codes: 0 complete, 1 user error (usage too), 2 partial, 130 interrupted. Imports stay inside the
+commands, so `homespun --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+PARTIAL = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Fine-tune a language model on data it writes for itself, and prove which rows were worth keeping.",
+)
+models_app = typer.Typer(help="Models that come without a server: list, pull.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+RecipeFile = Annotated[Path, typer.Argument(help="a recipe (YAML)")]
+RunDir = Annotated[Path, typer.Argument(help="a run directory")]
+ArmName = Annotated[str, typer.Option("--arm", help="an arm of the run")]
+Seed = Annotated[int | None, typer.Option("--seed", help="training seed; default: the arm's first")]
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _progress() -> Any:
+    from homespun.engine.progress import best_for
+
+    return best_for(sys.stderr)
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    out: Annotated[Path | None, typer.Option(help="run directory; default runs/NAME")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change the recipe: train.epochs=3")
+    ] = None,
+    arms: Annotated[str | None, typer.Option(help="only these arms, with commas between")] = None,
+) -> int:
+    """Run a recipe. The same command again goes on where the last one stopped."""
+    from homespun import loop
+    from homespun.recipe import load
+
+    loaded = load(recipe, overrides or [])
+    folder = out or Path("runs") / loaded.name
+    chosen = [name.strip() for name in arms.split(",") if name.strip()] if arms else None
+    outcome = loop.run(loaded, folder, arms=chosen, progress=_progress())
+    if not outcome.fresh:
+        _say(f"nothing to do: {folder} is complete\n")
+    for line in outcome.summary:
+        _say(line)
+    return PARTIAL if outcome.missing else 0
+
+
+@app.command()
+def report(folder: RunDir) -> int:
+    """Write the report of a run again and say where it is."""
+    from homespun import reporting
+
+    _say(str(reporting.rewrite(folder)))
+    return 0
+
+
+@app.command()
+def predict(
+    folder: RunDir,
+    file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with the task's fields")],
+    arm: ArmName,
+    seed: Seed = None,
+    out: Annotated[Path | None, typer.Option(help="JSONL to write; default: standard output")] = None,
+) -> int:
+    """Apply a tuned model to a file."""
+    from homespun import results_use
+
+    lines = results_use.predict(folder, arm, file, seed, _progress())
+    if out is None:
+        for line in lines:
+            _say(line)
+    else:
+        out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        _say(f"{len(lines)} predictions in {out}")
+    return 0
+
+
+@app.command()
+def export(
+    folder: RunDir,
+    arm: ArmName,
+    out: Annotated[Path, typer.Option(help="file (rows) or folder (model) to write")],
+    format: Annotated[
+        str | None, typer.Option(help="rows: messages, prompt-completion, alpaca, sharegpt, parquet")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="model: merged or adapter")] = None,
+    seed: Seed = None,
+) -> int:
+    """Write an arm's rows for another trainer, or its tuned model for transformers and vLLM."""
+    from homespun import results_use
+    from homespun.errors import UsageError
+
+    if (format is None) == (model is None):
+        raise UsageError("give either --format (rows) or --model (the tuned model)")
+    if format is not None:
+        _say(results_use.export_rows(folder, arm, format, out, seed))
+    else:
+        _say(results_use.export_model(folder, arm, str(model), out, seed))
+    return 0
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="a recipe of `homespun recipes`")],
+    folder: Annotated[Path, typer.Option("--out", help="where to put it")] = Path("."),
+) -> int:
+    """Copy a recipe that comes with the package, with its data, to start from."""
+    from homespun import shipped
+
+    for path in shipped.copy(name, folder):
+        _say(f"wrote {path}")
+    _say(f"next: homespun run {folder / (name + '.yaml')}")
+    return 0
+
+
+@app.command()
+def recipes() -> int:
+    """List the recipes that come with the package."""
+    from homespun import shipped
+
+    for name, about in shipped.listing():
+        _say(f"{name:<20} {about}")
+    return 0
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON Schema of a recipe, for editors."""
+    import json
+
+    from homespun.schema import json_schema
+
+    _say(json.dumps(json_schema(), ensure_ascii=False, indent=1))
+    return 0
+
+
+@models_app.command("list")
+def models_list() -> int:
+    """Say which models there are and where they are kept."""
+    from homespun.models.embedded import list_models
+
+    for model in list_models():
+        _say(f"{model.name:<12} {model.licence:<12} {model.size_mb:>5} MB  {model.where}")
+    return 0
+
+
+@models_app.command("pull")
+def models_pull(name: Annotated[str, typer.Argument(help="smollm2")]) -> int:
+    """Fetch an embedded model and convert it once."""
+    from homespun.errors import UsageError
+    from homespun.models.embedded import pull_smollm2
+
+    if name != "smollm2":
+        raise UsageError(f'there is no embedded model "{name}"; there is: smollm2')
+    _say(str(pull_smollm2(_progress())))
+    return 0
+
+
+def _version(show: bool) -> None:
+    if show:
+        from homespun import __version__
+
+        _say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and leave")
+    ] = False,
+) -> None:
+    pass
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _complain(error.format_message() if hasattr(error, "format_message") else str(error))
+        code = 1
+    except KeyboardInterrupt:
+        _complain(f"stopped; finished work is kept. To go on, run the same command again:\n  {_command()}")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = 1
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        from homespun.errors import HomespunError
+
+        if not isinstance(error, HomespunError | OSError):
+            raise
+        _complain(str(error))
+        code = 1
+    sys.exit(code)
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["homespun", *sys.argv[1:]])
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"error: {text}\n" if not text.startswith("stopped") else f"\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

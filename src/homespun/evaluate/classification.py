@@ -1,0 +1,260 @@
+"""Classification on held-out items, by label likelihood and by free generation (methods.md 0 and A6).
+
+Constrained: the label whose log-probability, summed over its tokens, is highest under the task prompt.
+Free: greedy generation, read by parse.py. An untrained model can lose free accuracy to its format alone,
+so its baseline is measured in both modes; arms are compared in the constrained mode unless the recipe says
+otherwise, where format cannot be what was gained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from homespun.errors import DataError, MissingExtraError, UsageError
+from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
+from homespun.evaluate.parse import normalise, parse_label
+from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
+from homespun.records import content_hash, derive_seed
+from homespun.registry import did_you_mean
+from homespun.tables import READABLE, read_records
+from homespun.task import Task
+from homespun.text.prompts import task_messages
+
+SPARE_TOKENS = 12  #: room for a lead-in (`The answer is`) before the label
+
+
+class Classification(Evaluation):
+    """Accuracy and macro-F1 on a file of labelled items."""
+
+    kind: Literal["classification"] = "classification"
+    data: str = Field(description="JSONL, CSV or Parquet file, or the id of a hub data set")
+    columns: dict[str, str] = Field(
+        {}, description="task field, `label` or `id` -> column; default: the same name"
+    )
+    split: str | None = Field(None, description="split of a hub data set; default test")
+    limit: int | None = Field(
+        None, ge=1, description="use only this many items, drawn by the hash of their content"
+    )
+    mode: Literal["constrained", "free", "both"] = Field(
+        "constrained", description="how arms are asked; both: verdicts are about constrained"
+    )
+    metric: Literal["accuracy", "macro_f1"] = Field("accuracy", description="what verdicts are about")
+
+    @property
+    def primary(self) -> str:
+        """The metric that verdicts are about."""
+        return self.metric
+
+    def modes(self, trained: bool) -> tuple[Mode, ...]:
+        """Return the modes a model is asked in, the primary one first."""
+        if self.mode == "free":
+            return ("free",) if trained else ("free", "constrained")
+        return ("constrained",) if trained and self.mode == "constrained" else ("constrained", "free")
+
+    def check(self, task: Task) -> None:
+        """Raise a UsageError when columns name what is not there, or labels cannot be told apart."""
+        known = [*task.fields, "label", "id"]
+        for name in self.columns:
+            if name not in known:
+                raise UsageError(
+                    f'columns: "{name}" is no field of the task.{did_you_mean(name, known)}'
+                    f" Fields: {', '.join(known)}."
+                )
+        names = [(label, normalise(label).strip()) for label in task.labels]
+        for label, name in names:
+            for other, longer in names:
+                if label != other and longer.startswith(name):
+                    raise UsageError(
+                        f'label "{other}" begins with label "{label}", so its likelihood can never be the'
+                        f" higher one; rename one of them"
+                    )
+
+    def load_items(self, task: Task) -> list[Item]:
+        """Read the items; `limit` draws them by hash, so a sorted file still gives every label.
+
+        Raises:
+            DataError: the data cannot be read, lacks a column or a label, has a label that the task does
+                not know, or repeats an id.
+            MissingExtraError: a hub data set, and `datasets` is not installed.
+        """
+        self.check(task)
+        items = read_items(self._records(), task, self.columns, where=self._where)
+        if self.limit is not None and self.limit < len(items):
+            drawn = sorted(items, key=lambda item: content_hash([item.id, dict(item.fields)]))[: self.limit]
+            chosen = {item.id for item in drawn}
+            items = [item for item in items if item.id in chosen]
+        return items
+
+    def predict(
+        self,
+        model: Model,
+        task: Task,
+        items: Sequence[Item],
+        language: str,
+        mode: Mode,
+        advance: Advance = ignore_progress,
+    ) -> list[ItemResult]:
+        """Return one result per item, in the items' order."""
+        ask = predict_constrained if mode == "constrained" else predict_free
+        return ask(model, task, items, language, advance)
+
+    @property
+    def _is_file(self) -> bool:
+        path = Path(self.data)
+        return path.exists() or path.suffix.lower() in READABLE or path.is_absolute()
+
+    def _records(self) -> list[dict[str, Any]]:
+        return read_records(Path(self.data)) if self._is_file else _hub_records(self.data, self.split or "test")
+
+    def _where(self, index: int) -> str:
+        """Return the place of a record as a person finds it: the line in JSONL, else its number."""
+        path = Path(self.data)
+        if path.suffix.lower() == ".jsonl":
+            lines = path.read_text("utf-8-sig").split("\n")
+            filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
+            return f"{self.data}:{filled[index]}"
+        return f"{self.data}: record {index + 1}"
+
+
+def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError(
+            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set,'
+            ' pip install "homespun[train]"'
+        ) from error
+    try:
+        table = datasets.load_dataset(name, split=split)
+    except (OSError, ValueError) as error:  # not found, no network, no such split
+        raise DataError(
+            f'"{name}" is no file, and as a hub data set (split "{split}") it does not load: {error}'
+        ) from error
+    named = {column: kind for column, kind in table.features.items() if hasattr(kind, "int2str")}
+    return [
+        {**record, **{column: kind.int2str(record[column]) for column, kind in named.items()}}
+        for record in table
+    ]
+
+
+def read_items(
+    records: Iterable[Mapping[str, Any]],
+    task: Task,
+    columns: Mapping[str, str],
+    where: Any,
+    labelled: bool = True,
+) -> list[Item]:
+    """Return records as items.
+
+    Args:
+        records: one mapping per item.
+        task: gives the fields to read and the labels that are allowed.
+        columns: field, `label` or `id` -> column name; default the same name.
+        where: record index -> its place in words, for messages.
+        labelled: False reads no label (`gold` is empty).
+
+    Raises:
+        DataError: nothing there, a column or a label is missing or unknown, an id repeats.
+    """
+    wanted = {name: columns.get(name, name) for name in (*task.fields, *(["label"] if labelled else []))}
+    id_column = columns.get("id", "id")
+    items: list[Item] = []
+    seen: dict[str, int] = {}
+    for index, record in enumerate(records):
+        for name, column in wanted.items():
+            if column not in record:
+                raise DataError(
+                    f'{where(index)}: no column "{column}" for {name}; there are: {", ".join(record)}.'
+                    f" Say which it is: columns: {{{name}: COLUMN}}"
+                )
+            if record[column] is None or not str(record[column]).strip():
+                raise DataError(f'{where(index)}: {name} (column "{column}") is empty')
+        gold = str(record[wanted["label"]]).strip() if labelled else ""
+        if labelled and gold not in task.labels:
+            raise DataError(
+                f'{where(index)}: unknown label "{gold}".{did_you_mean(gold, list(task.labels))}'
+                f" The task's labels: {', '.join(task.labels)}."
+            )
+        if "id" in columns and id_column not in record:
+            raise DataError(f'{where(index)}: no column "{id_column}" for id; there are: {", ".join(record)}')
+        item_id = str(record[id_column]) if record.get(id_column) is not None else str(index + 1)
+        if item_id in seen:
+            raise DataError(f'{where(index)}: id "{item_id}" is that of record {seen[item_id] + 1} too')
+        seen[item_id] = index
+        items.append(Item(item_id, {name: str(record[wanted[name]]) for name in task.fields}, gold))
+    if not items:
+        raise DataError("there is no item to evaluate on")
+    return items
+
+
+def predict_constrained(
+    model: Model,
+    task: Task,
+    items: Sequence[Item],
+    language: str,
+    advance: Advance = ignore_progress,
+) -> list[ItemResult]:
+    """Choose the label with the highest log-probability (sum over tokens; methods.md A3).
+
+    The posterior is over the task's labels: exp(S_y) / sum of exp(S_y').
+    """
+    labels = tuple(task.labels)
+    queries = [LogprobQuery(task_messages(task, item.fields, language), labels) for item in items]
+    answers = model.logprobs(queries, advance)
+    return [
+        _constrained_result(item, labels, [continuation.total for continuation in answer])
+        for item, answer in zip(items, answers, strict=True)
+    ]
+
+
+def _constrained_result(item: Item, labels: Sequence[str], totals: Sequence[float]) -> ItemResult:
+    highest = max(totals)
+    if not all(math.isfinite(total) for total in totals):
+        problem = "the model gave no finite log-probability for every label"
+        return ItemResult(item.id, item.gold, "", "constrained", problem=problem)
+    weights = [math.exp(total - highest) for total in totals]
+    posterior = {label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}
+    return ItemResult(item.id, item.gold, labels[totals.index(highest)], "constrained", posterior)
+
+
+def predict_free(
+    model: Model,
+    task: Task,
+    items: Sequence[Item],
+    language: str,
+    advance: Advance = ignore_progress,
+) -> list[ItemResult]:
+    """Let the model answer greedily and read the label from what it wrote."""
+    labels = tuple(task.labels)
+    # A byte-level vocabulary never needs more tokens than bytes.
+    longest = max(len(label.encode()) for label in labels)
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_tokens=longest + SPARE_TOKENS)
+    requests = [
+        Request(item.id, task_messages(task, item.fields, language), sampling, derive_seed("evaluate", item.id))
+        for item in items
+    ]
+    results = []
+    for item, completion in zip(items, model.complete(requests, advance), strict=True):
+        predicted = parse_label(completion.text, labels)
+        problem = completion.error or ("" if predicted else "no single label in the answer")
+        results.append(ItemResult(item.id, item.gold, predicted, "free", raw=completion.text, problem=problem))
+    return results
+
+
+def metrics(results: Sequence[ItemResult], labels: Sequence[str]) -> dict[str, float]:
+    """Return accuracy and macro-F1, and for free answers the share that could not be parsed."""
+    from homespun import stats
+
+    predicted = [[result.predicted for result in results]]
+    gold = [result.gold for result in results]
+    found = {
+        metric: float(stats.item_values(predicted, gold, labels, metric).mean()) for metric in stats.METRICS
+    }
+    if results and results[0].mode == "free":
+        found["unparsed"] = sum(not result.predicted for result in results) / len(results)
+    return found

@@ -1,0 +1,253 @@
+"""From item results to verdicts: the `evaluations` part of results.json (docs/results-json.md).
+
+Every arm is held against its random control (did the choice help, beyond the number of rows?), against its
+reference (is it better than using every row?), and against the untrained student. A verdict needs p < 0.05
+after Holm's correction; the correction runs over every arm that is held against the same kind of other
+arm, one family per question, because each question is answered on its own (docs/comparison.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from homespun import stats
+from homespun.evaluate.base import ItemResult, Mode
+from homespun.evaluate.classification import metrics
+from homespun.evaluate.sentences import arm_sentence, sentence
+from homespun.records import JSONDict
+from homespun.stats import Floats, SeedSpread
+
+Relation = Literal["control", "reference", "baseline"]
+RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
+LEVEL = 0.05
+
+Verdict = Literal["helped", "hurt", "no evidence"]
+SeedResults = Mapping[int, Sequence[ItemResult]]  #: training seed -> results of every item, in any modes
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The arms that an arm is held against."""
+
+    control: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """Values per metric, shape (seeds, items), in the primary mode."""
+
+    seeds: tuple[int, ...]
+    values: Mapping[str, Floats]
+
+    def rows(self, metric: str, seeds: Sequence[int]) -> Floats:
+        return self.values[metric][[self.seeds.index(seed) for seed in seeds]]
+
+
+def compare(
+    labels: Sequence[str],
+    metric: str,
+    baseline: Sequence[ItemResult],
+    arms: Mapping[str, SeedResults],
+    against: Mapping[str, Against],
+) -> JSONDict:
+    """Return one evaluation's entry of results.json.
+
+    Args:
+        labels: the task's labels.
+        metric: what verdicts are about: accuracy or macro_f1.
+        baseline: results of the untrained student, one or two modes.
+        arms: results of every arm and control; the mode that stands first is the primary one.
+        against: arm -> its control and reference; arms that are not in it are not held against anything.
+
+    Raises:
+        ValueError: results of different items cannot be paired.
+    """
+    by_mode = _by_mode(baseline)
+    modes = {name: _primary_mode(results) for name, results in arms.items() if results}
+    mode = next(iter(modes.values()), next(iter(by_mode)))
+    items = [result.item_id for result in by_mode[mode]]
+    gold = [result.gold for result in by_mode[mode]]
+    measured = {name: _arm(arms[name], mode, items, gold, labels) for name in modes}
+    spreads = {name: stats.seed_spread([arm.values[name] for arm in measured.values()]) for name in stats.METRICS}
+    untrained = _Arm((0,), _values([by_mode[mode]], gold, labels))
+
+    entries: dict[str, JSONDict] = {}
+    for name, arm in measured.items():
+        relation = against.get(name, Against())
+        control, reference = (measured.get(other or "") for other in (relation.control, relation.reference))
+        entries[name] = {
+            "metrics": _metrics(arm, arms[name], spreads, labels),
+            "versus_control": _versus(arm, control, relation.control, "control", metric, spreads[metric]),
+            "versus_reference": _versus(
+                arm, reference, relation.reference, "reference", metric, spreads[metric]
+            ),
+            "versus_baseline": _versus(arm, untrained, "untrained", "baseline", metric, spreads[metric]),
+            "seeds": list(arm.seeds),
+        }
+    for kind in RELATIONS:
+        _judge([entry[f"versus_{kind}"] for entry in entries.values() if entry[f"versus_{kind}"]])
+    for name, entry in entries.items():
+        for kind in RELATIONS:
+            if entry[f"versus_{kind}"]:
+                entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
+        entry["sentence"] = arm_sentence(entry)
+    return {
+        "items": len(items),
+        "mode": mode,
+        "baseline": {name: metrics(results, labels) for name, results in by_mode.items()},
+        "seed_sd": {
+            name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()
+        },
+        "arms": entries,
+    }
+
+
+def _by_mode(results: Sequence[ItemResult]) -> dict[Mode, list[ItemResult]]:
+    found: dict[Mode, list[ItemResult]] = {}
+    for result in results:
+        found.setdefault(result.mode, []).append(result)
+    return found
+
+
+def _primary_mode(results: SeedResults) -> Mode:
+    return next(iter(results.values()))[0].mode
+
+
+def _arm(
+    results: SeedResults, mode: Mode, items: Sequence[str], gold: Sequence[str], labels: Sequence[str]
+) -> _Arm:
+    seeds = tuple(sorted(results))
+    asked = [_by_mode(results[seed]).get(mode, []) for seed in seeds]
+    for seed, answers in zip(seeds, asked, strict=True):
+        if [result.item_id for result in answers] != list(items):
+            raise ValueError(f"seed {seed} has results of other items than the untrained model")
+    return _Arm(seeds, _values(asked, gold, labels))
+
+
+def _values(
+    answers: Sequence[Sequence[ItemResult]], gold: Sequence[str], labels: Sequence[str]
+) -> dict[str, Floats]:
+    predicted = [[result.predicted for result in seed] for seed in answers]
+    return {name: stats.item_values(predicted, gold, labels, name) for name in stats.METRICS}
+
+
+def _metrics(
+    arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], labels: Sequence[str]
+) -> JSONDict:
+    """Return every metric; those of the primary mode with an interval, those of another without."""
+    found: JSONDict = {}
+    for name, values in arm.values.items():
+        estimate = stats.mean_interval(values, spreads[name])
+        seeds = values.mean(axis=1)
+        found[name] = {
+            "mean": estimate.mean,
+            "low": estimate.low,
+            "high": estimate.high,
+            "seeds": [float(value) for value in seeds],
+        }
+    primary = _primary_mode(results)
+    per_seed = [_by_mode(results[seed]) for seed in arm.seeds]
+    for mode in per_seed[0]:
+        scored = [metrics(seed[mode], labels) for seed in per_seed]
+        prefix = "" if mode == primary else f"{mode}_"
+        for name in scored[0]:
+            if f"{prefix}{name}" not in found:
+                shares = [seed[name] for seed in scored]
+                mean = float(np.mean(shares))
+                found[f"{prefix}{name}"] = {"mean": mean, "low": None, "high": None, "seeds": shares}
+    return found
+
+
+def _versus(
+    arm: _Arm, other: _Arm | None, name: str | None, relation: Relation, metric: str, spread: SeedSpread
+) -> JSONDict | None:
+    """Return the paired comparison over the seeds that both have, still without a verdict."""
+    if other is None:
+        return None
+    fixed = relation == "baseline"
+    seeds = arm.seeds if fixed else tuple(seed for seed in arm.seeds if seed in other.seeds)
+    if not seeds:
+        return None
+    mine, right = arm.rows(metric, seeds), arm.rows("accuracy", seeds)
+    theirs = other.values[metric] if fixed else other.rows(metric, seeds)
+    theirs_right = other.values["accuracy"] if fixed else other.rows("accuracy", seeds)
+    found = stats.paired_difference(mine, theirs, metric, spread, fixed=fixed)
+    items = mine.shape[1]
+    discordance = found.items_variance * items + found.difference**2
+    only_mine, only_theirs = right > theirs_right, right < theirs_right
+    return {
+        "metric": metric,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "verdict": "no evidence",
+        "against": name,
+        "relation": relation,
+        "items": items,
+        "seeds": len(seeds),
+        "same_answers": bool((mine == theirs).all()),
+        "seed_share": _share(found.seeds_variance, found.items_variance),
+        "items_needed": stats.items_needed(
+            found.difference, discordance, seeds_variance=found.seeds_variance
+        ),
+        "smallest_visible": stats.smallest_visible(items, discordance, seeds_variance=found.seeds_variance),
+        "mcnemar": [
+            {"seed": seed, "b": int(b), "c": int(c), "p": stats.mcnemar_exact(int(b), int(c))}
+            for seed, b, c in zip(seeds, only_mine.sum(axis=1), only_theirs.sum(axis=1), strict=True)
+        ],
+    }
+
+
+def _share(part: float, rest: float) -> float:
+    return part / (part + rest) if part + rest else 0.0
+
+
+def _judge(comparisons: Sequence[JSONDict]) -> None:
+    """Add Holm's correction and the verdict to one family of comparisons."""
+    adjusted = stats.holm([comparison["p"] for comparison in comparisons])
+    for comparison, p in zip(comparisons, adjusted, strict=True):
+        comparison["p_holm"], comparison["family"] = p, len(comparisons)
+        comparison["verdict"] = _verdict(p, comparison["difference"])
+
+
+def _verdict(p: float, difference: float) -> Verdict:
+    if p >= LEVEL or difference == 0:
+        return "no evidence"
+    return "helped" if difference > 0 else "hurt"
+
+
+def summary_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return results.json in a few lines: per evaluation the untrained model, each arm, each verdict."""
+    from homespun.evaluate.sentences import METRIC_WORDS
+
+    lines: list[str] = []
+    for name, evaluation in results.get("evaluations", {}).items():
+        metric = _metric_of(evaluation)
+        lines.append(f"{name}: {METRIC_WORDS[metric]} on {evaluation['items']} items")
+        width = max((len(arm) for arm in evaluation["arms"]), default=0)
+        width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
+        for mode, values in evaluation["baseline"].items():
+            unparsed = values.get("unparsed", 0.0)
+            remark = f"  ({100 * unparsed:.0f} % of the answers name no label)" if unparsed else ""
+            lines.append(f"  {f'untrained, {mode}':<{width}}  {100 * values[metric]:.1f} %{remark}")
+        for arm, entry in evaluation["arms"].items():
+            value = entry["metrics"][metric]
+            seeds = ", ".join(f"{100 * seed:.1f}" for seed in value["seeds"])
+            lines.append(
+                f"  {arm:<{width}}  {100 * value['mean']:.1f} %"
+                f"  ({100 * value['low']:.1f} to {100 * value['high']:.1f}; by seed {seeds})"
+            )
+        lines += [f"  {entry['sentence']}" for entry in evaluation["arms"].values() if entry["sentence"]]
+    return lines
+
+
+def _metric_of(evaluation: Mapping[str, Any]) -> str:
+    for entry in evaluation["arms"].values():
+        return str(entry["versus_baseline"]["metric"])
+    return "accuracy"

@@ -1,0 +1,39 @@
+"""Item results as a table and back: what `results/ARM/seed-N/EVALUATION.parquet` holds.
+
+One line per item and mode. The posterior is a JSON text, so the columns are the same for every task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from homespun.evaluate.base import ItemResult
+from homespun.records import canonical_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("item_id", "gold", "predicted", "mode", "posterior", "raw", "problem")
+
+
+def results_table(results: Sequence[ItemResult]) -> pa.Table:
+    """Return item results as a table."""
+    import pyarrow as pa
+
+    records = [
+        {
+            **{name: getattr(result, name) for name in COLUMNS if name != "posterior"},
+            "posterior": canonical_json(dict(result.posterior)),
+        }
+        for result in results
+    ]
+    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
+
+
+def results_from(table: pa.Table) -> list[ItemResult]:
+    """Return the item results of a table made by results_table."""
+    return [
+        ItemResult(**{**record, "posterior": json.loads(record["posterior"])}) for record in table.to_pylist()
+    ]

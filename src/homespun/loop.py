@@ -1,0 +1,117 @@
+"""The loop: the table of contents of the product.
+
+recipe -> generate -> score -> select -> train -> evaluate -> compare -> report. Each step is one call into
+stages.py, which reads a finished stage back instead of running it, so the same command resumes and a
+finished run does nothing. A recipe may end after generation, selection or training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from homespun import outcome, reporting, stages
+from homespun.engine.progress import Progress, Silent
+from homespun.errors import DegenerateError
+from homespun.recipe import Recipe
+from homespun.records import JSONDict, Row, content_hash
+from homespun.stages import ArmPlan, Choice, Job, Trained
+from homespun.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    root: Path
+    results: JSONDict  #: the content of results.json
+    summary: list[str]  #: the same in a few lines
+    missing: list[str] = field(default_factory=list)  #: what was asked for and is not there; empty when complete
+    fresh: bool = True  #: False when there was nothing left to do
+
+
+def run(
+    recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Run a recipe into a directory, or go on where an earlier run of it stopped.
+
+    Args:
+        recipe: from homespun.recipe.load.
+        out: the run directory; made if it is not there.
+        arms: run only these arms of the recipe, with the controls and references they need.
+        progress: where to report to; silent by default.
+
+    Raises:
+        HomespunError: with what is wrong and how to mend it; everything finished so far stays.
+    """
+    progress = progress or Silent()
+    plans = stages.plan_arms(recipe, arms)
+    stages.check_rules(recipe)
+    with Store.open(out) as store:
+        job = Job(recipe, store, progress)
+        outcome.announce_changes(job)
+        items = stages.evaluation_items(job)
+
+        rows, pools, fingerprint = _pool(job, items)
+        scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
+        choices = stages.select(job, plans, rows, scores)
+        trained = _train(job, plans, choices)
+        answers = _evaluate(job, items, trained)
+
+        results = outcome.results(job, pools, choices, items, answers)
+        if job.fresh or not store.has("results.json"):
+            store.write_json("results.json", results)
+            outcome.write_manifest(job)
+            reporting.write(store, recipe)
+        missing = outcome.missing(pools)
+        return Outcome(out, results, outcome.summary(results, missing), missing, bool(job.fresh))
+
+
+def _pool(job: Job, items: stages.Items) -> tuple[dict[str, Sequence[Row]], stages.Pools, str]:
+    """Write the rows of every generator, and read the files of real rows that arms name."""
+    rows: dict[str, Sequence[Row]] = {}
+    pools: stages.Pools = {}
+    prints = []
+    for name in job.recipe.generate:
+        pools[name], fingerprint = stages.generate(job, name, items)
+        rows[name] = pools[name].accepted
+        prints.append(fingerprint)
+    for name, (real, digest) in stages.file_rows(job).items():
+        rows[name] = real
+        prints.append(digest)
+    return rows, pools, content_hash(prints)
+
+
+def _scorable(rows: dict[str, Sequence[Row]]) -> list[Row]:
+    return [row for group in rows.values() for row in group]
+
+
+def _train(job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice]) -> dict[str, list[Trained]]:
+    """Train every arm with every seed; look at all the data first, so that a bad arm costs no training."""
+    trained: dict[str, list[Trained]] = {}
+    units = []
+    for plan in plans:
+        if plan.trainer is None:
+            continue
+        for seed in plan.trainer.seeds:
+            rows = choices[plan.name].rows(stages.control_seed(job.recipe.seed, seed), choices)
+            try:
+                plan.trainer.check_rows(rows, job.recipe.task)
+            except DegenerateError as error:
+                raise DegenerateError(f'arm "{plan.name}" cannot be trained: {error}') from None
+            units.append((plan, seed, rows))
+    for plan, seed, rows in units:
+        trained.setdefault(plan.name, []).append(stages.train(job, plan, seed, rows))
+    return trained
+
+
+def _evaluate(job: Job, items: stages.Items, trained: dict[str, list[Trained]]) -> stages.Answers:
+    """Evaluate the untrained student, then every arm with every seed."""
+    if not job.recipe.evaluate:
+        return {}
+    job.context.models.release()
+    answers = {stages.BASELINE: [stages.evaluate(job, items, None)]}
+    for name, models in trained.items():
+        answers[name] = [stages.evaluate(job, items, model) for model in models]
+    return answers

@@ -1,0 +1,123 @@
+"""A model in this process, on top of transformers: writes, scores and embeds text.
+
+Any architecture that `AutoModelForCausalLM` loads works. What is done for speed is in decode.py (writing)
+and scoring.py (scoring); this class turns requests into token ids and results into answers. No server, no
+quantisation, no code from the model folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jinja2 import TemplateError
+from numpy.typing import NDArray
+
+from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, ignore_progress
+from homespun.models.decode import decode
+from homespun.models.encoding import Encoder
+from homespun.models.rows import Row
+from homespun.models.scoring import score
+
+
+class TransformersModel:
+    """A causal language model and its tokenizer; implements `homespun.models.base.Model`."""
+
+    structured = False
+
+    def __init__(self, identity: str, hf_model: Any, tokenizer: Any) -> None:
+        self.id = identity
+        self.hf_model = hf_model
+        self.tokenizer = tokenizer
+        self.encoder = Encoder(tokenizer)
+        self.ends = _end_tokens(hf_model, tokenizer)
+        self.context = int(getattr(hf_model.config, "max_position_embeddings", None) or 1 << 30)
+
+    def complete(self, requests: Sequence[Request], advance: Advance = ignore_progress) -> list[Completion]:
+        """Answer every request, in the order asked; one that cannot be answered says so in its answer.
+
+        The same list gives the same answers on the same machine with the same number of threads.
+        """
+        answers: list[Completion | None] = [None] * len(requests)
+        rows = []
+        for place, (request, prompt) in enumerate(zip(requests, self._prompts(requests), strict=True)):
+            problem = prompt if isinstance(prompt, str) else self._problem(request, prompt)
+            if problem:
+                answers[place] = Completion(request.key, "", "error", error=problem)
+                advance(1)
+            elif not isinstance(prompt, str):
+                rows.append(Row(place, request, prompt))
+        for place, answer in decode(self.hf_model, self.tokenizer, self.ends, rows):
+            answers[place] = answer
+            advance(1)
+        return [answer for answer in answers if answer is not None]
+
+    def _prompts(self, requests: Sequence[Request]) -> list[list[int] | str]:
+        """Return each request's token ids, or why it has none."""
+        try:
+            return list(self.encoder.prompts([(r.messages, r.prefill) for r in requests]))
+        except TemplateError:
+            if len(requests) == 1:
+                return [f"the model's chat template refuses these roles: {[r for r, _ in requests[0].messages]}"]
+            return [self._prompts([request])[0] for request in requests]
+
+    def _problem(self, request: Request, prompt: list[int]) -> str:
+        if not prompt:
+            return "the prompt is empty and the model has no token to begin with"
+        if request.sampling.max_tokens < 1:
+            return f"max_tokens is {request.sampling.max_tokens}; at least 1 is needed"
+        if len(prompt) + request.sampling.max_tokens > self.context:
+            return (
+                f"a prompt of {len(prompt)} tokens and {request.sampling.max_tokens} to write exceed the "
+                f"model's context of {self.context}"
+            )
+        return ""
+
+    def logprobs(
+        self, queries: Sequence[LogprobQuery], advance: Advance = ignore_progress
+    ) -> list[tuple[Continuation, ...]]:
+        """Score every continuation of every query, in the order asked; nan where one exceeds the context."""
+        prompts = self.encoder.prompts([(query.messages, query.prefill) for query in queries])
+        texts = list(dict.fromkeys(text for query in queries for text in query.continuations))
+        ids = dict(zip(texts, self.encoder.plain(texts), strict=True))
+        continuations = [[ids[text] for text in query.continuations] for query in queries]
+        found = score(self.hf_model, prompts, continuations, self.context, advance)
+        return [tuple(Continuation(tuple(one)) for one in row) for row in found]
+
+    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
+        """Return the mean hidden state of each text after two thirds of the layers (methods.md B2).
+
+        Shape (len(texts), hidden size), float32; no chat template, not centred, not normalised. A text
+        without tokens is the zero vector; one longer than the context is cut to it.
+        """
+        layer = round(self.hf_model.config.num_hidden_layers * 2 / 3)
+        encoded = self.encoder.plain(texts)
+        result = np.zeros((len(texts), self.hf_model.config.hidden_size), dtype=np.float32)
+        order = sorted((i for i in range(len(texts)) if encoded[i]), key=lambda i: len(encoded[i]))
+        for start in range(0, len(order), 16):
+            batch = order[start : start + 16]
+            rows = [(self.encoder.start + encoded[i])[: self.context] for i in batch]
+            width = max(map(len, rows))
+            device = self.hf_model.device
+            tokens = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
+            lengths = torch.tensor([len(row) for row in rows], device=device)
+            mask = torch.arange(width, device=device)[None] < lengths[:, None]
+            with torch.inference_mode():
+                output = self.hf_model(
+                    tokens, attention_mask=mask.long(), output_hidden_states=True, use_cache=False, logits_to_keep=1
+                )
+            mask[:, : len(self.encoder.start)] = False
+            states = output.hidden_states[layer].float() * mask[..., None]
+            result[batch] = (states.sum(1) / mask.sum(1, keepdim=True)).cpu().numpy()
+            advance(len(batch))
+        advance(len(texts) - len(order))
+        return result
+
+
+def _end_tokens(hf_model: Any, tokenizer: Any) -> frozenset[int]:
+    """Return every token that ends a turn, by the generation settings and the tokenizer."""
+    named = getattr(hf_model.generation_config, "eos_token_id", None)
+    ends = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
+    return frozenset(int(token) for token in ends if token is not None)

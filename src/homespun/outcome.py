@@ -1,0 +1,226 @@
+"""What a run came to: changes announced before it, results.json, the manifest, the summary after it.
+
+Pure bookkeeping over what the stages returned; nothing here asks a model or decides about a row.
+docs/results-json.md describes results.json.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, cast
+
+import yaml
+
+from homespun.errors import StoreError
+from homespun.evaluate import compare
+from homespun.evaluate.base import Evaluation, Item
+from homespun.generate.base import Pool
+from homespun.records import JSONDict
+from homespun.stages import BASELINE, ROLES, Answers, Choice, Job
+
+PACKAGES = ("homespun", "torch", "transformers", "peft", "trl", "tokenizers", "numpy", "scipy", "pyarrow", "pydantic")
+
+#: first key of a changed recipe -> what it touches, in words
+TOUCHES = {
+    "task": "everything",
+    "language": "everything",
+    "seed": "everything",
+    "models": "the stages that use the changed model, and all after them",
+    "generate": "the rows of that generator, all scores, and the arms",
+    "score": "that score, and the arms that use it",
+    "arms": "selection, training and evaluation of that arm",
+    "train": "training and evaluation",
+    "evaluate": "that evaluation, and generation where rows are checked against it",
+}
+
+
+def announce_changes(job: Job) -> None:
+    """Say what differs from the recipe that this directory was begun with, and keep the new one.
+
+    Raises:
+        StoreError: the directory belongs to another recipe.
+    """
+    text = yaml.safe_dump(job.recipe.dump(), sort_keys=False, allow_unicode=True, width=100)
+    if job.store.has("recipe.yaml"):
+        old = yaml.safe_load(job.store.path("recipe.yaml").read_text(encoding="utf-8"))
+        if old.get("name") != job.recipe.name:
+            raise StoreError(
+                f'{job.store.root} holds the run "{old.get("name")}", not "{job.recipe.name}"; choose another --out'
+            )
+        changed = _changes(old, yaml.safe_load(text))
+        if changed:
+            job.progress.say("the recipe changed since the last run:")
+            for path, before, after in changed:
+                job.progress.say(f"  {path}: {before!r} -> {after!r}")
+            touched = dict.fromkeys(f"{path.split('.')[0]}: {TOUCHES[path.split('.')[0]]}" for path, *_ in changed)
+            job.progress.say("redone where it matters; what is not touched is kept:")
+            for line in touched:
+                job.progress.say(f"  {line}")
+    if not job.store.has("recipe.yaml") or job.store.path("recipe.yaml").read_text(encoding="utf-8") != text:
+        job.store.write_text("recipe.yaml", text)
+    if not job.store.has("started.json"):
+        job.store.write_json("started.json", {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _changes(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        found = []
+        for key in dict.fromkeys([*old, *new]):
+            found += _changes(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+        return found
+    return [] if old == new else [(path, old, new)]
+
+
+# results.json
+
+
+def funnel(pool: Pool) -> JSONDict:
+    """Count a pool: asked = answered + failed, answered = parsed + unparsed, parsed = kept + dropped."""
+    status = Counter(attempt.status for attempt in pool.attempts)
+    dropped = Counter(verdict.rule for verdict in pool.verdicts if not verdict.keep)
+    return {
+        "asked": len(pool.attempts),
+        "answered": len(pool.attempts) - status["failed"],
+        "failed": status["failed"],
+        "parsed": status["parsed"],
+        "unparsed": status["unparsed"],
+        "kept": status["parsed"] - dropped.total(),
+        "dropped": dropped.total(),
+        "dropped_by": dict(dropped.most_common()),
+        "wanted": pool.wanted,
+    }
+
+
+def results(
+    job: Job,
+    pools: Mapping[str, Pool],
+    choices: Mapping[str, Choice],
+    items: Mapping[str, Sequence[Item]],
+    answers: Answers,
+) -> JSONDict:
+    """Return the content of results.json."""
+    funnels = {name: funnel(pool) for name, pool in pools.items()}
+    evaluations = {
+        name: compare.evaluation(
+            items=items[name],
+            labels=list(job.recipe.task.labels),
+            metric=cast(Evaluation, job.recipe.evaluate[name]).primary,
+            baseline=answers[BASELINE][0][name],
+            arms={arm: [seed[name] for seed in seeds] for arm, seeds in answers.items() if arm != BASELINE},
+            relations={name: (c.plan.control, c.plan.reference) for name, c in choices.items()},
+        )
+        for name in (job.recipe.evaluate if answers else ())
+    }
+    first = next(iter(job.recipe.evaluate), None)
+    return {
+        "version": 1,
+        "name": job.recipe.name,
+        "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
+        "funnel": _total(funnels),
+        "usage": _usage(job),
+        "arms": {name: _arm(choice, choices) for name, choice in choices.items()},
+        "evaluations": evaluations,
+    }
+
+
+def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
+    total: Counter[str] = Counter()
+    by: Counter[str] = Counter()
+    for counts in funnels.values():
+        total.update({key: value for key, value in counts.items() if isinstance(value, int)})
+        by.update(counts["dropped_by"])
+    keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept", "dropped", "wanted")
+    return {**{key: total[key] for key in keys}, "dropped_by": dict(by.most_common()), "generators": dict(funnels)}
+
+
+def _arm(choice: Choice, choices: Mapping[str, Choice]) -> JSONDict:
+    plan = choice.plan
+    owner = choices[plan.control_of] if plan.control_of else choice
+    assert owner.outcome is not None  # only controls have none, and they never own one
+    return {
+        "candidates": len(choice.candidates),
+        "kept": len(owner.outcome.kept),
+        "dropped_by": dict(owner.outcome.dropped_by) if plan.control_of is None else {},
+        "control": plan.control,
+        "reference": plan.reference,
+    }
+
+
+def _usage(job: Job) -> JSONDict:
+    stages = {}
+    for name, marker in job.store.stages().items():
+        if "seconds" in marker:
+            stages[name] = {key: marker[key] for key in ("seconds", "units", "unit", "tokens") if key in marker}
+    stages = dict(sorted(stages.items()))
+    return {
+        "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
+        "completion_tokens": sum(s.get("tokens", 0) for name, s in stages.items() if name.startswith("pool/")),
+        "training_tokens": sum(s.get("tokens", 0) for name, s in stages.items() if name.startswith("models/")),
+        "stages": stages,
+    }
+
+
+def missing(pools: Mapping[str, Pool]) -> list[str]:
+    """Say what was asked for and is not there; empty when the run is complete."""
+    return [
+        f"{name}: {len(pool.accepted)} of {pool.wanted} rows (the budget of answers is spent;"
+        f" raise generate.{name}.max_asked or relax its checks)"
+        for name, pool in pools.items()
+        if len(pool.accepted) < pool.wanted
+    ]
+
+
+def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
+    """Return the result in a few lines for the terminal."""
+    counts = found["funnel"]
+    lines = []
+    if counts["asked"]:
+        lines.append(
+            f"rows: {counts['asked']} asked, {counts['answered']} answered, {counts['parsed']} parsed,"
+            f" {counts['kept']} accepted"
+        )
+    for arm, entry in found["arms"].items():
+        if entry["control"]:
+            lines.append(f"{arm}: keeps {entry['kept']} of {entry['candidates']} rows")
+    lines += compare.summary_lines(found)
+    return lines + [f"missing: {text}" for text in lacking]
+
+
+# manifest.json
+
+
+def write_manifest(job: Job) -> None:
+    """Write what the run was made with: versions, machine, models, times, tokens."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    models = {}
+    for role in ROLES:
+        spec = job.recipe.model_for(role)
+        models[role] = {**spec.model_dump(exclude_none=True), "identity": job.identity(role)}
+    started = job.store.read_json("started.json")["started"]
+    job.store.write_json(
+        "manifest.json",
+        {
+            "name": job.recipe.name,
+            "started": started,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "versions": versions,
+            "machine": {
+                "platform": platform.platform(),
+                "processor": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+            },
+            "models": models,
+            "usage": _usage(job),
+            "resumed": sorted(job.resumed),
+        },
+    )

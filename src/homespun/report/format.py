@@ -1,0 +1,115 @@
+"""Numbers and foreign text as a person reads them.
+
+Every value that reaches the page passes `visible`: characters that cannot be seen (bidi overrides,
+zero-width characters, controls, lone surrogates) are written out as their code point, so that a text shown
+is the text that is there. Escaping for HTML is Jinja's autoescape, never done here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+
+from markupsafe import Markup
+
+MISSING = "–"
+MINUS = "\u2212"
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_INVISIBLE_LETTERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}  # look like nothing
+#: Metrics that are shares of one, shown in percent; differences of them are percentage points.
+_SHARE = re.compile(r"(accuracy|precision|recall|rate|share|f1)$")
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a character would change or hide text without being seen; line feed and tab are fine."""
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in _INVISIBLE_CATEGORIES or character in _INVISIBLE_LETTERS
+
+
+def visible(value: object) -> object:
+    """Return text with each invisible character written as `⟨U+202E⟩`; markup and numbers unchanged."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isascii() and value.isprintable():
+        return value
+    text = value.replace("\r\n", "\n")
+    return "".join(f"⟨U+{ord(c):04X}⟩" if is_invisible(c) else c for c in text)
+
+
+def shortened(text: str, limit: int = 1200) -> str:
+    """Return the text, or its beginning and how long it is."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters in all)"
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of one (accuracy, F1) and reads best in percent."""
+    return bool(_SHARE.search(metric.lower()))
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric's name in words: `macro_f1` is macro F1."""
+    return metric.replace("_", " ").replace("f1", "F1")
+
+
+def value_of(metric: str, value: float | None) -> str:
+    """Return a metric's value: `87.3 %` for shares, three decimals for anything else."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value * 100:.1f} %" if is_share(metric) else f"{value:.3f}".replace("-", MINUS)
+
+
+def change_of(metric: str, value: float | None) -> str:
+    """Return a difference with its sign: `+4.2` (percentage points) for shares, else `+0.042`."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value * 100:+.1f}" if is_share(metric) else f"{value:+.3f}"
+    return text.replace("-", MINUS)
+
+
+def change_in_words(metric: str, value: float) -> str:
+    """Return a difference as one says it: `4.2 points higher`, `0.042 lower`, `no difference`."""
+    size = f"{abs(value) * 100:.1f} points" if is_share(metric) else f"{abs(value):.3f}"
+    if float(size.split()[0]) == 0:
+        return "no difference"
+    return f"{size} {'higher' if value > 0 else 'lower'}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value with three decimals, or `< 0.001`."""
+    if p is None or not math.isfinite(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def plain(value: float | None) -> str:
+    """Return a number of no known kind in four significant digits, whole numbers with separators."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:.4g}"
+    return text.replace("-", MINUS)
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share of a whole in percent, a dash of nothing."""
+    return f"{100 * part / whole:.0f} %" if whole else MISSING
+
+
+def duration(seconds: float) -> str:
+    """Return a time span: `0.4 s`, `48 s`, `9 min 12 s`, `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def day_and_time(iso: str) -> str:
+    """Return an ISO time cut to minutes, `2026-03-01 14:05 +00:00`, or the text as it is."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?", iso)
+    if not match:
+        return iso
+    day, time, zone = match.groups()
+    return " ".join(part for part in (day, time, {"Z": "UTC", "+00:00": "UTC"}.get(zone or "", zone)) if part)

@@ -1,0 +1,378 @@
+"""From a run directory to the data of the report page: reads everything, decides nothing.
+
+Works for a run that ended early: what is not there yet is left out and the page says so. Rows to read are
+a sample, drawn by the hash of the row so that it is the same each time, and the page says of how many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from homespun import recipe as recipes
+from homespun import stats
+from homespun.errors import StoreError
+from homespun.outcome import funnel
+from homespun.recipe import Recipe
+from homespun.records import Attempt, JSONDict, Row, Scores, Verdict, content_hash
+from homespun.report.data import (
+    ArmInfo,
+    Cell,
+    Counts,
+    Funnel,
+    Group,
+    ReadRow,
+    ReportData,
+    ScoreColumn,
+    StageCost,
+    UseCommand,
+)
+from homespun.report.html import build_report
+from homespun.select.explain import nearest_to_threshold
+from homespun.store import Store
+from homespun.tables import attempts_from, scores_from, verdicts_from
+from homespun.text.words import words
+
+SHOWN = 24  #: rows of each kind on the page
+PAGE = "report/index.html"
+
+
+def open_run(folder: Path) -> tuple[Store, Recipe]:
+    """Open a run directory for reading, with its recipe.
+
+    Raises:
+        StoreError: it is no run directory.
+    """
+    store = Store(folder)
+    if not store.exists or not store.has("recipe.yaml"):
+        raise StoreError(f"{folder} is no run directory; give the --out of a `homespun run` (default runs/NAME)")
+    text = store.path("recipe.yaml").read_text(encoding="utf-8")
+    return store, recipes.loads(text, folder, "recipe.yaml")
+
+
+def rewrite(folder: Path) -> Path:
+    """Write the report of a run again and return its path."""
+    store, recipe = open_run(folder)
+    return write(store, recipe)
+
+
+def write(store: Store, recipe: Recipe) -> Path:
+    """Write report/index.html and return its path."""
+    path = store.path(PAGE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    build_report(gather(store, recipe), path)
+    return path
+
+
+class _Run:
+    """What a run directory holds, read once."""
+
+    def __init__(self, store: Store, recipe: Recipe) -> None:
+        self.store, self.recipe = store, recipe
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.checks: dict[str, list[Verdict]] = {}
+        for name in recipe.generate:
+            if store.has(f"pool/{name}.verdicts.parquet"):
+                self.attempts[name] = attempts_from(store.read_table(f"pool/{name}.parquet"))
+                self.checks[name] = verdicts_from(store.read_table(f"pool/{name}.verdicts.parquet"))
+        self.scores: list[Scores] = [
+            scores_from(store.read_table(f"scores/{name}.parquet"))
+            for name in recipe.score
+            if store.has(f"scores/{name}.parquet")
+        ]
+        self.results: JSONDict | None = store.read_json("results.json") if store.has("results.json") else None
+        self.arms: JSONDict = (self.results or {}).get("arms", {})
+        self.verdicts: dict[str, dict[str, Verdict]] = {}
+        for arm in self.arms:
+            if store.has(f"arms/{arm}/verdicts.parquet"):
+                found = verdicts_from(store.read_table(f"arms/{arm}/verdicts.parquet"))
+                self.verdicts[arm] = {verdict.row_id: verdict for verdict in found}
+
+    @property
+    def selecting(self) -> list[str]:
+        return [arm for arm, entry in self.arms.items() if entry["control"]]
+
+    def parsed(self, name: str) -> list[Row]:
+        return [attempt.row for attempt in self.attempts[name] if attempt.row is not None]
+
+    def accepted(self) -> list[Row]:
+        return [
+            row
+            for name in self.attempts
+            for row, verdict in zip(self.parsed(name), self.checks[name], strict=True)
+            if verdict.keep
+        ]
+
+
+def gather(store: Store, recipe: Recipe) -> ReportData:
+    """Return everything the page shows."""
+    run = _Run(store, recipe)
+    manifest = store.read_json("manifest.json") if store.has("manifest.json") else {}
+    accepted = run.accepted()
+    rows, totals = _rows_to_read(run)
+    columns = _columns(run)
+    return ReportData(
+        name=recipe.name,
+        language=recipe.language,
+        created=store.read_json("started.json")["started"],
+        task=recipe.task.description,
+        labels=recipe.task.labels,
+        recipe_yaml=store.path("recipe.yaml").read_text(encoding="utf-8"),
+        command=f"homespun run {store.root / 'recipe.yaml'} --out {store.root}",
+        manifest={k: v for k, v in manifest.items() if k != "usage"},
+        results=run.results if run.results and run.results["evaluations"] else None,
+        verdicts=_sentences(run.results),
+        funnels={name: _funnel(run, name) for name in run.attempts},
+        scores=columns,
+        correlations=_correlations(columns),
+        rows=rows,
+        row_totals=totals,
+        coverage=_coverage(run),
+        diversity=_diversity(accepted),
+        warnings=_warnings(run, columns),
+        stages=_stages(run, manifest),
+        arms=_arms(run),
+        usage=_usage(run),
+    )
+
+
+def _sentences(results: Mapping[str, Any] | None) -> list[str]:
+    if not results:
+        return []
+    return [
+        sentence
+        for evaluation in results["evaluations"].values()
+        for entry in evaluation["arms"].values()
+        for sentence in entry.get("sentences", ())
+    ]
+
+
+def _funnel(run: _Run, name: str) -> Funnel:
+    def counts(attempts: Sequence[Attempt]) -> Counts:
+        from homespun.generate.base import Pool
+
+        ids = {attempt.row.id for attempt in attempts if attempt.row is not None}
+        found = funnel(Pool(attempts, [v for v in run.checks[name] if v.row_id in ids], 0))
+        keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept")
+        return Counts(**{key: found[key] for key in keys}, dropped=found["dropped_by"])
+
+    attempts = run.attempts[name]
+    labels = {
+        label: counts([attempt for attempt in attempts if attempt.groups["label"] == label])
+        for label in run.recipe.task.labels
+    }
+    return Funnel(counts(attempts), labels)
+
+
+def _columns(run: _Run) -> list[ScoreColumn]:
+    found = []
+    for scores in run.scores:
+        for column, values in scores.columns.items():
+            if any(isinstance(value, str) for value in values):
+                continue
+            kept, used, thresholds = {}, [], {}
+            for arm in run.selecting:
+                verdicts = run.verdicts[arm]
+                kept[arm] = [row_id in verdicts and verdicts[row_id].keep for row_id in scores.ids]
+                needs = {by for rule in run.recipe.arms[arm].select for by in rule.needs()}
+                if f"{scores.name}.{column}" in needs or (scores.name in needs and column == scores.primary):
+                    used.append(arm)
+                    cuts = {v.threshold for v in verdicts.values() if v.threshold is not None}
+                    thresholds[arm] = sorted(cuts)
+            name = f"{scores.name}.{column}"
+            found.append(ScoreColumn(name, [float(v) for v in values], kept, used, thresholds))
+    return found
+
+
+def _correlations(columns: Sequence[ScoreColumn]) -> dict[str, dict[str, float]]:
+    return {
+        one.name: {other.name: stats.spearman(one.values, other.values) for other in columns} for one in columns
+    }
+
+
+def _rows_to_read(run: _Run) -> tuple[list[ReadRow], dict[str, int]]:
+    values: dict[str, dict[str, float]] = {}
+    for scores in run.scores:
+        for index, row_id in enumerate(scores.ids):
+            value = scores.columns[scores.primary][index]
+            if not isinstance(value, str):
+                values.setdefault(row_id, {})[scores.name] = value
+    entries: dict[Group, list[ReadRow]] = {}
+
+    def add(group: Group, row: Row, reason: str, kept_by: Sequence[str] = ()) -> None:
+        entries.setdefault(group, []).append(
+            ReadRow(
+                id=row.id,
+                fields=row.payload.fields,
+                group=group,
+                label=row.payload.output,
+                keyword=row.groups.get("keyword", ""),
+                kept_by=kept_by,
+                reason=reason,
+                scores=values.get(row.id, {}),
+            )
+        )
+
+    near = {
+        verdict.row_id: verdict
+        for arm in run.selecting
+        for edge in nearest_to_threshold(list(run.verdicts[arm].values()), SHOWN // 4)
+        for verdict in (*edge.kept, *edge.dropped)
+    }
+    for name, attempts in run.attempts.items():
+        for attempt in attempts:
+            if attempt.row is None:
+                entries.setdefault("unparsed answer", []).append(
+                    ReadRow(
+                        id=attempt.key,
+                        fields={"answer": attempt.raw},
+                        group="unparsed answer",
+                        label=attempt.groups["label"],
+                        keyword=attempt.groups["keyword"],
+                        reason=attempt.problem,
+                    )
+                )
+        for row, check in zip(run.parsed(name), run.checks[name], strict=True):
+            if not check.keep:
+                add("dropped by hygiene", row, f"{check.rule}: {check.reason}")
+                continue
+            kept_by = [arm for arm in run.selecting if run.verdicts[arm][row.id].keep]
+            drops = [run.verdicts[arm][row.id] for arm in run.selecting if arm not in kept_by]
+            reason = "; ".join(f"{verdict.rule}: {verdict.reason}" for verdict in drops)
+            if row.id in near:
+                add("nearest to threshold", row, f"{near[row.id].rule}: {near[row.id].reason}", kept_by)
+            elif drops:
+                add("dropped by selection", row, reason, kept_by)
+            else:
+                add("kept", row, reason, kept_by)
+    shown = [
+        row
+        for group in entries.values()
+        for row in sorted(group, key=lambda entry: content_hash([entry.id, "shown"]))[:SHOWN]
+    ]
+    return shown, {group: len(found) for group, found in entries.items()}
+
+
+def _coverage(run: _Run) -> list[Cell]:
+    asked: Counter[tuple[str, str]] = Counter()
+    accepted: Counter[tuple[str, str]] = Counter()
+    for attempts in run.attempts.values():
+        asked.update((a.groups["label"], a.groups["keyword"]) for a in attempts)
+    accepted.update((row.groups["label"], row.groups["keyword"]) for row in run.accepted())
+    return [Cell(label, word, count, accepted[(label, word)]) for (label, word), count in sorted(asked.items())]
+
+
+def _diversity(rows: Sequence[Row]) -> dict[str, float]:
+    if not rows:
+        return {}
+    tokens = [words(row.text, row.language) for row in rows]
+    return {
+        "distinct-1": stats.distinct_n(tokens, 1),
+        "distinct-2": stats.distinct_n(tokens, 2),
+        "mean length": sum(map(len, tokens)) / len(tokens),
+    }
+
+
+def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
+    found = []
+    rows = run.accepted()
+    labels = list(run.recipe.task.labels)
+    if rows and len(labels) == 2:
+        lengths = [float(len(words(row.text, row.language))) for row in rows]
+        area = stats.auc(lengths, [int(row.payload.output == labels[0]) for row in rows])
+        if max(area, 1 - area) > 0.7:
+            found.append(
+                f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
+                " a model may learn length instead of meaning"
+            )
+    for one, other, value in _near_copies(columns):
+        found.append(f"{one} and {other} rank the rows nearly alike (Spearman {value:.2f}): one filter, not two")
+    for name, counts in ((run.results or {}).get("funnel", {}).get("generators", {})).items():
+        if counts["kept"] < counts["wanted"]:
+            found.append(f"{name} has {counts['kept']} of the {counts['wanted']} rows asked for")
+    return found
+
+
+def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]:
+    used = [column for column in columns if column.used_by]
+    pairs = [(a, b) for index, a in enumerate(used) for b in used[index + 1 :]]
+    ranked = [(a.name, b.name, stats.spearman(a.values, b.values)) for a, b in pairs]
+    return [pair for pair in ranked if pair[2] > 0.9]
+
+
+def _stages(run: _Run, manifest: Mapping[str, Any]) -> list[StageCost]:
+    resumed = set(manifest.get("resumed", ()))
+    found = []
+    for name, entry in ((run.results or {}).get("usage", {}).get("stages", {})).items():
+        tokens, seconds = entry.get("tokens", 0), entry["seconds"]
+        rate = tokens / seconds if tokens and seconds else None
+        found.append(
+            StageCost(name, seconds, entry.get("units", 0), entry.get("unit", "rows"), tokens, rate, name in resumed)
+        )
+    return found
+
+
+def _arms(run: _Run) -> list[ArmInfo]:
+    found = []
+    owners = {entry["control"]: arm for arm, entry in run.arms.items() if entry["control"]}
+    for arm, entry in run.arms.items():
+        losses: dict[int, Sequence[float]] = {}
+        artifacts: dict[str, str] = {}
+        trained: JSONDict = {}
+        for stage, marker in run.store.stages().items():
+            if stage.startswith(f"models/{arm}/seed-"):
+                trained = run.store.read_json(f"{marker['adapter']}/card.json")
+                losses[trained["seed"]] = trained["losses"]
+                artifacts[f"adapter, seed {trained['seed']}"] = marker["adapter"]
+        if run.store.has(f"arms/{arm}/verdicts.parquet"):
+            artifacts["verdicts"] = f"arms/{arm}/verdicts.parquet"
+        rules = [str(rule) for rule in run.recipe.arms[arm].select] if arm in run.recipe.arms else []
+        if arm in owners:
+            rules = [f"random, as many of each label as {owners[arm]}"]
+        found.append(
+            ArmInfo(
+                name=arm,
+                chosen=entry["kept"],
+                candidates=entry["candidates"],
+                rules=rules,
+                dropped_by=entry["dropped_by"],
+                control=entry["control"],
+                reference=entry["reference"],
+                settings=trained.get("settings", {}),
+                losses=losses,
+                artifacts=artifacts,
+            )
+        )
+    return found
+
+
+def _usage(run: _Run) -> list[UseCommand]:
+    if not run.results or not any(stage.startswith("models/") for stage in run.store.stages()):
+        return []
+    best = _best_arm(run)
+    root = run.store.root
+    return [
+        UseCommand("Apply the tuned model to a file", f"homespun predict {root} --arm {best} FILE"),
+        UseCommand(
+            "Write a model folder that transformers and vLLM load",
+            f"homespun export {root} --arm {best} --model merged --out tuned-model",
+        ),
+        UseCommand("Serve it", "vllm serve ./tuned-model"),
+        UseCommand(
+            "Write the chosen rows for another trainer",
+            f"homespun export {root} --arm {best} --format messages --out rows.jsonl",
+        ),
+    ]
+
+
+def _best_arm(run: _Run) -> str:
+    """Return the arm of the recipe with the highest primary metric, for the examples on the page."""
+    arms = [arm for arm in run.arms if arm in run.recipe.arms] or list(run.arms)
+    primary = cast(JSONDict, run.results)["primary"]
+    evaluations = cast(JSONDict, run.results)["evaluations"]
+    if not primary or not evaluations:
+        return arms[0]
+    entries = evaluations[primary[0]]["arms"]
+    return max((arm for arm in arms if arm in entries), key=lambda arm: entries[arm]["metrics"][primary[1]]["mean"])

@@ -1,0 +1,105 @@
+"""What a scorer is: models asked about rows, answers turned into named columns.
+
+A scorer is row-wise unless it says `whole_pool`: the value of a row depends on that row alone, so the loop
+calls it on shards of rows and joins the parts. A row that cannot be scored has nan (text: the empty string)
+in every column it lacks and a reason in words; it never stops the run. Scorers keep nothing and drop
+nothing: that is for rules, which read the columns.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from homespun.engine.context import Context
+from homespun.models.base import Advance, ignore_progress
+from homespun.records import Row, Scores
+from homespun.registry import Strategy
+
+Values = Mapping[str, float | str]  #: one row's columns
+NAN = math.nan
+
+
+class Unscorable(str):
+    """Why a row has no score, in words; stands in the place of its values."""
+
+    __slots__ = ()
+
+
+class Scorer(Strategy, ABC):
+    """Base of the scorers."""
+
+    whole_pool: ClassVar[bool] = False  #: True: must see all rows at once, so it is never given a shard
+
+    @property
+    @abstractmethod
+    def primary(self) -> str:
+        """Name of the column meant by the scorer's bare name."""
+
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns it will make, so that rules can be checked before it runs."""
+
+    @abstractmethod
+    def __call__(
+        self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
+    ) -> Scores:
+        """Score rows.
+
+        Args:
+            rows: the rows, or a shard of them.
+            ctx: task, language, seed and models.
+            name: the scorer's name in the recipe; its kind unless given.
+            advance: called with the number of rows finished since the last call.
+        """
+
+    def table(self, rows: Sequence[Row], values: Sequence[Values | Unscorable], name: str) -> Scores:
+        """Return the columns made of one mapping, or one reason, per row.
+
+        A column that a row lacks is nan, or empty where the name is that of a text column (`label`).
+        """
+        found: dict[str, list[float] | list[str]] = {}
+        for column in self.columns():
+            if column in TEXT_COLUMNS:
+                found[column] = [
+                    "" if isinstance(one, Unscorable) else str(one.get(column, "")) for one in values
+                ]
+            else:
+                found[column] = [
+                    NAN if isinstance(one, Unscorable) else float(one.get(column, NAN)) for one in values
+                ]
+        reasons = {
+            row.id: str(one) for row, one in zip(rows, values, strict=True) if isinstance(one, Unscorable)
+        }
+        return Scores(name or self.kind, self.primary, tuple(row.id for row in rows), found, reasons)
+
+
+TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other column is of numbers
+
+
+def label_problem(row: Row, labels: Iterable[str]) -> Unscorable | None:
+    """Return why a row's output is no label of the task, or None."""
+    known = list(labels)
+    if row.payload.output in known:
+        return None
+    return Unscorable(f'its output "{row.payload.output}" is no label of the task: {", ".join(known)}')
+
+
+def concat(parts: Sequence[Scores]) -> Scores:
+    """Join the scores of the shards of one pool, in the order given.
+
+    Raises:
+        ValueError: no parts, or parts of different scorers.
+    """
+    if len({(part.name, part.primary, tuple(part.columns)) for part in parts}) != 1:
+        raise ValueError(f"cannot join the scores of {[part.name for part in parts] or 'no parts'}")
+    first = parts[0]
+    return Scores(
+        first.name,
+        first.primary,
+        tuple(row_id for part in parts for row_id in part.ids),
+        {column: [value for part in parts for value in part.columns[column]] for column in first.columns},
+        {row_id: reason for part in parts for row_id, reason in part.reasons.items()},
+    )

@@ -1,0 +1,51 @@
+"""The recipes that come with the package, with the data they use."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from homespun import yamlfile
+from homespun.errors import StoreError, UsageError
+from homespun.registry import did_you_mean
+from homespun.store import disk_errors
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+def listing() -> list[tuple[str, str]]:
+    """Return name and first comment line of every shipped recipe."""
+    found = []
+    for path in sorted(FOLDER.glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        found.append((path.stem, first.lstrip("# ").strip()))
+    return found
+
+
+def copy(name: str, folder: Path) -> list[Path]:
+    """Copy a recipe and the data files it names into a folder; never over a file that is there.
+
+    Raises:
+        UsageError: no such recipe.
+        StoreError: a file is there already, or the folder cannot be written.
+    """
+    known = [recipe for recipe, _ in listing()]
+    if name not in known:
+        raise UsageError(f'no recipe "{name}".{did_you_mean(name, known)} Recipes: {", ".join(known)}.')
+    source = FOLDER / f"{name}.yaml"
+    raw, _ = yamlfile.read(source)
+    wanted = [source.name]
+    for evaluation in (raw.get("evaluate") or {}).values():
+        if (FOLDER / evaluation["data"]).is_file():
+            wanted.append(evaluation["data"])
+    if len(wanted) > 1:
+        wanted.append("data/README.md")
+    targets = [folder / relative for relative in wanted]
+    for target in targets:
+        if target.exists():
+            raise StoreError(f"{target} is there already; choose another folder with --out")
+    for relative, target in zip(wanted, targets, strict=True):
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(FOLDER / relative, target)
+    return targets

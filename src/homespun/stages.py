@@ -1,0 +1,450 @@
+"""One function per stage of a run: what it needs, what it writes, and when it need not run again.
+
+Each stage has a fingerprint of everything that goes into its result (settings, rows, models, task) and a
+done marker that carries it; a stage whose marker matches is read back instead of run. The stages do the
+work, the store keeps it, this module is the seam between the two. loop.py calls these in order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from homespun.engine.context import Context, Models, Role
+from homespun.engine.local import SHARD_ROWS, each_shard
+from homespun.engine.progress import Progress
+from homespun.errors import DegenerateError, UsageError
+from homespun.evaluate.base import Evaluation, Item, ItemResult
+from homespun.evaluate.results import results_from, results_table
+from homespun.generate.base import Generator, Pool
+from homespun.models.load import load_model, model_identity
+from homespun.records import JSONDict, Row, Scores, Verdict, content_hash, derive_seed
+from homespun.registry import Strategy
+from homespun.score.base import Scorer
+from homespun.select.arms import ArmVerdicts, apply, check_columns, control, cut
+from homespun.select.base import Columns, Rule
+from homespun.store import Store, file_hash
+from homespun.tables import (
+    attempts_from,
+    attempts_table,
+    rows_from_file,
+    scores_from,
+    scores_table,
+    verdicts_from,
+    verdicts_table,
+)
+from homespun.task import ModelSpec
+from homespun.train.base import Card, Trainer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from homespun.recipe import Recipe
+
+Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
+Pools = dict[str, Pool]  #: generator -> what it wrote
+Answers = dict[str, list[dict[str, list[ItemResult]]]]  #: arm -> per seed: evaluation -> item results
+
+BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
+ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """An arm of the run: from the recipe, or made to hold one of the recipe's arms against."""
+
+    name: str
+    sources: tuple[str, ...]
+    select: tuple[Rule, ...]
+    size: int | None
+    trainer: Trainer | None
+    control: str | None = None  #: name of the random arm that this one is held against
+    reference: str | None = None  #: name of the arm with the same rows before selection
+    control_of: str | None = None  #: for a control: the arm it belongs to
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an arm chose."""
+
+    plan: ArmPlan
+    candidates: tuple[Row, ...]
+    outcome: ArmVerdicts | None  #: None for a control
+
+    def rows(self, seed: int, choices: Mapping[str, Choice]) -> tuple[Row, ...]:
+        """Return the rows to train on; a control draws them with `seed`."""
+        if self.plan.control_of is None:
+            return cast(ArmVerdicts, self.outcome).kept
+        owner = choices[self.plan.control_of]
+        return control(cast(ArmVerdicts, owner.outcome).kept, owner.candidates, seed)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained arm and seed. Arms with the same rows, student, settings and seed share an adapter."""
+
+    arm: str
+    seed: int
+    adapter: str  #: folder relative to the run directory
+    fingerprint: str
+    card: Card
+
+
+@dataclass
+class Job:
+    """A run in progress: the recipe, its directory, and what is known about its inputs."""
+
+    recipe: Recipe
+    store: Store
+    progress: Progress
+    identities: dict[str, str] = field(default_factory=dict)
+    resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
+    fresh: set[str] = field(default_factory=set)  #: stages that this process finished
+
+    @cached_property
+    def context(self) -> Context:
+        """What steps get."""
+        models = Models({role: self.recipe.model_for(role) for role in ROLES}, load_model)
+        return Context(self.recipe.task, self.recipe.language, self.recipe.seed, models, self.progress)
+
+    def identity(self, role: str) -> str:
+        """Return name and content hash of a role's model, without loading it."""
+        spec = self.recipe.model_for(role)
+        key = spec.model_dump_json()
+        if key not in self.identities:
+            self.identities[key] = f"{model_identity(spec)} {spec.device} {spec.dtype}"
+        return self.identities[key]
+
+    def base(self) -> JSONDict:
+        """Return what every fingerprint begins with."""
+        return {"task": self.recipe.task.model_dump(mode="json"), "language": self.recipe.language}
+
+    def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
+        """Mark a stage as finished."""
+        self.store.finish(stage, fingerprint, outputs, **facts)
+        self.fresh.add(stage)
+
+    def begin(self, stage: str) -> None:
+        """Note whether a stage goes on where an earlier process stopped."""
+        if self.store.has(f"work/{stage}"):
+            self.resumed.add(stage)
+
+
+def settings(strategy: Strategy) -> JSONDict:
+    """Return a strategy's fields for a fingerprint."""
+    return cast(JSONDict, strategy.model_dump(mode="json"))
+
+
+# Generate
+
+
+def evaluation_items(job: Job) -> dict[str, list[Item]]:
+    """Load every evaluation's items: first of all, so that a bad file costs nothing."""
+    found: dict[str, list[Item]] = {}
+    for name, evaluation in job.recipe.evaluate.items():
+        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.task)
+    return found
+
+
+def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[Pool, str]:
+    """Write a generator's rows, or read them back. Returns the pool and its fingerprint."""
+    generator = cast(Generator, job.recipe.generate[name])
+    against = sorted({text for group in items.values() for item in group for text in item.fields.values()})
+    fingerprint = content_hash(
+        {
+            **job.base(),
+            "settings": settings(generator),
+            "seed": job.recipe.seed,
+            "name": name,
+            "writer": job.identity("writer"),
+            "against": content_hash(against),
+        }
+    )
+    stage, rows, checks = f"pool/{name}", f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
+    if job.store.finished(stage, fingerprint):
+        marker = cast(JSONDict, job.store.marker(stage))
+        attempts = attempts_from(job.store.read_table(rows))
+        verdicts = verdicts_from(job.store.read_table(checks))
+        return Pool(attempts, verdicts, marker["wanted"]), fingerprint
+    job.begin(stage)
+    work = job.store.work(stage, fingerprint)
+    pool = generator(name, job.context, work, against)
+    job.store.write_table(rows, attempts_table(pool.attempts))
+    job.store.write_table(checks, verdicts_table(pool.verdicts))
+    job.finish(
+        stage,
+        fingerprint,
+        [rows, checks],
+        wanted=pool.wanted,
+        seconds=work.seconds,
+        units=len(pool.attempts),
+        unit="answers",
+        prompt_tokens=sum(attempt.prompt_tokens for attempt in pool.attempts),
+        tokens=sum(attempt.completion_tokens for attempt in pool.attempts),
+    )
+    return pool, fingerprint
+
+
+def file_rows(job: Job) -> dict[str, tuple[list[Row], str]]:
+    """Read the files of real rows that arms name under `from`, with a hash of each."""
+    task = job.recipe.task
+    found = {}
+    for arm in job.recipe.arms.values():
+        for source in arm.sources or ():
+            if source not in job.recipe.generate and source not in found:
+                rows = rows_from_file(Path(source), task.fields, list(task.labels), job.recipe.language)
+                found[source] = (rows, file_hash(Path(source)))
+    return found
+
+
+# Score
+
+
+def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tuple[Scores, str]:
+    """Score every row once, or read the scores back. Returns them and their fingerprint."""
+    scorer = cast(Scorer, job.recipe.score[name])
+    roles = {role: job.identity(role) for role in ("scorer", "judge", "writer")}
+    fingerprint = content_hash(
+        {**job.base(), "settings": settings(scorer), "name": name, "pool": pool_fingerprint, "models": roles}
+    )
+    stage, output = f"scores/{name}", f"scores/{name}.parquet"
+    if job.store.finished(stage, fingerprint):
+        return scores_from(job.store.read_table(output)), fingerprint
+    job.begin(stage)
+    work = job.store.work(stage, fingerprint)
+    with job.progress.bar(f"score {name}", len(rows), "rows") as bar:
+        quiet = job.context.silent()
+        tables = each_shard(
+            rows,
+            lambda shard: scores_table(scorer(shard, quiet, name=name)),
+            work,
+            bar,
+            size=len(rows) if scorer.whole_pool else SHARD_ROWS,
+        )
+    job.store.write_table(output, _concat(tables))
+    job.finish(stage, fingerprint, [output], seconds=work.seconds, units=len(rows), unit="rows")
+    return scores_from(job.store.read_table(output)), fingerprint
+
+
+def _concat(tables: Sequence[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    metadata = {k: v for k, v in (tables[0].schema.metadata or {}).items() if k != b"seconds"}
+    return pa.concat_tables([table.replace_schema_metadata(metadata) for table in tables])
+
+
+# Select
+
+
+def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan]:
+    """Return the arms to run: the recipe's, and for each selecting one its reference and its control.
+
+    Raises:
+        UsageError: `only` names an arm that the recipe does not have.
+    """
+    for name in only or ():
+        if name not in recipe.arms:
+            raise UsageError(f'the recipe has no arm "{name}"; its arms are: {", ".join(recipe.arms)}')
+    plans: dict[str, ArmPlan] = {}
+    for name, arm in recipe.arms.items():
+        sources = arm.sources or tuple(recipe.generate)
+        trainer = cast("Trainer | None", recipe.trainer_for(arm))
+        rules = cast("tuple[Rule, ...]", arm.select)
+        plans[name] = ArmPlan(name, sources, rules, arm.size, trainer)
+    if only:
+        wanted = {name: plans[name] for name in only}
+    else:
+        wanted = dict(plans)
+    result: dict[str, ArmPlan] = {}
+    for name, plan in wanted.items():
+        if not plan.select:
+            result.setdefault(name, plan)
+            continue
+        base = (plan.sources, plan.size, plan.trainer)
+        reference = next(
+            (p for p in plans.values() if not p.select and (p.sources, p.size, p.trainer) == base),
+            None,
+        ) or next((p for p in result.values() if not p.select and (p.sources, p.size, p.trainer) == base), None)
+        if reference is None:
+            free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
+            reference = ArmPlan(free, plan.sources, (), plan.size, plan.trainer)
+        result.setdefault(reference.name, reference)
+        random = f"{name}/random"
+        result[name] = ArmPlan(
+            name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name
+        )
+        result[random] = ArmPlan(random, plan.sources, (), plan.size, plan.trainer, control_of=name)
+    return list(result.values())
+
+
+def check_rules(recipe: Recipe) -> None:
+    """Refuse rules that read columns which no scorer makes, before anything is generated."""
+    columns = {name: cast(Scorer, scorer).columns() for name, scorer in recipe.score.items()}
+    for arm in recipe.arms.values():
+        check_columns(cast("tuple[Rule, ...]", arm.select), columns)
+
+
+def select(
+    job: Job, plans: Sequence[ArmPlan], rows: Mapping[str, Sequence[Row]], scores: Sequence[Scores]
+) -> dict[str, Choice]:
+    """Turn rules into verdicts and write them. Asks no model, so it is done anew each time.
+
+    Raises:
+        DegenerateError: an arm keeps nothing.
+    """
+    columns = Columns.of(scores)
+    chosen: dict[str, Choice] = {}
+    for plan in plans:
+        candidates = [row for source in plan.sources for row in rows[source]]
+        if plan.size is not None:
+            candidates = list(cut(candidates, plan.size, job.recipe.seed))
+        if plan.control_of is not None:
+            chosen[plan.name] = Choice(plan, tuple(candidates), None)
+            for seed in plan.trainer.seeds if plan.trainer else (0,):
+                drawn = {row.id for row in chosen[plan.name].rows(control_seed(job.recipe.seed, seed), chosen)}
+                verdicts = [Verdict(row.id, row.id in drawn, "random draw") for row in candidates]
+                _write_verdicts(job, f"arms/{plan.name}/seed-{seed}", verdicts)
+            continue
+        outcome = apply(plan.select, candidates, columns, job.recipe.seed)
+        chosen[plan.name] = Choice(plan, tuple(candidates), outcome)
+        output = _write_verdicts(job, f"arms/{plan.name}", outcome.verdicts)
+        if not outcome.kept:
+            dropped = ", ".join(f"{rule}: {count}" for rule, count in outcome.dropped_by.items())
+            raise DegenerateError(
+                f'arm "{plan.name}" keeps none of {len(candidates)} rows ({dropped}); loosen its rules.'
+                f" Every row's verdict is in {job.store.path(output)}"
+            )
+    return chosen
+
+
+def _write_verdicts(job: Job, folder: str, verdicts: Sequence[Verdict]) -> str:
+    output = f"{folder}/verdicts.parquet"
+    fingerprint = content_hash([[v.row_id, v.keep, v.rule, v.reason, repr(v.score)] for v in verdicts])
+    if not job.store.finished(folder, fingerprint):
+        job.store.write_table(output, verdicts_table(verdicts))
+        job.finish(folder, fingerprint, [output])
+    return output
+
+
+# Train
+
+
+def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row]) -> Trained:
+    """Train one arm with one seed, unless it, or an arm with the same rows and settings, is trained."""
+    trainer = cast(Trainer, plan.trainer)
+    fingerprint = content_hash(
+        {
+            **job.base(),
+            "rows": [row.id for row in rows],
+            "student": job.identity("student"),
+            "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
+            "seed": seed,
+        }
+    )
+    stage = folder = f"models/{plan.name}/seed-{seed}"
+    if job.store.finished(stage, fingerprint):
+        marker = cast(JSONDict, job.store.marker(stage))
+        return Trained(plan.name, seed, marker["adapter"], fingerprint, _card(job.store, marker["adapter"]))
+    for other, marker in job.store.stages().items():
+        if other.startswith("models/") and job.store.finished(other, fingerprint):
+            job.finish(stage, fingerprint, list(marker["outputs"]), adapter=marker["adapter"], same_as=other)
+            return Trained(plan.name, seed, marker["adapter"], fingerprint, _card(job.store, marker["adapter"]))
+    job.context.models.release()
+    work = job.store.work(stage, fingerprint)
+    out = work.fresh_folder()
+    started = time.monotonic()
+    about = {"recipe": job.recipe.name, "arm": plan.name}
+    card = trainer(rows, job.context, job.recipe.model_for("student"), seed, out, about=about)
+    job.store.move_in(work, folder)
+    outputs = [f"{folder}/{path.name}" for path in sorted(job.store.path(folder).iterdir()) if path.is_file()]
+    job.finish(
+        stage,
+        fingerprint,
+        outputs,
+        adapter=folder,
+        seconds=time.monotonic() - started,
+        units=card.steps,
+        unit="steps",
+        tokens=card.tokens,
+    )
+    return Trained(plan.name, seed, folder, fingerprint, card)
+
+
+def _card(store: Store, adapter: str) -> Card:
+    return Card.model_validate(store.read_json(f"{adapter}/card.json"))
+
+
+# Evaluate
+
+
+def evaluate(
+    job: Job, items: Mapping[str, Sequence[Item]], trained: Trained | None
+) -> dict[str, list[ItemResult]]:
+    """Evaluate one trained arm, or the untrained student, on every evaluation."""
+    where = f"{trained.arm}/seed-{trained.seed}" if trained else BASELINE
+    found: dict[str, list[ItemResult]] = {}
+    model: list[Any] = []
+
+    def student() -> Any:
+        if not model:
+            adapter = job.store.path(trained.adapter) if trained else None
+            model.append(load_model(job.recipe.model_for("student"), adapter))
+        return model[0]
+
+    for name, evaluation in job.recipe.evaluate.items():
+        found[name] = _evaluate_one(job, name, cast(Evaluation, evaluation), items[name], where, trained, student)
+    return found
+
+
+def _evaluate_one(
+    job: Job,
+    name: str,
+    evaluation: Evaluation,
+    items: Sequence[Item],
+    where: str,
+    trained: Trained | None,
+    student: Callable[[], Any],
+) -> list[ItemResult]:
+    fingerprint = content_hash(
+        {
+            **job.base(),
+            "settings": {k: v for k, v in settings(evaluation).items() if k != "data"},
+            "items": [[item.id, dict(item.fields), item.gold] for item in items],
+            "model": trained.fingerprint if trained else job.identity("student"),
+        }
+    )
+    stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"
+    if job.store.finished(stage, fingerprint):
+        return results_from(job.store.read_table(output))
+    for other, marker in job.store.stages().items():  # an arm with the same adapter has the same results
+        if other.startswith("results/") and trained and job.store.finished(other, fingerprint):
+            (same,) = marker["outputs"]
+            job.store.write_bytes(output, job.store.path(same).read_bytes())
+            job.finish(stage, fingerprint, [output], same_as=other)
+            return results_from(job.store.read_table(output))
+    started = time.monotonic()
+    modes = evaluation.modes(trained is not None)
+    task, language = job.recipe.task, job.recipe.language
+    results: list[ItemResult] = []
+    with job.progress.bar(f"evaluate {where}", len(items) * len(modes), "items") as bar:
+        for mode in modes:
+            results += evaluation.predict(student(), task, items, language, mode, bar.advance)
+    job.store.write_table(output, results_table(results))
+    job.finish(
+        stage, fingerprint, [output], seconds=time.monotonic() - started, units=len(results), unit="items"
+    )
+    return results_from(job.store.read_table(output))
+
+
+def seeds_of(plan: ArmPlan) -> tuple[int, ...]:
+    """Return the training seeds of an arm."""
+    return plan.trainer.seeds if plan.trainer else ()
+
+
+def control_seed(run_seed: int, seed: int) -> int:
+    """Return the seed of a control's draw, which differs for each training seed."""
+    return derive_seed(run_seed, "control", seed)

@@ -1,0 +1,330 @@
+"""Intervals, paired tests and association, for comparisons over the same items and several seeds.
+
+An arm's results are an array seeds x items: every training seed answers every item (two crossed random
+factors). The variance of a mean is the sum of an items part, taken from the spread over items of the
+seed-averaged values, and a seeds part, taken from the spread between seeds beyond what the items explain.
+With two or three seeds one arm alone says almost nothing about the second part, so it is pooled over all
+arms of a run (`SeedSpread`); degrees of freedom follow Satterthwaite. benchmarks/statistics.py simulates
+coverage and false positives, docs/comparison.md prints them. With one seed the seeds part is unknown and
+left out, which callers must say.
+
+Macro-F1 is linearised (influence values), so both metrics go through the same procedure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+METRICS = ("accuracy", "macro_f1")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSpread:
+    """How much training seeds move an arm's metric beyond what its items explain, pooled over arms."""
+
+    variance: float  #: of one seed's effect on the metric; 0 when seeds differ no more than items explain
+    mean_square: float  #: variance before the items' share is taken off
+    df: int  #: degrees of freedom; 0: one seed, not measured
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric of one arm with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference of two arms with its 95 % interval and two-sided p."""
+
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    items_variance: float = 0.0  #: part of the squared standard error that more items would shrink
+    seeds_variance: float = 0.0  #: part that more training seeds would shrink
+
+
+NOT_MEASURED = SeedSpread(0.0, 0.0, 0)
+
+
+def item_values(
+    predicted: Sequence[Sequence[str]], gold: Sequence[str], labels: Sequence[str], metric: str
+) -> Floats:
+    """Return values, shape (seeds, items), whose mean over items is the metric of each seed.
+
+    Accuracy: 1 where right. Macro-F1: the metric plus each item's influence on it, so its spread over
+    items gives the metric's variance. A label that neither gold nor predictions have is skipped; a
+    prediction that is no label counts as wrong and belongs to no label.
+    """
+    answers, truth = np.asarray(predicted, dtype=str), np.asarray(gold, dtype=str)
+    if metric == "accuracy":
+        return (answers == truth).astype(np.float64)
+    if metric != "macro_f1":
+        raise ValueError(f'unknown metric "{metric}"; there are: {", ".join(METRICS)}')
+    items = truth.shape[0]
+    totals, influence = np.zeros((len(answers), 1)), np.zeros(answers.shape)
+    present = np.zeros((len(answers), 1))
+    for label in labels:
+        is_gold, is_predicted = truth == label, answers == label
+        hits = (is_gold & is_predicted).astype(np.float64)
+        members = is_gold.astype(np.float64) + is_predicted
+        size = members.sum(axis=1, keepdims=True)
+        counted = size > 0
+        f1 = np.divide(2 * hits.sum(axis=1, keepdims=True), size, out=np.zeros_like(size), where=counted)
+        totals += f1
+        influence += items * np.divide(2 * hits - f1 * members, size, out=np.zeros_like(hits), where=counted)
+        present += counted
+    return np.asarray((totals + influence) / np.maximum(present, 1))
+
+
+def seed_spread(arms: Sequence[Floats]) -> SeedSpread:
+    """Pool the spread between training seeds over arms (arrays seeds x items of `item_values`).
+
+    Per arm, the mean square between seeds minus the mean square of the interaction seeds x items, over
+    items, estimates the variance of a seed's effect (two-way analysis of variance without replication).
+    """
+    between = inner = 0.0
+    df = 0
+    for values in arms:
+        seeds, items = values.shape
+        if seeds < 2:
+            continue
+        seed_means = values.mean(axis=1, keepdims=True)
+        residual = values - seed_means - values.mean(axis=0, keepdims=True) + values.mean()
+        between += float(((seed_means - values.mean()) ** 2).sum())
+        inner += float((residual**2).sum()) / max(items - 1, 1) / items
+        df += seeds - 1
+    if df == 0:
+        return NOT_MEASURED
+    return SeedSpread(max(between - inner, 0.0) / df, between / df, df)
+
+
+def _combine(by_item: float, items: int, spread: SeedSpread, share: float) -> tuple[float, float]:
+    """Return the variance of a mean and its degrees of freedom (Satterthwaite).
+
+    `share` is how often the variance of one seed's effect enters: arms that train / seeds of each.
+    """
+    variance = by_item + share * spread.variance
+    if variance == 0:
+        return 0.0, float(max(items - 1, 1))
+    doubt = by_item**2 / max(items - 1, 1)
+    if spread.variance > 0 and share > 0:
+        doubt += (share * spread.mean_square) ** 2 / spread.df
+    return variance, variance**2 / doubt
+
+
+def _quantile(df: float) -> float:
+    from scipy import stats as scipy_stats
+
+    return float(scipy_stats.t.isf(0.025, df))
+
+
+def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
+    squared = quantile**2 / trials
+    middle = (share + squared / 2) / (1 + squared)
+    half = math.sqrt(share * (1 - share) * squared + squared**2 / 4) / (1 + squared)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def mean_interval(values: Floats, spread: SeedSpread | None = None) -> Estimate:
+    """Return an arm's metric and its 95 % interval (Wilson's form, so it stays within 0 and 1).
+
+    Args:
+        values: shape (seeds, items), from `item_values`.
+        spread: pooled over the run's arms; default this arm's own.
+    """
+    seeds, items = values.shape
+    spread = spread or seed_spread([values])
+    mean = float(np.clip(values.mean(), 0.0, 1.0))
+    by_item = float(values.mean(axis=0).var(ddof=1)) / items if items > 1 else 0.25
+    variance, df = _combine(by_item, items, spread, 1 / seeds)
+    # As many independent trials as would give this variance; all right or all wrong: the items.
+    trials = mean * (1 - mean) / variance if variance > 0 and 0 < mean < 1 else float(items)
+    low, high = _wilson(mean, trials, _quantile(df))
+    return Estimate(mean, min(low, mean), max(high, mean))
+
+
+def paired_difference(
+    a: Floats, b: Floats, metric: str = "accuracy", spread: SeedSpread | None = None, fixed: bool = False
+) -> Difference:
+    """Return the difference a - b on the same items with its 95 % interval and two-sided p.
+
+    Args:
+        a: shape (seeds, items), from `item_values`.
+        b: the same shape with the seeds paired; shape (1, items) when `fixed`.
+        metric: name of what the values are.
+        spread: of one arm's seeds, pooled over the run's arms; default these arms' own.
+        fixed: `b` is a model that no training seed changes.
+    """
+    if b.shape != ((1, a.shape[1]) if fixed else a.shape):
+        raise ValueError(f"cannot pair {a.shape} with {b.shape} (seeds, items)")
+    seeds, items = a.shape
+    spread = spread or seed_spread([a] if fixed else [a, b])
+    gaps = (a - b).mean(axis=0)
+    difference = float(gaps.mean())
+    if bool((a == b).all()):  # the same answers: nothing is left to chance
+        return Difference(metric, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    by_item = float(gaps.var(ddof=1)) / items if items > 1 else 1.0
+    share = (1 if fixed else 2) / seeds
+    variance, df = _combine(by_item, items, spread, share)
+    half = _quantile(df) * math.sqrt(variance)
+    p = _two_sided(difference, variance, df)
+    return Difference(
+        metric, difference, difference - half, difference + half, p, by_item, share * spread.variance
+    )
+
+
+def _two_sided(difference: float, variance: float, df: float) -> float:
+    from scipy import stats as scipy_stats
+
+    if variance == 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * scipy_stats.t.sf(abs(difference) / math.sqrt(variance), df))
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Return the exact two-sided p of McNemar's test: b items only one model got right, c only the other."""
+    from scipy import stats as scipy_stats
+
+    return float(scipy_stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values adjusted for their number by Holm's step-down method, in the order given."""
+    count = len(p_values)
+    adjusted = [0.0] * count
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(count), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (count - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def _planning_quantile(power: float, alpha: float) -> float:
+    from scipy import stats as scipy_stats
+
+    return float(scipy_stats.norm.isf(alpha / 2) + scipy_stats.norm.ppf(power))
+
+
+def items_needed(
+    difference: float,
+    discordance: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    seeds_variance: float = 0.0,
+) -> int | None:
+    """Return how many items show a paired difference of this size with this power.
+
+    Args:
+        difference: of the two accuracies, as a share.
+        discordance: mean squared difference per item; with one seed, the share of items that exactly one
+            of the two models gets right.
+        power: chance of p < alpha when the difference is real.
+        alpha: two-sided level.
+        seeds_variance: part of the squared standard error that no number of items takes away.
+
+    Returns:
+        The number of items, or None where no number is enough: the difference is 0, or training seeds
+        alone move the result too much.
+    """
+    squared = _planning_quantile(power, alpha) ** 2
+    room = difference**2 - squared * seeds_variance
+    if room <= 0:
+        return None
+    return max(math.ceil(squared * max(discordance - difference**2, 0.0) / room), 2)
+
+
+def smallest_visible(
+    items: int, discordance: float, power: float = 0.8, alpha: float = 0.05, seeds_variance: float = 0.0
+) -> float:
+    """Return the smallest difference that this many items show with this power; see `items_needed`."""
+    squared = _planning_quantile(power, alpha) ** 2
+    return math.sqrt(squared * (discordance + items * seeds_variance) / (items + squared))
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share; (0, 1) without trials."""
+    from scipy import stats as scipy_stats
+
+    return _wilson(successes / trials, trials, float(scipy_stats.norm.isf(0.025))) if trials else (0.0, 1.0)
+
+
+class Association(NamedTuple):
+    """How two columns go together; nan when it is not defined (a constant column, one class)."""
+
+    value: float
+    used: int  #: pairs that both columns have
+    missing: int  #: pairs left out because either is nan
+
+
+def _complete(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats, int]:
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"two columns of one length are needed, got shapes {x.shape} and {y.shape}")
+    there = ~(np.isnan(x) | np.isnan(y))
+    return x[there], y[there], int((~there).sum())
+
+
+def auc(scores: ArrayLike, labels: ArrayLike) -> Association:
+    """Return the chance that a row with label 1 scores above one with label 0, ties counting half."""
+    from scipy import stats as scipy_stats
+
+    x, y, missing = _complete(scores, labels)
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise ValueError("labels must be 0 or 1")
+    ones = int(y.sum())
+    zeros = len(y) - ones
+    if ones == 0 or zeros == 0:
+        return Association(float("nan"), len(x), missing)
+    ranks = scipy_stats.rankdata(x)
+    above = float(ranks[y == 1].sum()) - ones * (ones + 1) / 2
+    return Association(above / (ones * zeros), len(x), missing)
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> Association:
+    """Return Spearman's rank correlation, ties given their mean rank."""
+    from scipy import stats as scipy_stats
+
+    x, y, missing = _complete(first, second)
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return Association(float("nan"), len(x), missing)
+    value = np.corrcoef(scipy_stats.rankdata(x), scipy_stats.rankdata(y))[0, 1]
+    return Association(float(value), len(x), missing)
+
+
+def distinct_n(texts: Sequence[Sequence[str]], n: int) -> float:
+    """Return unique n-grams / n-grams over tokenised texts (methods.md 2E-1); nan without any."""
+    grams = [tuple(tokens[i : i + n]) for tokens in texts for i in range(len(tokens) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else float("nan")
+
+
+class Histogram(NamedTuple):
+    """Counts of several groups over the same bins."""
+
+    edges: list[float]  #: one more than bins
+    counts: dict[str, list[int]]
+    missing: dict[str, int]  #: nan values per group, in no bin
+
+
+def histogram(groups: Mapping[str, ArrayLike], bins: int = 20) -> Histogram:
+    """Count groups of values (kept and dropped, say) over bins of equal width that all share."""
+    columns = {name: np.asarray(values, dtype=np.float64) for name, values in groups.items()}
+    there = {name: values[np.isfinite(values)] for name, values in columns.items()}
+    edges = np.histogram_bin_edges(np.concatenate([*there.values(), np.empty(0)]), bins)
+    return Histogram(
+        edges.tolist(),
+        {name: np.histogram(values, edges)[0].tolist() for name, values in there.items()},
+        {name: int(values.size - there[name].size) for name, values in columns.items()},
+    )
