@@ -163,7 +163,8 @@ def models_list() -> int:
     from homespun.models.embedded import list_models
 
     for model in list_models():
-        _say(f"{model.name:<12} {model.licence:<12} {model.size_mb:>5} MB  {model.where}")
+        where = str(model.path) if model.path else f"not pulled; run: homespun models pull {model.name}"
+        _say(f"{model.name:<10} {model.title:<26} {model.licence:<11} {model.size_bytes / 1e6:>4.0f} MB  {where}")
     return 0
 
 

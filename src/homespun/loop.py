@@ -31,9 +31,7 @@ class Outcome:
     fresh: bool = True  #: False when there was nothing left to do
 
 
-def run(
-    recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progress: Progress | None = None
-) -> Outcome:
+def run(recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progress: Progress | None = None) -> Outcome:
     """Run a recipe into a directory, or go on where an earlier run of it stopped.
 
     Args:
@@ -59,7 +57,7 @@ def run(
         trained = _train(job, plans, choices)
         answers = _evaluate(job, items, trained)
 
-        results = outcome.results(job, pools, choices, items, answers)
+        results = outcome.results(job, pools, choices, answers)
         if job.fresh or not store.has("results.json"):
             store.write_json("results.json", results)
             outcome.write_manifest(job)
@@ -111,7 +109,7 @@ def _evaluate(job: Job, items: stages.Items, trained: dict[str, list[Trained]]) 
     if not job.recipe.evaluate:
         return {}
     job.context.models.release()
-    answers = {stages.BASELINE: [stages.evaluate(job, items, None)]}
+    answers = {stages.BASELINE: {0: stages.evaluate(job, items, None)}}
     for name, models in trained.items():
-        answers[name] = [stages.evaluate(job, items, model) for model in models]
+        answers[name] = {model.seed: stages.evaluate(job, items, model) for model in models}
     return answers

@@ -14,16 +14,26 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
-import yaml
-
+from homespun import yamlfile
 from homespun.errors import StoreError
 from homespun.evaluate import compare
-from homespun.evaluate.base import Evaluation, Item
+from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Pool
 from homespun.records import JSONDict
 from homespun.stages import BASELINE, ROLES, Answers, Choice, Job
 
-PACKAGES = ("homespun", "torch", "transformers", "peft", "trl", "tokenizers", "numpy", "scipy", "pyarrow", "pydantic")
+PACKAGES = (
+    "homespun",
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pydantic",
+)
 
 #: first key of a changed recipe -> what it touches, in words
 TOUCHES = {
@@ -45,14 +55,14 @@ def announce_changes(job: Job) -> None:
     Raises:
         StoreError: the directory belongs to another recipe.
     """
-    text = yaml.safe_dump(job.recipe.dump(), sort_keys=False, allow_unicode=True, width=100)
+    text = yamlfile.dump(job.recipe.dump())
     if job.store.has("recipe.yaml"):
-        old = yaml.safe_load(job.store.path("recipe.yaml").read_text(encoding="utf-8"))
+        old, _ = yamlfile.read(job.store.path("recipe.yaml"))
         if old.get("name") != job.recipe.name:
             raise StoreError(
                 f'{job.store.root} holds the run "{old.get("name")}", not "{job.recipe.name}"; choose another --out'
             )
-        changed = _changes(old, yaml.safe_load(text))
+        changed = _changes(old, job.recipe.dump())
         if changed:
             job.progress.say("the recipe changed since the last run:")
             for path, before, after in changed:
@@ -100,19 +110,21 @@ def results(
     job: Job,
     pools: Mapping[str, Pool],
     choices: Mapping[str, Choice],
-    items: Mapping[str, Sequence[Item]],
     answers: Answers,
 ) -> JSONDict:
     """Return the content of results.json."""
     funnels = {name: funnel(pool) for name, pool in pools.items()}
     evaluations = {
-        name: compare.evaluation(
-            items=items[name],
-            labels=list(job.recipe.task.labels),
-            metric=cast(Evaluation, job.recipe.evaluate[name]).primary,
-            baseline=answers[BASELINE][0][name],
-            arms={arm: [seed[name] for seed in seeds] for arm, seeds in answers.items() if arm != BASELINE},
-            relations={name: (c.plan.control, c.plan.reference) for name, c in choices.items()},
+        name: compare.compare(
+            list(job.recipe.task.labels),
+            cast(Evaluation, job.recipe.evaluate[name]).primary,
+            answers[BASELINE][0][name],
+            {
+                arm: {seed: found[name] for seed, found in seeds.items()}
+                for arm, seeds in answers.items()
+                if arm != BASELINE
+            },
+            {arm: compare.Against(c.plan.control, c.plan.reference) for arm, c in choices.items()},
         )
         for name in (job.recipe.evaluate if answers else ())
     }

@@ -178,9 +178,7 @@ class _Reader:
         data = {"id": value} if isinstance(value, str) else value
         if isinstance(data, Mapping) and isinstance(data.get("id"), str):
             scheme, colon, rest = data["id"].partition(":")
-            located = (
-                f"scripted:{self.located(rest)}" if scheme == "scripted" and colon else self.located(data["id"])
-            )
+            located = f"scripted:{self.located(rest)}" if scheme == "scripted" and colon else self.located(data["id"])
             data = {**data, "id": "embedded" if data["id"] == "embedded" else located}
         try:
             return ModelSpec.model_validate(data)
@@ -203,8 +201,7 @@ class _Reader:
         prepared = dict(raw)
         for section, group in (("generate", "generator"), ("score", "scorer"), ("evaluate", "evaluation")):
             prepared[section] = {
-                name: self.strategy(group, entry, (section, name))
-                for name, entry in self.table(raw, section).items()
+                name: self.strategy(group, entry, (section, name)) for name, entry in self.table(raw, section).items()
             }
         models = {role: self.model(v, ("models", role)) for role, v in self.table(raw, "models").items()}
         for role in models:
@@ -289,9 +286,7 @@ class _Reader:
         if recipe.evaluate and recipe.train is None:
             self.error(("evaluate",), "evaluating arms needs `train`; add it or take `evaluate` out")
         if recipe.train is not None and not recipe.arms:
-            self.error(
-                ("train",), "nothing to train: the recipe has no arms (`arms: {unfiltered: {}}` is the least)"
-            )
+            self.error(("train",), "nothing to train: the recipe has no arms (`arms: {unfiltered: {}}` is the least)")
 
     def fits(self, path: Paths, strategy: Strategy, task: Task) -> None:
         try:

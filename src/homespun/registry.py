@@ -79,8 +79,7 @@ def lookup(group: str, kind: str) -> type[Strategy]:
     known = kinds(group)
     if kind not in known:
         raise UsageError(
-            f'unknown {group} kind "{kind}".{did_you_mean(kind, list(known))}'
-            f" Known kinds: {', '.join(sorted(known))}."
+            f'unknown {group} kind "{kind}".{did_you_mean(kind, list(known))} Known kinds: {", ".join(sorted(known))}.'
         )
     module_name, _, attribute = known[kind].partition(":")
     try:

@@ -142,10 +142,10 @@ def _sentences(results: Mapping[str, Any] | None) -> list[str]:
     if not results:
         return []
     return [
-        sentence
+        entry["sentence"]
         for evaluation in results["evaluations"].values()
         for entry in evaluation["arms"].values()
-        for sentence in entry.get("sentences", ())
+        if entry["sentence"]
     ]
 
 
@@ -188,7 +188,7 @@ def _columns(run: _Run) -> list[ScoreColumn]:
 
 def _correlations(columns: Sequence[ScoreColumn]) -> dict[str, dict[str, float]]:
     return {
-        one.name: {other.name: stats.spearman(one.values, other.values) for other in columns} for one in columns
+        one.name: {other.name: stats.spearman(one.values, other.values).value for other in columns} for one in columns
     }
 
 
@@ -281,7 +281,7 @@ def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
     labels = list(run.recipe.task.labels)
     if rows and len(labels) == 2:
         lengths = [float(len(words(row.text, row.language))) for row in rows]
-        area = stats.auc(lengths, [int(row.payload.output == labels[0]) for row in rows])
+        area = stats.auc(lengths, [int(row.payload.output == labels[0]) for row in rows]).value
         if max(area, 1 - area) > 0.7:
             found.append(
                 f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
@@ -298,7 +298,7 @@ def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
 def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]:
     used = [column for column in columns if column.used_by]
     pairs = [(a, b) for index, a in enumerate(used) for b in used[index + 1 :]]
-    ranked = [(a.name, b.name, stats.spearman(a.values, b.values)) for a, b in pairs]
+    ranked = [(a.name, b.name, stats.spearman(a.values, b.values).value) for a, b in pairs]
     return [pair for pair in ranked if pair[2] > 0.9]
 
 

@@ -30,9 +30,7 @@ def _adapter(store: Store, recipe: Recipe, arm: str, seed: int | None) -> Path:
         raise UsageError(
             f'{store.root} has no trained arm "{arm}".{did_you_mean(arm, arms)} Trained: {", ".join(arms) or "none"}.'
         )
-    seeds = sorted(
-        int(name.rpartition("seed-")[2]) for name in trained if name.rpartition("/")[0] == f"models/{arm}"
-    )
+    seeds = sorted(int(name.rpartition("seed-")[2]) for name in trained if name.rpartition("/")[0] == f"models/{arm}")
     chosen = seeds[0] if seed is None else seed
     if chosen not in seeds:
         raise UsageError(f"arm {arm} has no seed {chosen}; its seeds: {', '.join(map(str, seeds))}")
@@ -158,9 +156,7 @@ def rows_of_arm(store: Store, recipe: Recipe, arm: str, seed: int | None = None)
     return [row for row in rows if row.id in keep]
 
 
-def _lines(
-    rows: Sequence[Row], recipe: Recipe, shape: Callable[[Row, list[JSONDict]], JSONDict]
-) -> list[str]:
+def _lines(rows: Sequence[Row], recipe: Recipe, shape: Callable[[Row, list[JSONDict]], JSONDict]) -> list[str]:
     lines = []
     for row in rows:
         messages = task_messages(recipe.task, row.payload.fields, recipe.language)
@@ -186,4 +182,3 @@ def _table(rows: Sequence[Row]) -> object:
     ]
     names = ["id", *fields, "label", "keyword", "generator", "model"]
     return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))
-

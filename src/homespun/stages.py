@@ -37,7 +37,6 @@ from homespun.tables import (
     verdicts_from,
     verdicts_table,
 )
-from homespun.task import ModelSpec
 from homespun.train.base import Card, Trainer
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
 Pools = dict[str, Pool]  #: generator -> what it wrote
-Answers = dict[str, list[dict[str, list[ItemResult]]]]  #: arm -> per seed: evaluation -> item results
+Answers = dict[str, dict[int, dict[str, list[ItemResult]]]]  #: arm -> seed -> evaluation -> item results
 
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
 ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
@@ -136,7 +135,7 @@ class Job:
 
 def settings(strategy: Strategy) -> JSONDict:
     """Return a strategy's fields for a fingerprint."""
-    return cast(JSONDict, strategy.model_dump(mode="json"))
+    return strategy.model_dump(mode="json")
 
 
 # Generate
@@ -255,28 +254,21 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
         trainer = cast("Trainer | None", recipe.trainer_for(arm))
         rules = cast("tuple[Rule, ...]", arm.select)
         plans[name] = ArmPlan(name, sources, rules, arm.size, trainer)
-    if only:
-        wanted = {name: plans[name] for name in only}
-    else:
-        wanted = dict(plans)
+    wanted = {name: plans[name] for name in only} if only else dict(plans)
     result: dict[str, ArmPlan] = {}
     for name, plan in wanted.items():
         if not plan.select:
             result.setdefault(name, plan)
             continue
         base = (plan.sources, plan.size, plan.trainer)
-        reference = next(
-            (p for p in plans.values() if not p.select and (p.sources, p.size, p.trainer) == base),
-            None,
-        ) or next((p for p in result.values() if not p.select and (p.sources, p.size, p.trainer) == base), None)
+        peers = [plan for plan in (*plans.values(), *result.values()) if not plan.select and plan.control_of is None]
+        reference = next((peer for peer in peers if (peer.sources, peer.size, peer.trainer) == base), None)
         if reference is None:
             free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
             reference = ArmPlan(free, plan.sources, (), plan.size, plan.trainer)
         result.setdefault(reference.name, reference)
         random = f"{name}/random"
-        result[name] = ArmPlan(
-            name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name
-        )
+        result[name] = ArmPlan(name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name)
         result[random] = ArmPlan(random, plan.sources, (), plan.size, plan.trainer, control_of=name)
     return list(result.values())
 
@@ -381,9 +373,7 @@ def _card(store: Store, adapter: str) -> Card:
 # Evaluate
 
 
-def evaluate(
-    job: Job, items: Mapping[str, Sequence[Item]], trained: Trained | None
-) -> dict[str, list[ItemResult]]:
+def evaluate(job: Job, items: Mapping[str, Sequence[Item]], trained: Trained | None) -> dict[str, list[ItemResult]]:
     """Evaluate one trained arm, or the untrained student, on every evaluation."""
     where = f"{trained.arm}/seed-{trained.seed}" if trained else BASELINE
     found: dict[str, list[ItemResult]] = {}
@@ -434,9 +424,7 @@ def _evaluate_one(
         for mode in modes:
             results += evaluation.predict(student(), task, items, language, mode, bar.advance)
     job.store.write_table(output, results_table(results))
-    job.finish(
-        stage, fingerprint, [output], seconds=time.monotonic() - started, units=len(results), unit="items"
-    )
+    job.finish(stage, fingerprint, [output], seconds=time.monotonic() - started, units=len(results), unit="items")
     return results_from(job.store.read_table(output))
 
 

@@ -59,9 +59,7 @@ class Difference:
 NOT_MEASURED = SeedSpread(0.0, 0.0, 0)
 
 
-def item_values(
-    predicted: Sequence[Sequence[str]], gold: Sequence[str], labels: Sequence[str], metric: str
-) -> Floats:
+def item_values(predicted: Sequence[Sequence[str]], gold: Sequence[str], labels: Sequence[str], metric: str) -> Floats:
     """Return values, shape (seeds, items), whose mean over items is the metric of each seed.
 
     Accuracy: 1 where right. Macro-F1: the metric plus each item's influence on it, so its spread over
@@ -70,7 +68,7 @@ def item_values(
     """
     answers, truth = np.asarray(predicted, dtype=str), np.asarray(gold, dtype=str)
     if metric == "accuracy":
-        return (answers == truth).astype(np.float64)
+        return np.asarray(answers == truth, dtype=np.float64)
     if metric != "macro_f1":
         raise ValueError(f'unknown metric "{metric}"; there are: {", ".join(METRICS)}')
     items = truth.shape[0]
@@ -181,9 +179,7 @@ def paired_difference(
     variance, df = _combine(by_item, items, spread, share)
     half = _quantile(df) * math.sqrt(variance)
     p = _two_sided(difference, variance, df)
-    return Difference(
-        metric, difference, difference - half, difference + half, p, by_item, share * spread.variance
-    )
+    return Difference(metric, difference, difference - half, difference + half, p, by_item, share * spread.variance)
 
 
 def _two_sided(difference: float, variance: float, df: float) -> float:

@@ -37,6 +37,27 @@ _Loader.add_implicit_resolver(
 )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that this reader or a YAML 1.1 reader would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *resolvers]
+    for first, resolvers in {
+        **yaml.SafeDumper.yaml_implicit_resolvers,
+        **_Loader.yaml_implicit_resolvers,
+    }.items()
+}
+
+
+def dump(value: Any) -> str:
+    """Return plain data as YAML that parse reads back as the same data."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
 def parse(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
     """Parse YAML text and return its value and the line (from 1) of every path in it.
 
@@ -74,9 +95,7 @@ def _walk(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str, seen
         keys: set[str] = set()
         for key, value in node.value:
             if key.value in keys:
-                raise RecipeError(
-                    f'{name}:{key.start_mark.line + 1}: key "{key.value}" stands twice; keep one of them'
-                )
+                raise RecipeError(f'{name}:{key.start_mark.line + 1}: key "{key.value}" stands twice; keep one of them')
             keys.add(key.value)
             count += _walk(value, (*path, key.value), lines, name, seen)
             lines[(*path, key.value)] = key.start_mark.line + 1

@@ -91,9 +91,9 @@ def _versus(difference: float, half: float, verdict: str) -> dict[str, Any]:
         "p": p,
         "p_holm": min(1.0, 2 * p),
         "verdict": verdict,
+        "mcnemar": [{"seed": 0, "b": 31, "c": 18, "p": 0.085}],
+        "items_needed": 2140 if verdict == "no evidence" else None,
     }
-    if verdict == "no evidence":
-        entry["items_needed"] = 2140
     return entry
 
 
@@ -188,11 +188,10 @@ def _columns(rng: random.Random, arms: int) -> tuple[ScoreColumn, ...]:
             values = [min(1.0, max(0.0, value)) for value in values]
         values[3] = values[50] = math.nan
         kept = {
-            arm: [value > mean - 0.2 * spread + rng.gauss(0, 0.15 * spread) for value in values]
-            for arm in ARMS[:arms]
+            arm: [value > mean - 0.2 * spread + rng.gauss(0, 0.15 * spread) for value in values] for arm in ARMS[:arms]
         }
         used = tuple(arm for arm in ARMS[:arms] if arm.split()[0] in name)
-        columns.append(ScoreColumn(name, values, kept, used, {arm: (mean - 0.2 * spread,) for arm in used}))
+        columns.append(ScoreColumn(name, values, kept, used, dict.fromkeys(used, (mean - 0.2 * spread,))))
     return tuple(columns)
 
 
@@ -200,7 +199,7 @@ def _rows(rng: random.Random, arms: int) -> tuple[ReadRow, ...]:
     rows = []
     for number in range(22):
         label = ("positive", "negative")[number % 2]
-        group = ("kept", "kept", "nearest to threshold", "dropped by judge", "dropped by hygiene")[number % 5]
+        group = ("kept", "kept", "nearest to threshold", "dropped by selection", "dropped by hygiene")[number % 5]
         rows.append(
             ReadRow(
                 id=f"{rng.getrandbits(64):016x}",
@@ -297,7 +296,7 @@ def sample(arms: int = 1, seeds: int = 3) -> ReportData:
         scores=_columns(rng, arms),
         correlations=rho,
         rows=_rows(rng, arms),
-        row_totals={"kept": 207, "dropped by judge": 135, "dropped by hygiene": 39, "unparsed answer": 17},
+        row_totals={"kept": 207, "dropped by selection": 135, "dropped by hygiene": 39, "unparsed answer": 17},
         coverage=[
             Cell(label, keyword, 6, rng.choice((6, 6, 6, 5, 5, 4, 3, 1)))
             for keyword in KEYWORDS

@@ -33,13 +33,9 @@ class Classification(Evaluation):
 
     kind: Literal["classification"] = "classification"
     data: str = Field(description="JSONL, CSV or Parquet file, or the id of a hub data set")
-    columns: dict[str, str] = Field(
-        {}, description="task field, `label` or `id` -> column; default: the same name"
-    )
+    columns: dict[str, str] = Field({}, description="task field, `label` or `id` -> column; default: the same name")
     split: str | None = Field(None, description="split of a hub data set; default test")
-    limit: int | None = Field(
-        None, ge=1, description="use only this many items, drawn by the hash of their content"
-    )
+    limit: int | None = Field(None, ge=1, description="use only this many items, drawn by the hash of their content")
     mode: Literal["constrained", "free", "both"] = Field(
         "constrained", description="how arms are asked; both: verdicts are about constrained"
     )
@@ -62,8 +58,7 @@ class Classification(Evaluation):
         for name in self.columns:
             if name not in known:
                 raise UsageError(
-                    f'columns: "{name}" is no field of the task.{did_you_mean(name, known)}'
-                    f" Fields: {', '.join(known)}."
+                    f'columns: "{name}" is no field of the task.{did_you_mean(name, known)} Fields: {", ".join(known)}.'
                 )
         names = [(label, normalise(label).strip()) for label in task.labels]
         for label, name in names:
@@ -126,8 +121,7 @@ def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
         import datasets
     except ImportError as error:
         raise MissingExtraError(
-            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set,'
-            ' pip install "homespun[train]"'
+            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set, pip install "homespun[train]"'
         ) from error
     try:
         table = datasets.load_dataset(name, split=split)
@@ -136,10 +130,7 @@ def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
             f'"{name}" is no file, and as a hub data set (split "{split}") it does not load: {error}'
         ) from error
     named = {column: kind for column, kind in table.features.items() if hasattr(kind, "int2str")}
-    return [
-        {**record, **{column: kind.int2str(record[column]) for column, kind in named.items()}}
-        for record in table
-    ]
+    return [{**record, **{column: kind.int2str(record[column]) for column, kind in named.items()}} for record in table]
 
 
 def read_items(
@@ -252,9 +243,7 @@ def metrics(results: Sequence[ItemResult], labels: Sequence[str]) -> dict[str, f
 
     predicted = [[result.predicted for result in results]]
     gold = [result.gold for result in results]
-    found = {
-        metric: float(stats.item_values(predicted, gold, labels, metric).mean()) for metric in stats.METRICS
-    }
+    found = {metric: float(stats.item_values(predicted, gold, labels, metric).mean()) for metric in stats.METRICS}
     if results and results[0].mode == "free":
         found["unparsed"] = sum(not result.predicted for result in results) / len(results)
     return found

@@ -83,9 +83,7 @@ def compare(
         entries[name] = {
             "metrics": _metrics(arm, arms[name], spreads, labels),
             "versus_control": _versus(arm, control, relation.control, "control", metric, spreads[metric]),
-            "versus_reference": _versus(
-                arm, reference, relation.reference, "reference", metric, spreads[metric]
-            ),
+            "versus_reference": _versus(arm, reference, relation.reference, "reference", metric, spreads[metric]),
             "versus_baseline": _versus(arm, untrained, "untrained", "baseline", metric, spreads[metric]),
             "seeds": list(arm.seeds),
         }
@@ -100,9 +98,7 @@ def compare(
         "items": len(items),
         "mode": mode,
         "baseline": {name: metrics(results, labels) for name, results in by_mode.items()},
-        "seed_sd": {
-            name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()
-        },
+        "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
 
@@ -118,9 +114,7 @@ def _primary_mode(results: SeedResults) -> Mode:
     return next(iter(results.values()))[0].mode
 
 
-def _arm(
-    results: SeedResults, mode: Mode, items: Sequence[str], gold: Sequence[str], labels: Sequence[str]
-) -> _Arm:
+def _arm(results: SeedResults, mode: Mode, items: Sequence[str], gold: Sequence[str], labels: Sequence[str]) -> _Arm:
     seeds = tuple(sorted(results))
     asked = [_by_mode(results[seed]).get(mode, []) for seed in seeds]
     for seed, answers in zip(seeds, asked, strict=True):
@@ -129,16 +123,12 @@ def _arm(
     return _Arm(seeds, _values(asked, gold, labels))
 
 
-def _values(
-    answers: Sequence[Sequence[ItemResult]], gold: Sequence[str], labels: Sequence[str]
-) -> dict[str, Floats]:
+def _values(answers: Sequence[Sequence[ItemResult]], gold: Sequence[str], labels: Sequence[str]) -> dict[str, Floats]:
     predicted = [[result.predicted for result in seed] for seed in answers]
     return {name: stats.item_values(predicted, gold, labels, name) for name in stats.METRICS}
 
 
-def _metrics(
-    arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], labels: Sequence[str]
-) -> JSONDict:
+def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], labels: Sequence[str]) -> JSONDict:
     """Return every metric; those of the primary mode with an interval, those of another without."""
     found: JSONDict = {}
     for name, values in arm.values.items():
@@ -193,9 +183,7 @@ def _versus(
         "seeds": len(seeds),
         "same_answers": bool((mine == theirs).all()),
         "seed_share": _share(found.seeds_variance, found.items_variance),
-        "items_needed": stats.items_needed(
-            found.difference, discordance, seeds_variance=found.seeds_variance
-        ),
+        "items_needed": stats.items_needed(found.difference, discordance, seeds_variance=found.seeds_variance),
         "smallest_visible": stats.smallest_visible(items, discordance, seeds_variance=found.seeds_variance),
         "mcnemar": [
             {"seed": seed, "b": int(b), "c": int(c), "p": stats.mcnemar_exact(int(b), int(c))}

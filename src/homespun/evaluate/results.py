@@ -34,6 +34,4 @@ def results_table(results: Sequence[ItemResult]) -> pa.Table:
 
 def results_from(table: pa.Table) -> list[ItemResult]:
     """Return the item results of a table made by results_table."""
-    return [
-        ItemResult(**{**record, "posterior": json.loads(record["posterior"])}) for record in table.to_pylist()
-    ]
+    return [ItemResult(**{**record, "posterior": json.loads(record["posterior"])}) for record in table.to_pylist()]

@@ -63,8 +63,8 @@ def _what_it_takes(comparison: Mapping[str, Any]) -> str:
         return f"To see a difference of this size it would take about {_rounded(needed):,} items; there are {items:,}."
     if comparison["seed_share"] > 0.5:
         return (
-            f"Training seeds alone move the result this much (they make up"
-            f" {100 * comparison['seed_share']:.0f} % of the uncertainty), so more seeds would help more than items."
+            f"{100 * comparison['seed_share']:.0f} % of the uncertainty comes from the training seeds,"
+            " so more seeds would help more than more items."
         )
     visible = 100 * comparison["smallest_visible"]
     return f"With {items:,} items, a difference of {visible:.1f} points or more would most likely have shown."
@@ -72,7 +72,7 @@ def _what_it_takes(comparison: Mapping[str, Any]) -> str:
 
 def _rounded(count: int) -> int:
     """Round up to two figures: a plan is not more exact than that."""
-    step = 10 ** max(len(str(count)) - 2, 0)
+    step: int = 10 ** max(len(str(count)) - 2, 0)
     return -(-count // step) * step
 
 

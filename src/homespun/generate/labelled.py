@@ -26,7 +26,7 @@ from homespun.records import Attempt, Labelled, Lineage, Row, Verdict, content_h
 from homespun.store import Work
 from homespun.tables import attempts_from, attempts_table
 from homespun.task import Task
-from homespun.text.normalise import clean, normalise
+from homespun.text.normalise import clean, comparable
 from homespun.text.parse import parse_keywords, parse_row
 from homespun.text.prompts import STYLES, Prompt, keywords_prompt, pick, row_prompt
 
@@ -54,9 +54,7 @@ class LabelledGenerator(Generator):
     def check(self, task: Task) -> None:
         """Refuse a task with several texts."""
         if len(task.fields) != 1:
-            raise UsageError(
-                f"labelled writes one text per row, but the task has the fields {', '.join(task.fields)}"
-            )
+            raise UsageError(f"labelled writes one text per row, but the task has the fields {', '.join(task.fields)}")
         if self.min_length > self.max_length:
             raise UsageError(f"min_length {self.min_length} is above max_length {self.max_length}")
 
@@ -139,7 +137,7 @@ class LabelledGenerator(Generator):
                 before = len(found)
                 for attempt in attempts_from(table):
                     for topic in parse_keywords(attempt.raw, ctx.language):
-                        found.setdefault(normalise(topic), topic)
+                        found.setdefault(comparable(topic), topic)
                 stale = stale + 1 if len(found) < before * 1.2 + 1 else 0
                 bar.advance(min(len(found), self.keywords) - min(before, self.keywords))
         if not found:
@@ -147,9 +145,7 @@ class LabelledGenerator(Generator):
                 "the writer proposed no usable keyword; give them in the recipe: keywords: [acting, plot, ...]"
             )
         if len(found) < self.keywords:
-            ctx.progress.say(
-                f"{name}: the writer found {len(found)} of {self.keywords} topics; going on with those"
-            )
+            ctx.progress.say(f"{name}: the writer found {len(found)} of {self.keywords} topics; going on with those")
         return list(found.values())[: self.keywords]
 
     def _style(self, writer: Model) -> Literal["plain", "json"]:
@@ -161,9 +157,7 @@ class LabelledGenerator(Generator):
 class _Plan:
     """Decides which cells to ask for next and turns answers into attempts."""
 
-    def __init__(
-        self, spec: LabelledGenerator, name: str, ctx: Context, writer: Model, topics: Sequence[str]
-    ) -> None:
+    def __init__(self, spec: LabelledGenerator, name: str, ctx: Context, writer: Model, topics: Sequence[str]) -> None:
         self.spec, self.name, self.ctx, self.writer = spec, name, ctx, writer
         self.labels = list(ctx.task.labels)
         self.topics = {label: _shuffled(topics, ctx.seed, name, label) for label in self.labels}
@@ -209,9 +203,7 @@ class _Plan:
         seed = derive_seed(ctx.seed, self.name, key)
         styles = pick(STYLES, ctx.language)
         style = styles[seed % len(styles)]
-        prompt = row_prompt(
-            ctx.task, ctx.language, label, topic, style, spec.min_length, spec.max_length, self.style
-        )
+        prompt = row_prompt(ctx.task, ctx.language, label, topic, style, spec.min_length, spec.max_length, self.style)
         self.groups[key] = {"label": label, "keyword": topic, "style": style}
         self.prompts[key] = prompt
         sampling = Sampling(spec.temperature, spec.top_p, spec.max_tokens, prompt.stop)
@@ -244,7 +236,7 @@ class _Plan:
             tokens=answer.completion_tokens,
         )
         row = Row.make(
-            Labelled({field: clean(parsed.value)}, groups["label"]),
+            Labelled({field: clean(parsed.value).text}, groups["label"]),
             language=self.ctx.language,
             groups=groups,
             lineage=lineage,

@@ -38,10 +38,17 @@ def plain_batch(
     while live:
         with torch.inference_mode():
             output = hf_model(
-                tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+                tokens,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
             )
             uniform = [live[i].uniform if i in live else 0.0 for i in range(len(rows))]
-            drawn = draw(output.logits[:, -1], temperature, top_p, torch.tensor(uniform, device=device, dtype=torch.float64))
+            drawn = draw(
+                output.logits[:, -1], temperature, top_p, torch.tensor(uniform, device=device, dtype=torch.float64)
+            )
         cache = output.past_key_values
         for i, token in enumerate(drawn.tolist()):
             if i in live and (answer := live[i].push(token, ends, tokenizer)) is not None:

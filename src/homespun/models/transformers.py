@@ -106,7 +106,11 @@ class TransformersModel:
             mask = torch.arange(width, device=device)[None] < lengths[:, None]
             with torch.inference_mode():
                 output = self.hf_model(
-                    tokens, attention_mask=mask.long(), output_hidden_states=True, use_cache=False, logits_to_keep=1
+                    tokens,
+                    attention_mask=mask.long(),
+                    output_hidden_states=True,
+                    use_cache=False,
+                    logits_to_keep=1,
                 )
             mask[:, : len(self.encoder.start)] = False
             states = output.hidden_states[layer].float() * mask[..., None]

@@ -22,7 +22,7 @@ KEYWORDS_PER_TABLE = 12
 GROUP_MEANING = {
     "kept": "Rows that at least one selecting arm trains on.",
     "nearest to threshold": "Rows on either side of a cut: if these look alike, the cut is arbitrary.",
-    "dropped by judge": "Accepted rows that a selecting rule turned away.",
+    "dropped by selection": "Accepted rows that a selecting rule turned away.",
     "dropped by hygiene": "Answers turned away before any scoring, with the check that did it.",
     "unparsed answer": "Raw answers in which no row could be found.",
 }
@@ -152,7 +152,8 @@ def view_scores(data: ReportData) -> tuple[tuple[Panel, ...], tuple[Panel, ...],
 
     Arms that keep every row have nothing to compare and get no panel.
     """
-    used, other = [], []
+    used: list[Panel] = []
+    other: list[Panel] = []
     for column in data.scores:
         for arm, flags in column.kept.items():
             panel = None if all(flags) else _panel(column, arm)
@@ -267,9 +268,7 @@ def view_coverage(data: ReportData) -> CoverageView | None:
     cells = [accepted for row in counts.values() for accepted, _ in row.values()]
     return CoverageView(
         labels=labels,
-        tables=tuple(
-            tuple(lines[at : at + KEYWORDS_PER_TABLE]) for at in range(0, len(lines), KEYWORDS_PER_TABLE)
-        ),
+        tables=tuple(tuple(lines[at : at + KEYWORDS_PER_TABLE]) for at in range(0, len(lines), KEYWORDS_PER_TABLE)),
         shown=len(keywords),
         keywords=len(counts),
         per_label=tuple(_bar(label, count, whole) for label, count in totals.items()),

@@ -18,7 +18,7 @@ MINUS = "\u2212"
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _INVISIBLE_LETTERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}  # look like nothing
 #: Metrics that are shares of one, shown in percent; differences of them are percentage points.
-_SHARE = re.compile(r"(accuracy|precision|recall|rate|share|f1)$")
+_SHARE = re.compile(r"(accuracy|precision|recall|rate|share|f1|unparsed)$")
 
 
 def is_invisible(character: str) -> bool:
@@ -30,7 +30,7 @@ def is_invisible(character: str) -> bool:
 
 def visible(value: object) -> object:
     """Return text with each invisible character written as `⟨U+202E⟩`; markup and numbers unchanged."""
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isascii() and value.isprintable():
+    if not isinstance(value, str) or isinstance(value, Markup) or (value.isascii() and value.isprintable()):
         return value
     text = value.replace("\r\n", "\n")
     return "".join(f"⟨U+{ord(c):04X}⟩" if is_invisible(c) else c for c in text)
@@ -58,6 +58,14 @@ def value_of(metric: str, value: float | None) -> str:
     return f"{value * 100:.1f} %" if is_share(metric) else f"{value:.3f}".replace("-", MINUS)
 
 
+def interval_of(metric: str, low: float | None, high: float | None) -> str:
+    """Return an interval with its unit once: `81.3 to 87.3 %`; nothing where there is none."""
+    if low is None or high is None:
+        return ""
+    ends = [value_of(metric, end) for end in (low, high)]
+    return " to ".join(ends).replace(" % to", " to")
+
+
 def change_of(metric: str, value: float | None) -> str:
     """Return a difference with its sign: `+4.2` (percentage points) for shares, else `+0.042`."""
     if value is None or not math.isfinite(value):
@@ -82,10 +90,10 @@ def p_value(p: float | None) -> str:
 
 
 def plain(value: float | None) -> str:
-    """Return a number of no known kind in four significant digits, whole numbers with separators."""
+    """Return a number of no known kind in three significant digits, whole numbers with separators."""
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:.4g}"
+    text = f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
     return text.replace("-", MINUS)
 
 
@@ -108,8 +116,9 @@ def duration(seconds: float) -> str:
 
 def day_and_time(iso: str) -> str:
     """Return an ISO time cut to minutes, `2026-03-01 14:05 +00:00`, or the text as it is."""
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?", iso)
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", iso)
     if not match:
         return iso
     day, time, zone = match.groups()
-    return " ".join(part for part in (day, time, {"Z": "UTC", "+00:00": "UTC"}.get(zone or "", zone)) if part)
+    universal = {"Z": "UTC", "+00:00": "UTC", "+0000": "UTC"}
+    return " ".join(part for part in (day, time, universal.get(zone or "", zone)) if part)

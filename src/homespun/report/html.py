@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from homespun.report import data_view, results_view, run_view
 from homespun.report.data import ReportData
-from homespun.report.format import day_and_time, metric_name, visible
-from homespun.report.verdict_view import headline, view_verdicts
+from homespun.report.format import day_and_time, plain, visible
+from homespun.report.verdict_view import MARKS, headline, view_verdicts
 from homespun.store import disk_errors
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters["when"] = day_and_time
-    environment.filters["metric"] = metric_name
+    environment.filters["plain"] = plain
     results = results_view.view_results(data)
     verdicts = view_verdicts(data)
     panels, more_panels, panels_left_out = data_view.view_scores(data)
@@ -61,6 +61,7 @@ def render(data: ReportData) -> str:
         data=data,
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         sections=SECTIONS,
+        marks=MARKS,
         headline=headline(data, verdicts),
         verdicts=verdicts,
         results=results,

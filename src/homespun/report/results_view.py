@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.report.charts import axis_over
+from homespun.report.charts import Axis, axis_over
 from homespun.report.data import ReportData
-from homespun.report.format import change_of, is_share, metric_name, p_value, value_of
+from homespun.report.format import change_of, interval_of, is_share, metric_name, p_value, value_of
 
-BASELINES = {"free": "untrained, free answer", "constrained": "untrained, best label"}
+BASELINES = {"free": "untrained, free answer", "constrained": "untrained, constrained"}
+COMPARED = {"versus_control": "vs random control", "versus_reference": "vs all rows", "versus_baseline": "vs untrained"}
 #: A baseline further below the arms than this many times their own range stands at the chart's edge.
 FAR = 1.5
 
@@ -32,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ChartRow:
-    """One dot with its interval and a tick per seed."""
+    """One dot with its interval and a tick per seed; positions in percent of the plot."""
 
     name: str
     kind: str  #: arm | control | plain
@@ -58,15 +59,26 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One comparison as a table cell."""
+
+    change: str
+    interval: str
+    p: str
+    verdict: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """One line of the table of numbers."""
 
     name: str
-    kind: str
+    kind: str  #: baseline | arm | control | plain
     rows: str
     values: tuple[tuple[str, str], ...]  #: per metric: mean, interval
     seeds: tuple[str, ...]  #: per metric: one value per seed
-    against: tuple[tuple[str, str, str, str] | None, ...]  #: control, reference: change, interval, p, verdict
+    compared: tuple[Compared | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class Table:
     evaluation: str
     items: int
     metrics: tuple[str, ...]
+    comparisons: tuple[str, ...]  #: headings, in the order of `TableRow.compared`
     rows: tuple[TableRow, ...]
     holm: bool
 
@@ -90,7 +103,7 @@ class ResultsView:
 
 def arms_of(data: ReportData) -> dict[str, dict[str, Any]]:
     """Return arm -> kept, control, reference, from results.json and, for what it lacks, from the run."""
-    known = {
+    known: dict[str, dict[str, Any]] = {
         arm.name: {"kept": arm.chosen, "control": arm.control, "reference": arm.reference} for arm in data.arms
     }
     for name, entry in (data.results or {}).get("arms", {}).items():
@@ -111,122 +124,124 @@ def _in_order(names: Sequence[str], arms: Mapping[str, Mapping[str, Any]]) -> li
             continue
         control = arms.get(name, {}).get("control")
         ordered.append((name, "arm" if control else "plain"))
-        if control in names:
+        if control is not None and control in names:
             ordered.append((control, "control"))
     return ordered
 
 
-def _interval(metric: str, entry: Mapping[str, Any]) -> str:
-    return f"{value_of(metric, entry.get('low'))} to {value_of(metric, entry.get('high'))}"
-
-
-def comparisons(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the comparisons that an arm has, with its control first."""
-    pairs = ((key, entry.get(key)) for key in ("versus_control", "versus_reference"))
-    return [(key, versus) for key, versus in pairs if versus]
-
-
-def _chart(
-    name: str, evaluation: Mapping[str, Any], metric: str, arms: Mapping[str, Mapping[str, Any]]
-) -> Chart:
-    entries = {arm: e["metrics"][metric] for arm, e in evaluation["arms"].items() if metric in e["metrics"]}
-    ends = [end for e in entries.values() for end in (e["low"], e["high"], *e.get("seeds", ()))]
-    baseline = {mode: found[metric] for mode, found in evaluation.get("baseline", {}).items() if metric in found}
-    span = max(ends) - min(ends) or 0.1
-    near = [value for value in baseline.values() if min(ends) - value <= FAR * span]
-    axis = axis_over([*ends, *near])
-    scale = 100 if is_share(metric) else 1
-    decimals = max(0, axis.decimals - 2) if is_share(metric) else axis.decimals
-    unit = " %" if is_share(metric) else ""
-    rows = []
-    for arm, kind in _in_order(list(entries), arms):
-        entry = entries[arm]
-        seeds = tuple(entry.get("seeds", ()))
-        rows.append(
-            ChartRow(
-                name=arm,
-                kind=kind,
-                value=value_of(metric, entry["mean"]),
-                interval=_interval(metric, entry),
-                low=axis.at(entry["low"]),
-                middle=axis.at(entry["mean"]),
-                high=axis.at(entry["high"]),
-                seeds=tuple(axis.at(seed) for seed in seeds),
-                seed_values=", ".join(value_of(metric, seed) for seed in seeds),
-            )
-        )
-    lines = tuple(
-        Line(axis.at(value), BASELINES.get(mode, mode), value_of(metric, value), f"base{index % 2}", value < axis.low)
-        for index, (mode, value) in enumerate(baseline.items())
-    )
-    ticks = tuple((axis.at(tick), f"{tick * scale:.{decimals}f}{unit}") for tick in axis.ticks)
-    return Chart(name, metric_name(metric), evaluation["items"], tuple(rows), lines, ticks)
-
-
-def _table(name: str, evaluation: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> Table:
-    entries = evaluation["arms"]
-    metrics = list(dict.fromkeys(metric for entry in entries.values() for metric in entry["metrics"]))
-    metrics += [m for found in evaluation.get("baseline", {}).values() for m in found if m not in metrics]
-    rows = [
-        TableRow(
-            BASELINES.get(mode, mode),
-            "baseline",
-            "0",
-            tuple((value_of(metric, found.get(metric)), "") for metric in metrics),
-            tuple("" for _ in metrics),
-            (None, None),
-        )
-        for mode, found in evaluation.get("baseline", {}).items()
-    ]
-    for arm, kind in _in_order(list(entries), arms):
-        entry, kept = entries[arm], arms.get(arm, {}).get("kept")
-        found = [entry["metrics"].get(metric, {}) for metric in metrics]
-        compared = dict(comparisons(entry))
-        rows.append(
-            TableRow(
-                name=arm,
-                kind=kind,
-                rows=f"{kept:,}" if kept is not None else "",
-                values=tuple(
-                    (value_of(metric, e.get("mean")), _interval(metric, e) if e else "")
-                    for metric, e in zip(metrics, found, strict=True)
-                ),
-                seeds=tuple(
-                    ", ".join(value_of(metric, seed) for seed in e.get("seeds", ()))
-                    for metric, e in zip(metrics, found, strict=True)
-                ),
-                against=tuple(_cells(compared.get(key)) for key in ("versus_control", "versus_reference")),
-            )
-        )
-    holm = any(v.get("p_holm") is not None for e in entries.values() for _, v in comparisons(e))
-    return Table(name, evaluation["items"], tuple(metric_name(m) for m in metrics), tuple(rows), holm)
-
-
-def _cells(versus: Mapping[str, Any] | None) -> tuple[str, str, str, str] | None:
-    if versus is None:
-        return None
-    metric, p = versus["metric"], versus.get("p_holm")
-    interval = f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
-    p = versus["p"] if p is None else p
-    return change_of(metric, versus["difference"]), interval, p_value(p), versus["verdict"]
+def primary_of(data: ReportData) -> tuple[str, str]:
+    """Return the primary evaluation and metric; empty names where a run has none."""
+    evaluation, metric = (data.results or {}).get("primary") or ("", "")
+    return evaluation, metric
 
 
 def evaluations_of(data: ReportData) -> dict[str, Mapping[str, Any]]:
     """Return the evaluations that have results, the primary one first."""
-    if data.results is None:
-        return {}
-    primary = data.results["primary"][0]
-    found = {name: e for name, e in data.results.get("evaluations", {}).items() if e["arms"] or e["baseline"]}
+    primary, _ = primary_of(data)
+    found = {n: e for n, e in (data.results or {}).get("evaluations", {}).items() if e["arms"] or e["baseline"]}
     return dict(sorted(found.items(), key=lambda item: item[0] != primary))
+
+
+def baseline_name(mode: str) -> str:
+    """Return a mode of the untrained student in words."""
+    return BASELINES.get(mode, f"untrained, {mode}")
+
+
+def _row(name: str, kind: str, metric: str, entry: Mapping[str, Any], axis: Axis) -> ChartRow:
+    seeds, low, high = tuple(entry.get("seeds", ())), entry["low"], entry["high"]
+    return ChartRow(
+        name=name,
+        kind=kind,
+        value=value_of(metric, entry["mean"]),
+        interval=interval_of(metric, low, high),
+        low=axis.at(entry["mean"] if low is None else low),
+        middle=axis.at(entry["mean"]),
+        high=axis.at(entry["mean"] if high is None else high),
+        seeds=tuple(axis.at(seed) for seed in seeds),
+        seed_values=", ".join(value_of(metric, seed) for seed in seeds),
+    )
+
+
+def _chart(name: str, evaluation: Mapping[str, Any], metric: str, arms: Mapping[str, Mapping[str, Any]]) -> Chart:
+    entries = {arm: e["metrics"][metric] for arm, e in evaluation["arms"].items() if metric in e["metrics"]}
+    ends = [end for e in entries.values() for end in (e["mean"], e["low"], e["high"], *e.get("seeds", ()))]
+    ends = [end for end in ends if end is not None]
+    baseline = {mode: found[metric] for mode, found in evaluation["baseline"].items() if metric in found}
+    span = max(ends) - min(ends) or 0.1
+    axis = axis_over([*ends, *(value for value in baseline.values() if min(ends) - value <= FAR * span)])
+    scale, unit = (100, " %") if is_share(metric) else (1, "")
+    decimals = max(0, axis.decimals - 2) if is_share(metric) else axis.decimals
+    return Chart(
+        evaluation=name,
+        metric=metric_name(metric),
+        items=evaluation["items"],
+        rows=tuple(_row(arm, kind, metric, entries[arm], axis) for arm, kind in _in_order(list(entries), arms)),
+        lines=tuple(
+            Line(axis.at(value), baseline_name(mode), value_of(metric, value), f"base{index % 2}", value < axis.low)
+            for index, (mode, value) in enumerate(baseline.items())
+        ),
+        ticks=tuple((axis.at(tick), f"{tick * scale:.{decimals}f}{unit}") for tick in axis.ticks),
+    )
+
+
+def _table(name: str, evaluation: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> Table:
+    entries, baseline = evaluation["arms"], evaluation["baseline"]
+    measured = [*(entry["metrics"] for entry in entries.values()), *baseline.values()]
+    metrics = list(dict.fromkeys(metric for found in measured for metric in found))
+    versus = [key for key in COMPARED if any(entry.get(key) for entry in entries.values())]
+
+    def line(arm: str, kind: str) -> TableRow:
+        entry, kept = entries[arm], arms.get(arm, {}).get("kept")
+        found = [(metric, entry["metrics"].get(metric, {})) for metric in metrics]
+        return TableRow(
+            name=arm,
+            kind=kind,
+            rows=f"{kept:,}" if kept is not None else "",
+            values=tuple((value_of(m, e.get("mean")), interval_of(m, e.get("low"), e.get("high"))) for m, e in found),
+            seeds=tuple(", ".join(value_of(m, seed) for seed in e.get("seeds", ())) for m, e in found),
+            compared=tuple(_compared(entry.get(key)) for key in versus),
+        )
+
+    untrained = [
+        TableRow(
+            name=baseline_name(mode),
+            kind="baseline",
+            rows="",
+            values=tuple((value_of(metric, found.get(metric)), "") for metric in metrics),
+            seeds=("",) * len(metrics),
+            compared=(None,) * len(versus),
+        )
+        for mode, found in baseline.items()
+    ]
+    return Table(
+        evaluation=name,
+        items=evaluation["items"],
+        metrics=tuple(metric_name(metric) for metric in metrics),
+        comparisons=tuple(COMPARED[key] for key in versus),
+        rows=(*untrained, *(line(arm, kind) for arm, kind in _in_order(list(entries), arms))),
+        holm=any((entry.get(key) or {}).get("p_holm") is not None for entry in entries.values() for key in versus),
+    )
+
+
+def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
+    if versus is None:
+        return None
+    metric, p = versus["metric"], versus.get("p_holm")
+    return Compared(
+        change=change_of(metric, versus["difference"]),
+        interval=f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
+        p=p_value(versus["p"] if p is None else p),
+        verdict=versus["verdict"],
+        other=str(versus.get("against") or ""),
+    )
 
 
 def view_results(data: ReportData) -> ResultsView | None:
     """Arrange the numbers for the page; None while nothing is evaluated."""
-    evaluations = evaluations_of(data)
-    if data.results is None or not evaluations:
+    evaluations, arms = evaluations_of(data), arms_of(data)
+    if not evaluations:
         return None
-    arms = arms_of(data)
-    metric = data.results["primary"][1]
+    _, metric = primary_of(data)
     charts = []
     for name, evaluation in evaluations.items():
         known = [m for entry in evaluation["arms"].values() for m in entry["metrics"]]

@@ -26,9 +26,13 @@ class LossPanel:
     ticks: tuple[tuple[float, str], ...]
 
 
-def _mean_at(curves: Sequence[Sequence[float]], index: int) -> str:
-    values = finite([curve[index] for curve in curves if curve])
-    return plain(round(sum(values) / len(values), 3)) if values else MISSING
+def _mean(curves: Sequence[Sequence[float]], end: bool) -> str:
+    """Return the mean over the first or last tenth of the steps of every curve: one step is too noisy."""
+    values = []
+    for curve in curves:
+        tenth = max(1, len(curve) // 10)
+        values += finite(curve[-tenth:] if end else curve[:tenth])
+    return plain(sum(values) / len(values)) if values else MISSING
 
 
 def view_losses(data: ReportData) -> tuple[LossPanel, ...]:
@@ -57,8 +61,8 @@ def view_losses(data: ReportData) -> tuple[LossPanel, ...]:
                 control=arm.control if arm.control in by_name else None,
                 lines=lines(arm),
                 control_lines=lines(by_name.get(arm.control or "")),
-                first=_mean_at(own, 0),
-                last=_mean_at(own, -1),
+                first=_mean(own, end=False),
+                last=_mean(own, end=True),
                 seeds=len(own),
                 steps=max(len(curve) for curve in own),
                 ticks=ticks,

@@ -14,7 +14,7 @@ from typing import Any
 from homespun.report.charts import Axis, axis_over
 from homespun.report.data import ReportData
 from homespun.report.format import change_in_words, change_of, is_share, metric_name, p_value, value_of
-from homespun.report.results_view import BASELINES, arms_of, comparisons, evaluations_of
+from homespun.report.results_view import arms_of, baseline_name, evaluations_of, primary_of
 
 MARKS = {"helped": "▲", "hurt": "▼", "no evidence": "○"}
 
@@ -24,11 +24,9 @@ class Against:
     """One comparison of an arm: with its random control, or with its reference."""
 
     name: str
-    who: str  #: the other side, in words
     verdict: str
     mark: str
     sentence: str
-    note: str
     change: str
     strip: tuple[float, float, float, float]  #: zero, low, middle, high in percent of a common scale
 
@@ -42,7 +40,6 @@ class Card:
     verdict: str
     mark: str
     against: tuple[Against, ...]
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,112 +47,126 @@ class VerdictsView:
     """The first section of the page."""
 
     cards: tuple[Card, ...]
-    figures: tuple[tuple[str, str, str], ...]  #: large numbers: name, value, metric
+    figures: tuple[tuple[str, str], ...]  #: large numbers: name, value
     metric: str
+    evaluation: str
     items: int
+    said: tuple[str, ...]  #: sentences of the run that no card repeats
+
+
+def _sentence(versus: Mapping[str, Any], other: str) -> str:
+    """Return the evaluation's own sentence, or one from its numbers."""
+    if versus.get("sentence"):
+        text = str(versus["sentence"])
+        return text[:1].upper() + text[1:]
+    metric = versus["metric"]
+    words = change_in_words(metric, versus["difference"])
+    than = f"the same as for {other}" if words == "no difference" else f"{words} than {other}"
+    interval = f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
+    chance = f"p = {p_value(versus['p'])}".replace("= <", "<")
+    needed = versus.get("items_needed")
+    more = f" It would take about {needed:,} items to see a difference of this size." if needed else ""
+    return f"{metric_name(metric).capitalize()} {than} (95 % interval {interval}, {chance}).{more}"
 
 
 def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: Axis) -> Against:
-    metric = versus["metric"]
-    if key == "versus_control":
-        name, who = "random control", f"a random choice of {arm['kept']:,} rows" if arm.get("kept") else "random"
-    else:
-        name, who = arm.get("reference") or "reference", f"{arm.get('reference') or 'the reference'}, all its rows"
-    words = change_in_words(metric, versus["difference"])
-    than = "to" if words == "no difference" else "than"
-    low, high = change_of(metric, versus["low"]), change_of(metric, versus["high"])
-    chance = f"p = {p_value(versus['p'])}".replace("= <", "<")
-    if versus.get("p_holm") is not None:
-        chance += f", {p_value(versus['p_holm'])} after Holm's correction"
-    sentence = f"{metric_name(metric).capitalize()} {words} {than} {who}: 95 % interval {low} to {high}, {chance}."
-    needed = versus.get("items_needed")
-    note = f"It would take about {needed:,} test items to see a difference of this size." if needed else ""
+    metric, reference = versus["metric"], arm.get("reference") or "the reference"
+    control = key == "versus_control"
+    other = "a random choice of as many rows" if control else f"all rows ({reference})"
     return Against(
-        name=name,
-        who=who,
+        name="random control" if control else reference,
         verdict=versus["verdict"],
         mark=MARKS.get(versus["verdict"], ""),
-        sentence=sentence,
-        note=note,
+        sentence=_sentence(versus, other),
         change=change_of(metric, versus["difference"]) + (" points" if is_share(metric) else ""),
         strip=(axis.at(0), axis.at(versus["low"]), axis.at(versus["difference"]), axis.at(versus["high"])),
     )
 
 
 def _cards(entries: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> tuple[Card, ...]:
-    chosen = {name: comparisons(entry) for name, entry in entries.items()}
-    chosen = {name: found for name, found in chosen.items() if found}
-    ends = [versus[key] for found in chosen.values() for _, versus in found for key in ("low", "high")]
+    keys = ("versus_control", "versus_reference")
+    found = {name: [(key, entry[key]) for key in keys if entry.get(key)] for name, entry in entries.items()}
+    ends = [abs(versus[end]) for pairs in found.values() for _, versus in pairs for end in ("low", "high")]
     if not ends:
         return ()
-    reach = max(abs(end) for end in ends)
-    axis = axis_over([-reach, reach])  # one scale on all cards, zero in the middle
+    axis = axis_over([-max(ends), max(ends)])  # one scale on all cards, zero in the middle
     cards = []
-    for name, found in chosen.items():
-        arm = arms.get(name, {})
-        against = tuple(_against(key, versus, arm, axis) for key, versus in found)
-        sentence = str(entries[name].get("sentence") or "")
-        cards.append(Card(name, arm.get("kept"), against[0].verdict, against[0].mark, against, sentence))
+    for name, pairs in found.items():
+        if pairs:
+            arm = arms.get(name, {})
+            against = tuple(_against(key, versus, arm, axis) for key, versus in pairs)
+            cards.append(Card(name, arm.get("kept"), against[0].verdict, against[0].mark, against))
     return tuple(cards)
 
 
 def _figures(
     metric: str, evaluation: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]
-) -> tuple[tuple[str, str, str], ...]:
-    name = metric_name(metric)
-    figures = []
-    for mode, found in evaluation.get("baseline", {}).items():
-        if metric in found:
-            figures.append((BASELINES.get(mode, mode), value_of(metric, found[metric]), name))
-    means = {arm: entry["metrics"][metric]["mean"] for arm, entry in evaluation["arms"].items()
-             if metric in entry["metrics"]}  # fmt: skip
-    references = dict.fromkeys(entry.get("reference") for entry in arms.values())
-    for arm in references:
+) -> tuple[tuple[str, str], ...]:
+    """Return untrained, reference and selecting values; of several selecting arms the highest, called so."""
+    baseline, entries = evaluation["baseline"], evaluation["arms"]
+    figures = [
+        (baseline_name(mode), value_of(metric, found[metric])) for mode, found in baseline.items() if metric in found
+    ]
+    means = {arm: entry["metrics"][metric]["mean"] for arm, entry in entries.items() if metric in entry["metrics"]}
+    for arm in dict.fromkeys(entry.get("reference") for entry in arms.values()):
         if arm in means:
-            figures.append((f"trained on {arm}", value_of(metric, means[arm]), name))
-    selecting = {arm: mean for arm, mean in means.items() if arms.get(arm, {}).get("control")}
+            figures.append((f"trained on all rows ({arm})", value_of(metric, means[arm])))
+    selecting = [arm for arm in means if arms.get(arm, {}).get("control")]
     if selecting:
-        best = max(selecting, key=lambda arm: selecting[arm])
-        word = "trained on" if len(selecting) == 1 else "highest selecting arm:"
-        figures.append((f"{word} {best}", value_of(metric, selecting[best]), name))
+        best = max(selecting, key=lambda arm: means[arm])
+        name = f"trained on {best}" if len(selecting) == 1 else f"highest of {len(selecting)} selecting arms ({best})"
+        figures.append((name, value_of(metric, means[best])))
     return tuple(figures)
 
 
 def view_verdicts(data: ReportData) -> VerdictsView | None:
     """Arrange the primary evaluation's verdicts; None while nothing is evaluated."""
-    evaluations = evaluations_of(data)
-    if data.results is None or not evaluations:
+    evaluations, arms = evaluations_of(data), arms_of(data)
+    if not evaluations:
         return None
-    metric, first, arms = data.results["primary"][1], next(iter(evaluations.values())), arms_of(data)
+    name, first = next(iter(evaluations.items()))
+    _, metric = primary_of(data)
+    spoken = {entry.get("sentence") for entry in first["arms"].values()}
     return VerdictsView(
-        _cards(first["arms"], arms), _figures(metric, first, arms), metric_name(metric), first["items"]
+        cards=_cards(first["arms"], arms),
+        figures=_figures(metric, first, arms),
+        metric=metric_name(metric),
+        evaluation=name,
+        items=first["items"],
+        said=tuple(sentence for sentence in data.verdicts if sentence not in spoken),
     )
 
 
 def headline(data: ReportData, view: VerdictsView | None) -> str:
     """Return the finding of the run in one sentence."""
     if view is None:
-        accepted = sum(funnel.total.kept for funnel in data.funnels.values())
-        if any(arm.losses for arm in data.arms):
-            return "The arms are trained; nothing has been evaluated yet."
-        if data.arms:
-            return f"{len(data.arms)} arms have chosen their rows; nothing has been trained yet."
-        if accepted:
-            return f"{accepted:,} rows are written and accepted; no arm has chosen among them yet."
-        return "Nothing has been accepted yet."
+        return _how_far(data)
     if not view.cards:
         return "The arms are evaluated; none of them selects rows, so there is no selection to judge."
     if len(view.cards) == 1:
         card = view.cards[0]
-        said = {
-            "helped": f"Keeping only the rows that “{card.arm}” chose helped.",
-            "hurt": f"Keeping only the rows that “{card.arm}” chose hurt.",
-        }
-        return said.get(card.verdict, f"No evidence that the rows “{card.arm}” chose are better than random ones.")
+        if card.verdict == "no evidence":
+            return f"No evidence that the rows “{card.arm}” chose beat as many random ones."
+        return f"Training only on the rows that “{card.arm}” chose {card.verdict}."
     counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
-    parts = [f"{counts['helped']} of {len(view.cards)} ways of selecting rows helped"]
+    ways = len(view.cards)
+    if counts["no evidence"] == ways:
+        return f"No evidence that any of the {ways} ways of selecting rows beats a random choice."
+    parts = [f"{counts['helped']} of {ways} ways of selecting rows helped"]
     if counts["hurt"]:
         parts.append(f"{counts['hurt']} hurt")
     if counts["no evidence"]:
         parts.append(f"{counts['no evidence']} {'shows' if counts['no evidence'] == 1 else 'show'} no evidence")
     return ", ".join(parts) + "."
+
+
+def _how_far(data: ReportData) -> str:
+    """Return the headline of a run that has evaluated nothing."""
+    accepted = sum(funnel.total.kept for funnel in data.funnels.values())
+    if any(arm.losses for arm in data.arms):
+        return "The arms are trained; nothing has been evaluated yet."
+    if data.arms:
+        return f"{len(data.arms)} arms have chosen their rows; nothing has been trained yet."
+    if accepted:
+        return f"{accepted:,} rows are written and accepted; no arm has chosen among them yet."
+    return "Nothing has been accepted yet."

@@ -11,21 +11,22 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from homespun.engine.context import Context
 from homespun.models.base import Advance, ignore_progress
 from homespun.records import Row, Scores
 from homespun.registry import Strategy
 
-Values = Mapping[str, float | str]  #: one row's columns
 NAN = math.nan
+TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other column is of numbers
 
 
-class Unscorable(str):
-    """Why a row has no score, in words; stands in the place of its values."""
+class Marks(NamedTuple):
+    """One row's columns, and why some or all of them are missing."""
 
-    __slots__ = ()
+    values: Mapping[str, float | str]
+    problem: str = ""
 
 
 class Scorer(Strategy, ABC):
@@ -55,36 +56,24 @@ class Scorer(Strategy, ABC):
             advance: called with the number of rows finished since the last call.
         """
 
-    def table(self, rows: Sequence[Row], values: Sequence[Values | Unscorable], name: str) -> Scores:
-        """Return the columns made of one mapping, or one reason, per row.
-
-        A column that a row lacks is nan, or empty where the name is that of a text column (`label`).
-        """
-        found: dict[str, list[float] | list[str]] = {}
+    def table(self, rows: Sequence[Row], marks: Sequence[Marks], name: str) -> Scores:
+        """Return the columns made of the marks of each row; what a row lacks is nan, or empty for text."""
+        found: dict[str, Sequence[float] | Sequence[str]] = {}
         for column in self.columns():
             if column in TEXT_COLUMNS:
-                found[column] = [
-                    "" if isinstance(one, Unscorable) else str(one.get(column, "")) for one in values
-                ]
+                found[column] = [str(mark.values.get(column, "")) for mark in marks]
             else:
-                found[column] = [
-                    NAN if isinstance(one, Unscorable) else float(one.get(column, NAN)) for one in values
-                ]
-        reasons = {
-            row.id: str(one) for row, one in zip(rows, values, strict=True) if isinstance(one, Unscorable)
-        }
+                found[column] = [float(mark.values.get(column, NAN)) for mark in marks]
+        reasons = {row.id: mark.problem for row, mark in zip(rows, marks, strict=True) if mark.problem}
         return Scores(name or self.kind, self.primary, tuple(row.id for row in rows), found, reasons)
 
 
-TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other column is of numbers
-
-
-def label_problem(row: Row, labels: Iterable[str]) -> Unscorable | None:
-    """Return why a row's output is no label of the task, or None."""
+def label_problem(row: Row, labels: Iterable[str]) -> str:
+    """Return why a row's output is no label of the task, or the empty string."""
     known = list(labels)
     if row.payload.output in known:
-        return None
-    return Unscorable(f'its output "{row.payload.output}" is no label of the task: {", ".join(known)}')
+        return ""
+    return f'its output "{row.payload.output}" is no label of the task: {", ".join(known)}'
 
 
 def concat(parts: Sequence[Scores]) -> Scores:
@@ -96,10 +85,9 @@ def concat(parts: Sequence[Scores]) -> Scores:
     if len({(part.name, part.primary, tuple(part.columns)) for part in parts}) != 1:
         raise ValueError(f"cannot join the scores of {[part.name for part in parts] or 'no parts'}")
     first = parts[0]
-    return Scores(
-        first.name,
-        first.primary,
-        tuple(row_id for part in parts for row_id in part.ids),
-        {column: [value for part in parts for value in part.columns[column]] for column in first.columns},
-        {row_id: reason for part in parts for row_id, reason in part.reasons.items()},
-    )
+    columns: dict[str, Sequence[float] | Sequence[str]] = {}
+    for column in first.columns:
+        columns[column] = [value for part in parts for value in part.columns[column]]  # type: ignore[assignment]
+    ids = tuple(row_id for part in parts for row_id in part.ids)
+    reasons = {row_id: reason for part in parts for row_id, reason in part.reasons.items()}
+    return Scores(first.name, first.primary, ids, columns, reasons)

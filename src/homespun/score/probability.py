@@ -26,7 +26,7 @@ from homespun.engine.context import Context
 from homespun.models.base import Advance, Continuation, LogprobQuery, ignore_progress
 from homespun.models.judge import log_softmax
 from homespun.records import Row, Scores
-from homespun.score.base import Scorer, Unscorable, Values, label_problem
+from homespun.score.base import Marks, Scorer, label_problem
 from homespun.text.prompts import pick, task_messages
 
 CONTENT_FREE = {"en": "N/A", "ja": "該当なし"}  #: stands for every input field when x is left out
@@ -69,25 +69,25 @@ class Probability(Scorer):
             fluency = [text.mean for (text,) in texts]
         else:
             fluency = [math.nan] * len(rows)
-        values = [
-            label_problem(row, labels)
-            or self.values(labels.index(row.payload.output), labels, answer, prior, mean)
-            for row, answer, mean in zip(rows, answers, fluency, strict=True)
-        ]
-        return self.table(rows, values, name)
+        marks = []
+        for row, answer, mean in zip(rows, answers, fluency, strict=True):
+            problem = label_problem(row, labels)
+            own = row.payload.output
+            marks.append(Marks({}, problem) if problem else self.marks(own, labels, answer, prior, mean))
+        return self.table(rows, marks, name)
 
-    def values(
+    def marks(
         self,
-        own: int,
+        output: str,
         labels: Sequence[str],
         answer: Sequence[Continuation],
         prior: Sequence[Continuation],
         fluency: float,
-    ) -> Values | Unscorable:
-        """Return the columns of one row whose output is `labels[own]`.
+    ) -> Marks:
+        """Return the columns of one row.
 
         Args:
-            own: position of the row's own label.
+            output: the row's own label.
             labels: the task's labels.
             answer: log-probabilities of the labels given the input.
             prior: the same with the input left out.
@@ -95,11 +95,12 @@ class Probability(Scorer):
         """
         scores, before = self.label_scores(answer), self.label_scores(prior)
         if not all(map(math.isfinite, (*scores, *before))):
-            return Unscorable("the model gave no log-probability for one of the labels")
+            return Marks({}, "the model gave no log-probability for one of the labels")
+        own = labels.index(output)
         posterior, base = log_softmax(scores)[own], log_softmax(before)[own]
         best = scores.index(max(scores))
         others = [score for position, score in enumerate(scores) if position != own]
-        return {
+        values: dict[str, float | str] = {
             "posterior": math.exp(posterior),
             "logprob": answer[own].mean,
             "pmi": posterior - base,
@@ -108,6 +109,7 @@ class Probability(Scorer):
             "label": labels[best],
             "input_logprob": fluency,
         }
+        return Marks(values)
 
     def label_scores(self, continuations: Sequence[Continuation]) -> list[float]:
         """Return S_y per label, as a sum or as a mean."""

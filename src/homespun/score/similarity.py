@@ -19,7 +19,7 @@ from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.records import Row, Scores
 from homespun.registry import did_you_mean
-from homespun.score.base import Scorer, Unscorable, Values
+from homespun.score.base import Marks, Scorer
 from homespun.task import Task
 
 
@@ -74,7 +74,7 @@ class Similarity(Scorer):
         """Score rows; a row with an empty text or a zero vector has no score."""
         first, second = self.pair(ctx.task)
         texts = [(row.payload.fields[first], row.payload.fields[second]) for row in rows]
-        values: list[Values | Unscorable] = [Unscorable("one of its two texts is empty") for _ in rows]
+        marks = [Marks({}, "one of its two texts is empty") for _ in rows]
         full = [position for position, pair in enumerate(texts) if all(text.strip() for text in pair)]
         if full:
             sides = [[texts[position][side] for position in full] for side in (0, 1)]
@@ -83,10 +83,10 @@ class Similarity(Scorer):
             norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
             for position, dot, norm in zip(full, dots, norms, strict=True):
                 usable = norm > 0 and np.isfinite(norm)
-                values[position] = (
-                    {"cosine": float(np.clip(dot / norm, -1, 1))}
+                marks[position] = (
+                    Marks({"cosine": float(np.clip(dot / norm, -1, 1))})
                     if usable
-                    else Unscorable("its embedding has no direction")
+                    else Marks({}, "its embedding has no direction")
                 )
         advance(len(rows))
-        return self.table(rows, values, name)
+        return self.table(rows, marks, name)

@@ -47,7 +47,7 @@ class AmountRule(Rule):
 
     def amount(self) -> str:
         """Return amount and group in words."""
-        size = show(self.share) if self.share is not None else f"{self.count} rows"
+        size = show(self.share) if self.share is not None else f"{self.count} row{'s' * (self.count != 1)}"
         return size + (f" within {self.within}" if self.within else "")
 
     def members(self, rows: Sequence[Row]) -> dict[str, list[int]]:
@@ -86,15 +86,13 @@ class RankRule(AmountRule):
             threshold = scores[ranked[kept - 1]] if kept else None
             for rank, position in enumerate(ranked, start=1):
                 reason = (
-                    f"{self.by} {show(scores[position])} ranks {rank} of {len(ranked)}"
-                    f"{self.place(group)}; {kept} kept"
+                    f"{self.by} {show(scores[position])} ranks {rank} of {len(ranked)}{self.place(group)}; {kept} kept"
                 )
                 verdicts[position] = Verdict(
                     rows[position].id, rank <= kept, str(self), scores[position], threshold, reason
                 )
         return [
-            verdicts.get(position) or self.drop_unscored(row, columns, self.by)
-            for position, row in enumerate(rows)
+            verdicts.get(position) or self.drop_unscored(row, columns, self.by) for position, row in enumerate(rows)
         ]
 
     def __str__(self) -> str:

@@ -172,7 +172,7 @@ def _json_field(text: str, field: str) -> Parsed:
     return Parsed(matching[0])
 
 
-_BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.):：、]|\d{1,3}\s)\s*")
+_BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、]|\d{1,3}\s)\s*")
 _MAX_LENGTH = {"ja": 20}  #: characters; other languages: 4 words
 
 

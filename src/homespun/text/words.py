@@ -75,12 +75,12 @@ def _sudachi_version() -> str | None:
 def _japanese() -> Callable[[str], list[str]]:
     if _sudachi_version() is None:
         return _UNIVERSAL.findall
-    from sudachipy import Dictionary, SplitMode
+    from sudachipy import Dictionary, SplitMode  # type: ignore[import-not-found, unused-ignore]
 
     tokenizer = Dictionary(dict="small").create(mode=SplitMode.A)
 
     def split(text: str) -> list[str]:
-        found = (unit.surface() for piece in _PIECE.findall(text) for unit in tokenizer.tokenize(piece))
+        found = (part.surface() for piece in _PIECE.findall(text) for part in tokenizer.tokenize(piece))
         return [word for word in found if _UNIVERSAL.search(word)]  # leaves out punctuation
 
     return split

@@ -1,0 +1,143 @@
+"""LLM-as-a-judge: a second look at each row, blind to its label or grading it (methods.md A4).
+
+`blind`: the judge labels the input without seeing the row's label, so it cannot be led by it. Column
+`agreement` is the probability it gives to the row's own label (by text: 1 or 0), `label` its own answer;
+`UNSURE` is one of its answers. `rating`: the judge sees input and output and grades them from 1 to 5.
+Column `rating` is the expected grade over the probabilities of the five digits (by text: the mean of
+several answers).
+
+A judge of the same model by likelihood and the probability scorer ask nearly the same question. What keeps
+them apart is the prompt: the judge reads what each label means, and may be unsure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+
+from homespun.engine.context import Context
+from homespun.errors import UsageError
+from homespun.models.base import Advance, ignore_progress
+from homespun.models.judge import Question, Replies, ask_likelihood, ask_text
+from homespun.records import Row, Scores
+from homespun.score.base import Marks, Scorer, label_problem
+from homespun.task import Task
+from homespun.text.parse import parse_label, parse_rating
+from homespun.text.prompts import judge_blind_prompt, judge_rating_prompt
+
+UNSURE = "UNSURE"  #: the answer of a blind judge to whom no label, or more than one, seems right
+GRADES = (1, 2, 3, 4, 5)
+NO_PROBABILITY = "the judge gave no probability"
+
+
+class Judge(Scorer):
+    """A model's opinion of each row."""
+
+    kind: Literal["judge"] = "judge"
+    mode: Literal["blind", "rating", "both"] = Field("blind", description="relabel unseen, grade 1-5, or both")
+    answer: Literal["likelihood", "text"] = Field(
+        "likelihood",
+        description="compare the probabilities of the possible answers (small models), or read what it writes",
+    )
+    samples: int = Field(3, ge=1, description="answer: text: gradings per row, whose mean is the rating")
+    retries: int = Field(2, ge=0, description="answer: text: further tries after an unreadable answer")
+    max_tokens: int = Field(256, ge=1, description="answer: text: longest answer")
+
+    @property
+    def primary(self) -> str:
+        """The agreement, or the rating where there is nothing else."""
+        return "rating" if self.mode == "rating" else "agreement"
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the column names of the mode."""
+        blind, rating = ("agreement", "label"), ("rating",)
+        return {"blind": blind, "rating": rating, "both": blind + rating}[self.mode]
+
+    def check(self, task: Task) -> None:
+        """Refuse a task with a label that the blind judge needs for itself.
+
+        Raises:
+            UsageError: a label is called UNSURE.
+        """
+        taken = [label for label in task.labels if label.casefold() == UNSURE.casefold()]
+        if taken and self.mode != "rating":
+            raise UsageError(f'the blind judge answers {UNSURE} when it cannot tell; rename label "{taken[0]}"')
+
+    def __call__(
+        self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
+    ) -> Scores:
+        """Score rows; a row whose output is no label, or whose answers cannot be read, has no score."""
+        usable = [row for row in rows if not label_problem(row, ctx.task.labels)]
+        advance(len(rows) - len(usable))
+        blind = rating = [Marks({})] * len(usable)
+        if self.mode != "rating":
+            blind = self.relabel(usable, ctx, advance)
+        if self.mode != "blind":
+            rating = self.grade(usable, ctx, advance if self.mode == "rating" else ignore_progress)
+        joined = {row.id: _join(one, two) for row, one, two in zip(usable, blind, rating, strict=True)}
+        marks = [joined.get(row.id) or Marks({}, label_problem(row, ctx.task.labels)) for row in rows]
+        return self.table(rows, marks, name)
+
+    def relabel(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
+        """Let the judge label rows without seeing their labels."""
+        labels = tuple(ctx.task.labels)
+        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language) for row in rows]
+        if self.answer == "likelihood":
+            found = ask_likelihood(ctx.models["judge"], prompts, (*labels, UNSURE), advance)
+            return [_agreement(row, labels, each) for row, each in zip(rows, found, strict=True)]
+        question = Question(
+            partial(parse_label, labels=(*labels, UNSURE)), retries=self.retries, max_tokens=self.max_tokens
+        )
+        keys = [f"judge/blind/{row.id}" for row in rows]
+        replies = ask_text(ctx.models["judge"], prompts, keys, ctx.seed, question, advance)
+        return [
+            Marks({"agreement": float(reply.verdicts[0] == row.payload.output), "label": reply.verdicts[0]})
+            if reply.verdicts
+            else self.unread(reply)
+            for row, reply in zip(rows, replies, strict=True)
+        ]
+
+    def grade(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
+        """Let the judge grade rows from 1 to 5."""
+        prompts = [judge_rating_prompt(ctx.task, row.payload.fields, row.payload.output, ctx.language) for row in rows]
+        if self.answer == "likelihood":
+            found = ask_likelihood(ctx.models["judge"], prompts, tuple(map(str, GRADES)), advance)
+            return [
+                Marks({}, NO_PROBABILITY) if math.isnan(each[0]) else Marks({"rating": expected_grade(each)})
+                for each in found
+            ]
+        question = Question(parse_rating, 0.7, self.samples, self.retries, self.max_tokens)
+        keys = [f"judge/rating/{row.id}" for row in rows]
+        replies = ask_text(ctx.models["judge"], prompts, keys, ctx.seed, question, advance)
+        return [
+            Marks({"rating": sum(reply.verdicts) / len(reply.verdicts)}) if reply.verdicts else self.unread(reply)
+            for reply in replies
+        ]
+
+    def unread(self, reply: Replies[str] | Replies[int]) -> Marks:
+        """Return why a row has no score when none of the answers could be read."""
+        shown = " ".join(reply.last.split())[-80:]
+        tries = self.retries + 1
+        return Marks({}, f'the judge\'s answer could not be read after {tries} tries: "{shown}"')
+
+
+def expected_grade(probabilities: Sequence[float]) -> float:
+    """Return the expected grade: the sum of s p(s), for the probabilities of 1 to 5."""
+    return sum(grade * probability for grade, probability in zip(GRADES, probabilities, strict=True))
+
+
+def _agreement(row: Row, labels: Sequence[str], probabilities: Sequence[float]) -> Marks:
+    if math.isnan(probabilities[0]):
+        return Marks({}, NO_PROBABILITY)
+    best = probabilities.index(max(probabilities))
+    own = probabilities[labels.index(row.payload.output)]
+    return Marks({"agreement": own, "label": (*labels, UNSURE)[best]})
+
+
+def _join(blind: Marks, rating: Marks) -> Marks:
+    problem = "; ".join(each.problem for each in (blind, rating) if each.problem)
+    return Marks({**blind.values, **rating.values}, problem)

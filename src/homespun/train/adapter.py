@@ -1,0 +1,100 @@
+"""The adapter folder: PEFT's two files, and a README that says what this adapter is and how to load it.
+
+`adapter_config.json` is rewritten with sorted keys and lists, since PEFT writes a set in an order that
+changes from process to process, and with a base model that means something on another machine.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from homespun.task import ModelSpec
+from homespun.train.base import Card
+
+EMBEDDED_ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: whose 4-bit weights `embedded` is made from
+
+README = """---
+base_model: {base}
+library_name: peft
+license: {licence}
+pipeline_tag: text-generation
+tags: [lora, sft, homespun]
+---
+
+# LoRA adapter{name}
+
+{base} tuned with Homespun {homespun} on {rows} rows ({labels}), seed {seed}.
+
+| | |
+|---|---|
+{table}
+{notes}
+## Load it
+
+```python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = "{base}"  # or a local folder
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "THIS_FOLDER")
+tokenizer = AutoTokenizer.from_pretrained(base)
+```
+
+The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
+prompt, `homespun export --format messages` shows it. `card.json` holds everything above and the loss of
+every step.
+"""
+
+
+def base_name(student: ModelSpec) -> str:
+    """Return a name of the base model that others can look up."""
+    return EMBEDDED_ORIGIN if student.id == "embedded" else student.id
+
+
+def save_adapter(model: Any, student: ModelSpec, card: Card, out: Path) -> None:
+    """Write the adapter of a PEFT model (safetensors) and its model card to the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(out, safe_serialization=True)
+    name_base(out, base_name(student))
+    (out / "README.md").write_text(model_card(student, card), "utf-8")
+
+
+def name_base(folder: Path, base: str) -> None:
+    """Rewrite `adapter_config.json` in one order, with the name of the base model."""
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text("utf-8")) | {"base_model_name_or_path": base}
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def model_card(student: ModelSpec, card: Card) -> str:
+    """Return the README of an adapter: data, base model, settings, result, how to load it."""
+    facts = {
+        **card.about,
+        "base model": f"{card.student} ({student.id})",
+        "rows": f"{card.rows}: " + ", ".join(f"{count} {label}" for label, count in card.labels.items()),
+        "epochs": f"{card.epochs} ({card.steps} steps, {card.tokens} tokens)",
+        "loss": f"{card.first_loss:.3f} at the first step, {card.last_loss:.3f} mean of the last epoch",
+        **{name: json.dumps(value) for name, value in card.settings.items() if name != "epochs"},
+        "versions": ", ".join(f"{name} {number}" for name, number in card.versions.items()),
+    }
+    notes = [*card.warnings]
+    if student.id == "embedded":
+        notes.append(
+            "It was trained on that model's weights after 4-bit quantisation; on the original weights its "
+            "answers differ slightly."
+        )
+    return README.format(
+        base=base_name(student),
+        licence="apache-2.0" if student.id == "embedded" else "other",
+        name=f" {card.about['arm']}" if "arm" in card.about else "",
+        homespun=card.versions["homespun"],
+        rows=card.rows,
+        labels=", ".join(card.labels),
+        seed=card.seed,
+        table="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
+        notes="".join(f"\n{note[0].upper()}{note[1:]}.\n" for note in (text.rstrip(".") for text in notes)),
+    )

@@ -1,0 +1,57 @@
+"""A tuned model as a folder that others load: merged into its base, or as a bare adapter.
+
+`merged` is a whole model (weights, tokenizer, chat template, generation settings) in the number format the
+student was trained in: float32 on a CPU, so that it answers exactly as it did in evaluation. transformers
+and vLLM load it as they would its base; vLLM takes `--dtype bfloat16` where half the memory is wanted.
+`adapter` is the PEFT folder, for whoever has the base model. Nothing is uploaded or quantised.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from homespun.errors import StoreError, UsageError
+from homespun.models.load import load_model
+from homespun.task import ModelSpec
+from homespun.train.adapter import base_name, name_base
+
+
+def export_model(
+    student: ModelSpec, adapter_dir: Path, out: Path, mode: Literal["merged", "adapter"] = "merged"
+) -> None:
+    """Write a tuned model to `out`, which must not exist or be empty; it appears whole or not at all.
+
+    Raises:
+        UsageError: `out` holds something, or is a file.
+        ModelError: the student or the adapter cannot be loaded, or they do not fit.
+        StoreError: the folder cannot be written (no space, no permission).
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f'"{out}" is not empty; nothing was written. Name a new folder, or empty this one.')
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            part = Path(scratch) / "model"
+            if mode == "merged":
+                _write_merged(student, adapter_dir, part)
+            else:
+                shutil.copytree(adapter_dir, part)
+                name_base(part, base_name(student))
+            part.replace(out)
+    except OSError as error:
+        raise StoreError(f'"{out}" cannot be written: {error.strerror or error}') from error
+
+
+def _write_merged(student: ModelSpec, adapter_dir: Path, folder: Path) -> None:
+    from homespun.models.transformers import TransformersModel
+
+    model = load_model(student, adapter_dir)
+    assert isinstance(model, TransformersModel)  # a scripted model with an adapter is refused by load_model
+    model.hf_model.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    readme = adapter_dir / "README.md"
+    if readme.is_file():
+        shutil.copy(readme, folder / "README.md")

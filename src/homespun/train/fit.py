@@ -1,0 +1,156 @@
+"""The training loop of a causal language model on completions: transformers' Trainer with another loss.
+
+Two things make it fast on a CPU. Logits are computed only at the positions that predict a completion
+token, not over the whole vocabulary at every position. And the start that all rows have in common (system
+turn, instructions) passes through the model once per step instead of once per row: its keys and values are
+repeated for the rows, gradients flow back through them, and loss and gradients are those of the plain way
+(causal attention: the start cannot see what follows).
+
+Nothing is logged, saved, evaluated or sent anywhere by the Trainer. docs/training.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from homespun.errors import DegenerateError
+from homespun.models.encoding import shared_prefix
+from homespun.train.batches import Example, collate
+
+WORTH_SHARING = 8  #: tokens; a shorter common start costs more in a pass of its own than it saves
+
+StepDone = Callable[[int, float], None]  #: called with the number of steps done and the last one's loss
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed every global generator, and put back what was there before."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        transformers.set_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def completion_loss(model: Any, batch: dict[str, torch.Tensor], start: torch.Tensor | None) -> torch.Tensor:
+    """Return the mean cross-entropy (nats) over the completion tokens of a batch from `collate`.
+
+    `start` (P,) are the tokens that `collate` left out because all rows begin with them.
+    """
+    cache = None
+    if start is not None:
+        cache = model(input_ids=start[None], use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(len(batch["tokens"]))
+    logits = model(
+        input_ids=batch["tokens"],
+        past_key_values=cache,
+        use_cache=cache is not None,
+        logits_to_keep=batch["positions"],
+    ).logits
+    predicted = logits[batch["row"], batch["column"]].float()
+    return torch.nn.functional.cross_entropy(predicted, batch["targets"])
+
+
+def common_start(model: Any, examples: Sequence[Example], dropout: float) -> int:
+    """Return how many leading tokens of all prompts may be computed once per step; 0 for none.
+
+    Only for plain attention caches: a sliding window or a recurrent state cannot be repeated like this.
+    With dropout the rows would share one mask, so then it is not done.
+    """
+    length = shared_prefix([example.prompt for example in examples])
+    plain = all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+    return length if plain and not dropout and length >= WORTH_SHARING else 0
+
+
+class _CompletionTrainer(transformers.Trainer):  # type: ignore[misc]
+    """transformers' Trainer on planned batches, with `completion_loss`."""
+
+    def __init__(self, *, start: torch.Tensor | None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.remove_callback(transformers.PrinterCallback)
+        self.start = start
+        self.losses: list[float] = []
+
+    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *_: Any, **__: Any) -> torch.Tensor:
+        loss = completion_loss(model, inputs, self.start)
+        self.losses.append(float(loss.detach()))
+        if not math.isfinite(self.losses[-1]):
+            raise DegenerateError(
+                f"the training diverged: the loss of step {len(self.losses)} is {self.losses[-1]} at "
+                f"learning_rate {self.args.learning_rate}. Lower it."
+            )
+        return loss
+
+
+class _StepDone(transformers.TrainerCallback):  # type: ignore[misc]
+    """Tells the caller about each finished step."""
+
+    def __init__(self, losses: list[float], tell: StepDone) -> None:
+        self.losses, self.tell = losses, tell
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.tell(state.global_step, self.losses[-1])
+
+
+def fit(
+    model: Any,
+    examples: Sequence[Example],
+    steps: Sequence[Sequence[int]],
+    *,
+    seed: int,
+    dropout: float,
+    scratch: str,
+    step_done: StepDone,
+    **arguments: Any,
+) -> list[float]:
+    """Train the model in place, a step per entry of `steps` (from `plan_batches`); return their losses.
+
+    `scratch` is a folder that the Trainer asks for and leaves empty; `arguments` are those of
+    `transformers.TrainingArguments` (learning_rate, weight_decay, ...).
+
+    Raises:
+        DegenerateError: the loss is no longer finite.
+    """
+    shared = common_start(model, examples, dropout)
+    start = torch.tensor(examples[0].prompt[:shared], device=model.device) if shared else None
+    trainer = _CompletionTrainer(
+        start=start,
+        model=model,
+        # One item of the data set is one step's batch, in the planned order.
+        train_dataset=[[examples[i] for i in step] for step in steps],
+        data_collator=lambda items: collate(items[0], shared),
+        args=transformers.TrainingArguments(
+            output_dir=scratch,
+            num_train_epochs=1,
+            per_device_train_batch_size=1,
+            train_sampling_strategy="sequential",
+            remove_unused_columns=False,
+            lr_scheduler_type="cosine",
+            seed=seed,
+            data_seed=seed,
+            use_cpu=model.device.type == "cpu",
+            bf16=False,  # the weights' own type is computed in
+            gradient_checkpointing=False,
+            report_to="none",
+            logging_strategy="no",
+            save_strategy="no",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+            **arguments,
+        ),
+    )
+    trainer.add_callback(_StepDone(trainer.losses, step_done))
+    trainer.train()
+    return trainer.losses
