@@ -4,9 +4,9 @@ An arm's results are an array seeds x items: every training seed answers every i
 factors). The variance of a mean is the sum of an items part, taken from the spread over items of the
 seed-averaged values, and a seeds part, taken from the spread between seeds beyond what the items explain.
 With two or three seeds one arm alone says almost nothing about the second part, so it is pooled over all
-arms of a run (`SeedSpread`); degrees of freedom follow Satterthwaite. benchmarks/statistics.py simulates
-coverage and false positives, docs/comparison.md prints them. With one seed the seeds part is unknown and
-left out, which callers must say.
+arms of a run (`SeedSpread`), and the arms at hand count where theirs is larger; degrees of freedom follow
+Satterthwaite. benchmarks/statistics.py simulates coverage and false positives, docs/comparison.md prints
+them. With one seed the seeds part is unknown and left out, which callers must say.
 
 Macro-F1 is linearised (influence values), so both metrics go through the same procedure.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,17 @@ class SeedSpread:
     variance: float  #: of one seed's effect on the metric; 0 when seeds differ no more than items explain
     mean_square: float  #: variance before the items' share is taken off
     df: int  #: degrees of freedom; 0: one seed, not measured
+
+    def at_least(self, own: SeedSpread) -> SeedSpread:
+        """Return the larger of this spread and that of the arms at hand, known as well as this one.
+
+        Arms need not be shaken equally: a control draws other rows for every seed.
+        """
+        return replace(
+            self,
+            variance=max(self.variance, own.variance),
+            mean_square=max(self.mean_square, own.mean_square),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,7 @@ def _combine(by_item: float, items: int, spread: SeedSpread, share: float) -> tu
     if variance == 0:
         return 0.0, float(max(items - 1, 1))
     doubt = by_item**2 / max(items - 1, 1)
-    if spread.variance > 0 and share > 0:
+    if spread.df:
         doubt += (share * spread.mean_square) ** 2 / spread.df
     return variance, variance**2 / doubt
 
@@ -144,7 +155,8 @@ def mean_interval(values: Floats, spread: SeedSpread | None = None) -> Estimate:
         spread: pooled over the run's arms; default this arm's own.
     """
     seeds, items = values.shape
-    spread = spread or seed_spread([values])
+    own = seed_spread([values])
+    spread = spread.at_least(own) if spread else own
     mean = float(np.clip(values.mean(), 0.0, 1.0))
     by_item = float(values.mean(axis=0).var(ddof=1)) / items if items > 1 else 0.25
     variance, df = _combine(by_item, items, spread, 1 / seeds)
@@ -169,7 +181,8 @@ def paired_difference(
     if b.shape != ((1, a.shape[1]) if fixed else a.shape):
         raise ValueError(f"cannot pair {a.shape} with {b.shape} (seeds, items)")
     seeds, items = a.shape
-    spread = spread or seed_spread([a] if fixed else [a, b])
+    own = seed_spread([a] if fixed else [a, b])
+    spread = spread.at_least(own) if spread else own
     gaps = (a - b).mean(axis=0)
     difference = float(gaps.mean())
     if bool((a == b).all()):  # the same answers: nothing is left to chance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import random
@@ -81,9 +82,12 @@ def _metric(rng: random.Random, mean: float, half: float, seeds: int) -> dict[st
     return {"mean": middle, "low": middle - half, "high": middle + half, "seeds": draws}
 
 
-def _versus(difference: float, half: float, verdict: str) -> dict[str, Any]:
+def _versus(arm: str, other: str, difference: float, half: float, verdict: str) -> dict[str, Any]:
     p = 0.004 if verdict != "no evidence" else 0.31
-    entry: dict[str, Any] = {
+    ends = f"{100 * (difference - half):+.1f} to {100 * (difference + half):+.1f}"
+    said = f"no evidence about {arm}" if verdict == "no evidence" else f"{arm} {verdict}"
+    more = " To see a difference of this size it would take about 2,200 items; there are 300."
+    return {
         "metric": "accuracy",
         "difference": difference,
         "low": difference - half,
@@ -91,10 +95,26 @@ def _versus(difference: float, half: float, verdict: str) -> dict[str, Any]:
         "p": p,
         "p_holm": min(1.0, 2 * p),
         "verdict": verdict,
+        "against": other,
         "mcnemar": [{"seed": 0, "b": 31, "c": 18, "p": 0.085}],
         "items_needed": 2140 if verdict == "no evidence" else None,
+        "sentence": f"{said}: {100 * difference:+.1f} points of accuracy over {other} (95 % interval {ends}, p = {p})."
+        + (more if verdict == "no evidence" else ""),
     }
-    return entry
+
+
+def minimal(results: dict[str, Any]) -> dict[str, Any]:
+    """Return results with only the documented keys."""
+    short: dict[str, Any] = copy.deepcopy(results)
+    keys = ("metric", "difference", "low", "high", "p", "verdict")
+    for evaluation in short["evaluations"].values():
+        for entry in evaluation["arms"].values():
+            for versus in ("versus_control", "versus_reference"):
+                if entry[versus]:
+                    entry[versus] = {key: entry[versus][key] for key in keys}
+            entry.pop("versus_baseline", None)
+            entry.pop("sentence", None)
+    return short
 
 
 def results(arms: int, seeds: int = 3) -> dict[str, Any]:
@@ -117,9 +137,11 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
                 "accuracy": _metric(rng, 0.846 + gain, 0.024, seeds),
                 "macro_f1": _metric(rng, 0.844 + gain, 0.025, seeds),
             },
-            "versus_control": _versus(gain, 0.026, verdict),
-            "versus_reference": _versus(gain + 0.004, 0.03, verdict),
+            "versus_control": _versus(name, "a random choice of as many rows", gain, 0.026, verdict),
+            "versus_reference": _versus(name, "unfiltered", gain + 0.004, 0.03, verdict),
+            "versus_baseline": _versus(name, "untrained", gain + 0.05, 0.03, "helped"),
         }
+        entries[name]["sentence"] = entries[name]["versus_control"]["sentence"]
         entries[f"{name}/random"] = {
             "metrics": {
                 "accuracy": _metric(rng, 0.846, 0.029, seeds),
@@ -279,6 +301,8 @@ def sample(arms: int = 1, seeds: int = 3) -> ReportData:
     total = Counts(400, 398, 2, 381, 17, 342, {"duplicate": 21, "copies the prompt": 11, "too short": 7})
     half = Counts(200, 199, 1, 190, 9, 171, {"duplicate": 11, "copies the prompt": 5, "too short": 3})
     rest = Counts(200, 199, 1, 191, 8, 171, {"duplicate": 10, "copies the prompt": 6, "too short": 4})
+    measured = results(arms, seeds)
+    entries = measured["evaluations"]["accuracy"]["arms"]
     names = ("judge", "probability.lp_output", "probability.pmi")
     rho = {a: {b: 1.0 if a == b else 0.31 - 0.2 * (len(a) % 3) for b in names} for a in names}
     return ReportData(
@@ -290,8 +314,8 @@ def sample(arms: int = 1, seeds: int = 3) -> ReportData:
         recipe_yaml=RECIPE,
         command="homespun run recipes/sentiment.yaml --out runs/sentiment",
         manifest=MANIFEST,
-        results=results(arms, seeds),
-        verdicts=[f"{arm}: {word} (accuracy)." for arm, word in zip(ARMS[:arms], VERDICTS, strict=False)],
+        results=measured,
+        verdicts=[entry["sentence"] for entry in entries.values() if "sentence" in entry],
         funnels={"labelled": Funnel(total, {"positive": half, "negative": rest})},
         scores=_columns(rng, arms),
         correlations=rho,

@@ -2,46 +2,242 @@
 
 Fixed rules in a fixed order; the first that a row breaks is its verdict, in words. Rows are judged one by
 one against the rows before them, so a verdict does not change when more rows arrive, with one exception:
-when a text turns up under a second label, all its copies are dropped. For that reason lengths are bounded
-by the options alone, not by the mean of a batch that still grows. Near duplicates are compared with rows
-that were kept. Nothing here asks a model, and nothing is deleted: a dropped row stays in the pool.
+when a text turns up under a second label, all its copies are dropped (a rule of Self-Instruct). For that
+reason lengths are bounded by the options alone, not by the mean of a batch that still grows. Near
+duplicates are compared with rows that passed. Nothing here asks a model, and nothing is deleted: a dropped
+row stays in the pool with its verdict.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from homespun.records import Labelled, Row, Verdict
+from homespun.records import Row, Verdict
 from homespun.task import Task
 from homespun.text.normalise import comparable, script_share
 from homespun.text.phrases import refusal, self_talk
 from homespun.text.rouge import RougeIndex
-from homespun.text.words import length, unit, words
+from homespun.text.words import length, signature, unit, words
 
-_SENTENCE_END = re.compile(r"[.!?…。！？.)\]」』\"”’'♪]\s*$")
-_PLACEHOLDER = re.compile(r"\[[^\[\]\n]{1,40}\]|<[A-Za-z_][\w \-]{0,30}>|\{[^{}\n]{1,40}\}|_{4,}|X{3,}\b|〇〇|○○")
-_SENTENCES = re.compile(r"[^.!?。！？\n]+")
-_REPEATED_SHARE = 0.3  #: of word trigrams seen earlier in the same text; human text stays far below
-_GRAM = {"ja": 13}  #: characters; other languages: 8 words (methods.md E5)
+_LENGTHS = {"ja": (8, 240)}  #: characters; other languages: words
+_GRAM = {"ja": 13}  #: characters; other languages: words
+_SCRIPT_SHARE = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
+_REPEATED = 0.3  #: share of a text's word trigrams that already stood in it
+_SENTENCE_END = re.compile(r"[.!?…。！？♪〜～](?:[\"'”’)\]」』）]*)$")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+")
+_PLACEHOLDER = re.compile(
+    r"\[[^\W\d_][^\[\]\n]{0,40}\]|<[^\W\d_][\w \-]{0,30}>|\{[^\W\d_][\w \-]{0,30}\}|_{3,}|[〇○]{2,}"
+)
 
 
 class Hygiene(BaseModel):
-    """Bounds of the checks. Lengths are in words, for Japanese in characters without white space."""
+    """Bounds of the checks. Lengths count words; for Japanese, characters without white space."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_length: int = Field(4, ge=1)
-    max_length: int = Field(80, ge=1, description="words; for Japanese characters, so set 200 or more there")
+    min_length: int | None = Field(None, ge=1, description="default: 4 words; Japanese 8 characters")
+    max_length: int | None = Field(None, ge=1, description="default: 80 words; Japanese 240 characters")
     near_duplicate: float | None = Field(
-        0.7, gt=0, lt=1, description="drop a text whose ROUGE-L F with a kept one is higher; null: never"
+        0.7, gt=0, lt=1, description="drop a text whose ROUGE-L with a row that passed is higher; null: never"
     )
     label_words: bool = Field(True, description="drop a text that names a label of the task")
 
+    def lengths(self, language: str) -> tuple[int, int]:
+        """Return the shortest and the longest length allowed in a language."""
+        shortest, longest = _LENGTHS.get(language, (4, 80))
+        return self.min_length or shortest, self.max_length or longest
 
-class _Problem(Exception):
-    """A rule that a row breaks; never leaves this module."""
+
+class _Finding(NamedTuple):
+    rule: str
+    reason: str
+    score: float | None = None
+    threshold: float | None = None
+    duplicate_of: str | None = None
+
+
+class Checker:
+    """Judges rows as they come; `verdicts` holds one verdict per row, in their order."""
+
+    def __init__(self, task: Task, language: str, options: Hygiene | None = None, against: Sequence[str] = ()) -> None:
+        """Prepare the checks; `against` holds evaluation texts that no row may repeat."""
+        self.language = language
+        self.options = options or Hygiene()
+        self.labels = {label: _label_pattern(label) for label in task.labels if len(label) >= _least(label)}
+        self.meanings = [comparable(meaning) for meaning in task.labels.values() if len(meaning.split()) > 2]
+        self.evaluation_texts = {tuple(words(text, language)) for text in against}
+        self.evaluation_grams = {gram for text in against for gram in _grams(text, language)}
+        self.seen: dict[str, list[int]] = {}  #: comparable text -> positions of its rows
+        self.outputs: list[str] = []
+        self.index = RougeIndex(self.options.near_duplicate) if self.options.near_duplicate else None
+        self.verdicts: list[Verdict] = []
+
+    def add(self, row: Row) -> Verdict:
+        """Judge one more row; if it contradicts earlier copies, their verdicts change too."""
+        text = row.text
+        plain = comparable(text)
+        finding = self._alone(row, text, plain) or self._leaked(text) or self._repeated(row, text, plain)
+        verdict = _verdict(row.id, finding)
+        position = len(self.verdicts)
+        self.verdicts.append(verdict)
+        self.outputs.append(row.payload.output)
+        self.seen.setdefault(plain, []).append(position)
+        if verdict.keep and self.index is not None:
+            self.index.add(row.id, words(text, self.language))
+        return verdict
+
+    def _alone(self, row: Row, text: str, plain: str) -> _Finding | None:
+        """Return what is wrong with a row whatever stands beside it."""
+        if not words(text, self.language):
+            return _Finding("empty", "no words")
+        if refused := refusal(plain):
+            return _Finding("refusal", f'says "{refused}"')
+        if talk := self_talk(plain):
+            return _Finding("about itself", f'says "{talk}"')
+        if echoed := [meaning for meaning in self.meanings if meaning in plain]:
+            return _Finding("echoes the prompt", f'says "{echoed[0]}"')
+        if place := _PLACEHOLDER.search(text):
+            return _Finding("placeholder", f'holds "{place.group(0)}"')
+        share, least = script_share(text, self.language), _SCRIPT_SHARE.get(self.language, 0.8)
+        if share < least:
+            return _Finding("wrong script", f"{share:.0%} of letters are {self.language}", share, least)
+        cut = row.lineage.finish_reason == "length" and not _SENTENCE_END.search(text)
+        if cut or text.rstrip()[-1] in ":：,、，;；":
+            return _Finding("unfinished", f'ends with "{text.rstrip()[-12:]}"')
+        return self._length(text) or self._label_word(plain) or self._repeats_itself(text)
+
+    def _length(self, text: str) -> _Finding | None:
+        size = length(text, self.language)
+        shortest, longest = self.options.lengths(self.language)
+        if size < shortest:
+            return _Finding("too short", f"{size} {unit(self.language)}", size, shortest)
+        if size > longest:
+            return _Finding("too long", f"{size} {unit(self.language)}", size, longest)
+        return None
+
+    def _label_word(self, plain: str) -> _Finding | None:
+        if self.options.label_words:
+            for label, pattern in self.labels.items():
+                if pattern.search(plain):
+                    return _Finding("names a label", f'says "{label}"')
+        return None
+
+    def _repeats_itself(self, text: str) -> _Finding | None:
+        sentences = Counter(
+            sentence for part in _SENTENCE.findall(text) if len(sentence := tuple(words(part, self.language))) > 2
+        )
+        if sentences and (most := sentences.most_common(1)[0])[1] > 1:
+            return _Finding("repeats itself", f'says "{" ".join(most[0])}" {most[1]} times')
+        tokens = words(text, self.language)
+        trigrams = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+        share = 1 - len(set(trigrams)) / len(trigrams) if trigrams else 0.0
+        if share > _REPEATED:
+            return _Finding("repeats itself", f"{share:.0%} of its trigrams occur before", share, _REPEATED)
+        return None
+
+    def _leaked(self, text: str) -> _Finding | None:
+        if not self.evaluation_texts:
+            return None
+        if tuple(words(text, self.language)) in self.evaluation_texts:
+            return _Finding("contamination", "equals an evaluation text")
+        shared = next((gram for gram in _grams(text, self.language) if gram in self.evaluation_grams), None)
+        if shared:
+            joined = ("" if self.language == "ja" else " ").join(shared)
+            return _Finding("contamination", f'shares "{joined}" with an evaluation text')
+        return None
+
+    def _repeated(self, row: Row, text: str, plain: str) -> _Finding | None:
+        copies = self.seen.get(plain, [])
+        if copies:
+            first = self.verdicts[copies[0]].row_id
+            if {self.outputs[position] for position in copies} != {row.payload.output}:
+                reason = "the same text has different labels; no copy is kept"
+                for position in copies:
+                    earlier = self.verdicts[position]
+                    if earlier.keep:
+                        self.verdicts[position] = _verdict(
+                            earlier.row_id, _Finding("contradiction", reason, duplicate_of=row.id)
+                        )
+                return _Finding("contradiction", reason, duplicate_of=first)
+            return _Finding("duplicate", "the same text as an earlier row", duplicate_of=first)
+        near = self.index.nearest(words(text, self.language)) if self.index else None
+        if near:
+            reason = f"ROUGE-L {near[1]:.2f} with an earlier row ({signature(self.language)} words)"
+            return _Finding("near duplicate", reason, near[1], self.options.near_duplicate, near[0])
+        return None
+
+
+def check(
+    rows: Sequence[Row],
+    task: Task,
+    language: str,
+    options: Hygiene | None = None,
+    against: Sequence[str] = (),
+) -> list[Verdict]:
+    """Return one verdict per row, in order: a pure function of its arguments.
+
+    Args:
+        rows: all rows so far, in plan order.
+        task: names and meanings of the labels, which a text must not give away.
+        language: en or ja.
+        options: bounds; the defaults if None.
+        against: evaluation texts; a row that equals one, or shares 8 words (ja: 13 characters) in a row
+            with one, is dropped.
+    """
+    checker = Checker(task, language, options, against)
+    for row in rows:
+        checker.add(row)
+    return checker.verdicts
+
+
+class Opening(NamedTuple):
+    """The most common first words of a pool and the share of its texts that begin with them."""
+
+    text: str
+    share: float
+
+
+def opening_share(texts: Sequence[str], language: str, size: int = 4) -> Opening:
+    """Return the most common opening of `size` words; above 5 % the pool looks like a template (A1)."""
+    counts = Counter(tuple(words(text, language)[:size]) for text in texts)
+    if not counts:
+        return Opening("", 0.0)
+    opening, count = counts.most_common(1)[0]
+    return Opening(("" if language == "ja" else " ").join(opening), count / len(texts))
+
+
+def _verdict(row_id: str, finding: _Finding | None) -> Verdict:
+    if finding is None:
+        return Verdict(row_id, keep=True, rule="hygiene", reason="passes every check")
+    return Verdict(
+        row_id,
+        keep=False,
+        rule=f"hygiene: {finding.rule}",
+        score=finding.score,
+        threshold=finding.threshold,
+        reason=finding.reason,
+        duplicate_of=finding.duplicate_of,
+    )
+
+
+def _least(label: str) -> int:
+    """Return the fewest letters of a label that is looked for: "no" or "A" stands in any English text."""
+    return 3 if label.isascii() else 2
+
+
+def _label_pattern(label: str) -> re.Pattern[str]:
+    name = r"[\s_\-]+".join(re.escape(part) for part in re.split(r"[\s_\-]+", comparable(label)) if part)
+    before = r"(?<![a-z0-9])" if label[:1].isascii() else ""
+    after = r"(?![a-z0-9])" if label[-1:].isascii() else ""
+    return re.compile(before + name + after)
+
+
+def _grams(text: str, language: str) -> set[tuple[str, ...]]:
+    size = _GRAM.get(language, 8)
+    tokens = list("".join(comparable(text).split())) if language == "ja" else words(text, language)
+    return {tuple(tokens[start : start + size]) for start in range(len(tokens) - size + 1)}

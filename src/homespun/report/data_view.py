@@ -15,7 +15,8 @@ from homespun.report.data import GROUPS, Counts, ReadRow, ReportData, ScoreColum
 from homespun.report.format import percent, plain, shortened
 
 ROWS_PER_GROUP = 12
-PANELS = 12
+PANELS = 6  #: histograms on the page; the rest stands folded
+PANELS_FOLDED = 18
 KEYWORDS = 96
 KEYWORDS_PER_TABLE = 12
 
@@ -82,7 +83,7 @@ class ArmBar:
     """What one arm kept of its candidates, and which rules dropped the rest."""
 
     bar: Bar
-    rules: tuple[str, ...]
+    idle: tuple[str, ...]  #: rules that dropped nothing
     dropped: tuple[tuple[str, int], ...]
     control: str | None
 
@@ -93,7 +94,7 @@ def view_arms(data: ReportData) -> tuple[ArmBar, ...]:
     return tuple(
         ArmBar(
             _bar(arm.name, arm.chosen, max(arm.candidates, arm.chosen)),
-            tuple(arm.rules),
+            tuple(rule for rule in arm.rules if rule not in arm.dropped_by),
             tuple(sorted(arm.dropped_by.items(), key=lambda item: -item[1])),
             arm.control,
         )
@@ -108,6 +109,7 @@ class Panel:
 
     column: str
     arm: str
+    used: bool  #: the arm selects by this score
     kept: int
     dropped: int
     unscored: int
@@ -136,6 +138,7 @@ def _panel(column: ScoreColumn, arm: str) -> Panel | None:
     return Panel(
         column=column.name,
         arm=arm,
+        used=arm in column.used_by,
         kept=len(kept),
         dropped=len(dropped),
         unscored=len(column.values) - len(numbers),
@@ -148,21 +151,14 @@ def _panel(column: ScoreColumn, arm: str) -> Panel | None:
 
 
 def view_scores(data: ReportData) -> tuple[tuple[Panel, ...], tuple[Panel, ...], int]:
-    """Return the panels of the scores that arms select by, the other panels, and how many were left out.
+    """Return the panels to show, those to fold away, and how many were left out.
 
-    Arms that keep every row have nothing to compare and get no panel.
+    Scores that an arm selects by come first. Arms that keep every row have nothing to compare and get none.
     """
-    used: list[Panel] = []
-    other: list[Panel] = []
-    for column in data.scores:
-        for arm, flags in column.kept.items():
-            panel = None if all(flags) else _panel(column, arm)
-            if panel is not None:
-                (used if arm in column.used_by else other).append(panel)
-    if not used:
-        used, other = other, []
-    shown, rest = used[:PANELS], used[PANELS:] + other
-    return tuple(shown), tuple(rest[:PANELS]), max(0, len(rest) - PANELS)
+    pairs = [(column, arm) for column in data.scores for arm, flags in column.kept.items() if not all(flags)]
+    pairs.sort(key=lambda pair: pair[1] not in pair[0].used_by)
+    panels = [panel for column, arm in pairs[: PANELS + PANELS_FOLDED] if (panel := _panel(column, arm)) is not None]
+    return tuple(panels[:PANELS]), tuple(panels[PANELS:]), max(0, len(pairs) - PANELS - PANELS_FOLDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,11 @@ def plain(value: float | None) -> str:
 
 def percent(part: float, whole: float) -> str:
     """Return a share of a whole in percent, a dash of nothing."""
-    return f"{100 * part / whole:.0f} %" if whole else MISSING
+    if not whole:
+        return MISSING
+    share = 100 * part / whole
+    near_an_end = 0 < share < 1 or 99 < share < 100
+    return f"{share:.{1 if near_an_end else 0}f} %"
 
 
 def duration(seconds: float) -> str:

@@ -68,7 +68,7 @@ def _find(flat: str, names: dict[str, str]) -> list[tuple[int, int, str]]:
     """Return (start, end, label) of every label in a flat text; a longer label hides one inside it."""
     found: list[tuple[int, int, str]] = []
     for name in sorted((name for name in names if name), key=len, reverse=True):
-        before = r"(?<![^\W_])" if name[0].isascii() else ""
+        before = r"(?<![a-z0-9])" if name[0].isascii() else ""
         after = r"(?![a-z0-9])" if name[-1].isascii() else ""
         for match in re.finditer(before + re.escape(name) + after, flat):
             if all(match.end() <= start or match.start() >= end for start, end, _ in found):

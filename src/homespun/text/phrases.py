@@ -10,8 +10,8 @@ import re
 
 _REFUSALS = {
     "en": (
-        r"\bas an? (?:ai|artificial intelligence|language model|assistant)\b",
-        r"\bi(?:['’]m| am) (?:just |only )?an? (?:ai|artificial intelligence|language model|assistant)\b",
+        r"\bas an? (?:ai|artificial intelligence|language model)\b",
+        r"\bi(?:['’]m| am) (?:just |only )?an? (?:ai|artificial intelligence|language model)\b",
         r"\bi(?:['’]m| am) (?:sorry|afraid),? but (?:i|as an)\b",
         r"\bi (?:cannot|can['’]?t|can not|won['’]?t|am unable to|am not able to|['’]m unable to)"
         r" (?:assist|help you|fulfil|fulfill|comply|generate|create|provide|write|complete|answer|do that)\b",
@@ -25,13 +25,11 @@ _REFUSALS = {
 }
 _SELF_TALK = {
     "en": (
-        r"\bthis is (?:just )?(?:an?|one|another) (?:\w+ ){0,2}example\b",
         r"\b(?:here(?:['’]s| is| are)) (?:an?|one|another|the|some|my) (?:\w+ ){0,4}"
         r"(?:example|sample|review|text|sentence|response|topic|rewrite)s?\b",
         r"\b(?:example|sample) (?:review|text|sentence|answer|response)\b",
-        r"\b(?:the|this|correct|right) label\b",
+        r"\b(?:correct|right|given|assigned) label\b",
         r"\b(?:training|synthetic) (?:data|example|item)s?\b",
-        r"\bai assistant\b",
         r"\blanguage model\b",
         r"\bword count\b",
         r"\b(?:in|of|within|under|about) \d+(?: ?(?:-|–|to) ?\d+)? words\b",

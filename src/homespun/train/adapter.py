@@ -7,9 +7,12 @@ changes from process to process, and with a base model that means something on a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from homespun.errors import StoreError
 from homespun.task import ModelSpec
 from homespun.train.base import Card
 
@@ -17,13 +20,13 @@ EMBEDDED_ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: whose 4-bit weights 
 
 README = """---
 base_model: {base}
-library_name: peft
+library_name: {library}
 license: {licence}
 pipeline_tag: text-generation
-tags: [lora, sft, homespun]
+tags: [{tags}]
 ---
 
-# LoRA adapter{name}
+# {title}
 
 {base} tuned with Homespun {homespun} on {rows} rows ({labels}), seed {seed}.
 
@@ -34,18 +37,40 @@ tags: [lora, sft, homespun]
 ## Load it
 
 ```python
-from peft import PeftModel
+{load}
+```
+
+The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
+prompt, `homespun export --format messages` shows it.
+"""
+
+LOAD_ADAPTER = """from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 base = "{base}"  # or a local folder
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "THIS_FOLDER")
-tokenizer = AutoTokenizer.from_pretrained(base)
-```
+tokenizer = AutoTokenizer.from_pretrained(base)"""
 
-The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
-prompt, `homespun export --format messages` shows it. `card.json` holds everything above and the loss of
-every step.
-"""
+LOAD_MERGED = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")
+tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")"""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what can go wrong while files are written into one error.
+
+    Raises:
+        StoreError: no space, no permission; safetensors has an error of its own for these.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StoreError(f'"{folder}" cannot be written: {reason}') from error
 
 
 def base_name(student: ModelSpec) -> str:
@@ -54,11 +79,13 @@ def base_name(student: ModelSpec) -> str:
 
 
 def save_adapter(model: Any, student: ModelSpec, card: Card, out: Path) -> None:
-    """Write the adapter of a PEFT model (safetensors) and its model card to the folder `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(out, safe_serialization=True)
-    name_base(out, base_name(student))
-    (out / "README.md").write_text(model_card(student, card), "utf-8")
+    """Write the adapter of a PEFT model (safetensors), its model card and `card.json` to the folder `out`."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(out)
+        name_base(out, base_name(student))
+        (out / "README.md").write_text(model_card(student, card), "utf-8")
+        card.write(out)  # last: a folder with a card is whole
 
 
 def name_base(folder: Path, base: str) -> None:
@@ -70,8 +97,8 @@ def name_base(folder: Path, base: str) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
-def model_card(student: ModelSpec, card: Card) -> str:
-    """Return the README of an adapter: data, base model, settings, result, how to load it."""
+def model_card(student: ModelSpec, card: Card, merged: bool = False) -> str:
+    """Return the README of an adapter, or of the model it was merged into: data, base model, settings, result, how to load it."""
     facts = {
         **card.about,
         "base model": f"{card.student} ({student.id})",
@@ -84,13 +111,16 @@ def model_card(student: ModelSpec, card: Card) -> str:
     notes = [*card.warnings]
     if student.id == "embedded":
         notes.append(
-            "It was trained on that model's weights after 4-bit quantisation; on the original weights its "
-            "answers differ slightly."
+            "its base are that model's weights after 4-bit quantisation; on the original weights an adapter "
+            "gives slightly different answers"
         )
     return README.format(
         base=base_name(student),
+        library="transformers" if merged else "peft",
+        tags="sft, homespun" if merged else "lora, sft, homespun",
+        load=(LOAD_MERGED if merged else LOAD_ADAPTER).format(base=base_name(student)),
         licence="apache-2.0" if student.id == "embedded" else "other",
-        name=f" {card.about['arm']}" if "arm" in card.about else "",
+        title=" ".join(["Tuned model" if merged else "LoRA adapter", *filter(None, [card.about.get("arm")])]),
         homespun=card.versions["homespun"],
         rows=card.rows,
         labels=", ".join(card.labels),

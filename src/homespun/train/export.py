@@ -9,14 +9,15 @@ and vLLM load it as they would its base; vLLM takes `--dtype bfloat16` where hal
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Literal, cast
 
-from homespun.errors import StoreError, UsageError
+from homespun.errors import UsageError
 from homespun.models.load import load_model
 from homespun.task import ModelSpec
-from homespun.train.adapter import base_name, name_base
+from homespun.train.adapter import base_name, model_card, name_base, writing
+from homespun.train.base import Card
 
 
 def export_model(
@@ -31,9 +32,9 @@ def export_model(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f'"{out}" is not empty; nothing was written. Name a new folder, or empty this one.')
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
             part = Path(scratch) / "model"
             if mode == "merged":
                 _write_merged(student, adapter_dir, part)
@@ -41,17 +42,14 @@ def export_model(
                 shutil.copytree(adapter_dir, part)
                 name_base(part, base_name(student))
             part.replace(out)
-    except OSError as error:
-        raise StoreError(f'"{out}" cannot be written: {error.strerror or error}') from error
 
 
 def _write_merged(student: ModelSpec, adapter_dir: Path, folder: Path) -> None:
     from homespun.models.transformers import TransformersModel
 
-    model = load_model(student, adapter_dir)
-    assert isinstance(model, TransformersModel)  # a scripted model with an adapter is refused by load_model
+    model = cast(TransformersModel, load_model(student, adapter_dir))  # no other kind takes an adapter
     model.hf_model.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
-    readme = adapter_dir / "README.md"
-    if readme.is_file():
-        shutil.copy(readme, folder / "README.md")
+    if (adapter_dir / "card.json").is_file():
+        card = Card.read(adapter_dir)
+        (folder / "README.md").write_text(model_card(student, card, merged=True), "utf-8")

@@ -148,7 +148,6 @@ class Sft(Trainer):
             about=about,
         )
         save_adapter(model, student, card, out)
-        card.write(out)
         return card
 
     def _short_enough(
