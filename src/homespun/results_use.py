@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, cast
 
 from homespun.engine.progress import Progress
 from homespun.errors import StoreError, UsageError
@@ -79,7 +80,8 @@ def export_model(folder: Path, arm: str, mode: str, out: Path, seed: int | None)
     if mode not in ("merged", "adapter"):
         raise UsageError(f'--model takes merged or adapter, got "{mode}"')
     store, recipe = open_run(folder)
-    write(recipe.model_for("student"), _adapter(store, recipe, arm, seed), out, mode)
+    adapter = _adapter(store, recipe, arm, seed)
+    write(recipe.model_for("student"), adapter, out, cast(Literal["merged", "adapter"], mode))
     if mode == "merged":
         return f"{out}: load it with AutoModelForCausalLM.from_pretrained({str(out)!r}), or: vllm serve {out}"
     return f"{out}: load it with peft.PeftModel.from_pretrained(base_model, {str(out)!r})"

@@ -1,7 +1,7 @@
 """Classification on held-out items, by label likelihood and by free generation (methods.md 0 and A6).
 
 Constrained: the label whose log-probability, summed over its tokens, is highest under the task prompt.
-Free: greedy generation, read by parse.py. An untrained model can lose free accuracy to its format alone,
+Free: greedy generation, read by text/parse.py. An untrained model can lose free accuracy to its format alone,
 so its baseline is measured in both modes; arms are compared in the constrained mode unless the recipe says
 otherwise, where format cannot be what was gained.
 """
@@ -9,7 +9,7 @@ otherwise, where format cannot be what was gained.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +17,13 @@ from pydantic import Field
 
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
-from homespun.evaluate.parse import normalise, parse_label
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
 from homespun.records import content_hash, derive_seed
 from homespun.registry import did_you_mean
 from homespun.tables import READABLE, read_records
 from homespun.task import Task
+from homespun.text.normalise import comparable
+from homespun.text.parse import parse_label
 from homespun.text.prompts import task_messages
 
 SPARE_TOKENS = 12  #: room for a lead-in (`The answer is`) before the label
@@ -60,7 +61,7 @@ class Classification(Evaluation):
                 raise UsageError(
                     f'columns: "{name}" is no field of the task.{did_you_mean(name, known)} Fields: {", ".join(known)}.'
                 )
-        names = [(label, normalise(label).strip()) for label in task.labels]
+        names = [(label, comparable(label)) for label in task.labels]
         for label, name in names:
             for other, longer in names:
                 if label != other and longer.startswith(name):
@@ -130,14 +131,20 @@ def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
             f'"{name}" is no file, and as a hub data set (split "{split}") it does not load: {error}'
         ) from error
     named = {column: kind for column, kind in table.features.items() if hasattr(kind, "int2str")}
-    return [{**record, **{column: kind.int2str(record[column]) for column, kind in named.items()}} for record in table]
+
+    def readable(record: Mapping[str, Any]) -> dict[str, Any]:
+        # A class is stored as a number; -1 is a label that the data set hides.
+        shown = {column: kind.int2str(record[column]) for column, kind in named.items() if record[column] >= 0}
+        return {**record, **dict.fromkeys(named), **shown}
+
+    return [readable(record) for record in table]
 
 
 def read_items(
     records: Iterable[Mapping[str, Any]],
     task: Task,
     columns: Mapping[str, str],
-    where: Any,
+    where: Callable[[int], str],
     labelled: bool = True,
 ) -> list[Item]:
     """Return records as items.
@@ -231,7 +238,7 @@ def predict_free(
     ]
     results = []
     for item, completion in zip(items, model.complete(requests, advance), strict=True):
-        predicted = parse_label(completion.text, labels)
+        predicted = parse_label(completion.text, labels) or ""
         problem = completion.error or ("" if predicted else "no single label in the answer")
         results.append(ItemResult(item.id, item.gold, predicted, "free", raw=completion.text, problem=problem))
     return results

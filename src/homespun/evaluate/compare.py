@@ -17,7 +17,7 @@ import numpy as np
 from homespun import stats
 from homespun.evaluate.base import ItemResult, Mode
 from homespun.evaluate.classification import metrics
-from homespun.evaluate.sentences import arm_sentence, sentence
+from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
 
@@ -73,7 +73,7 @@ def compare(
     items = [result.item_id for result in by_mode[mode]]
     gold = [result.gold for result in by_mode[mode]]
     measured = {name: _arm(arms[name], mode, items, gold, labels) for name in modes}
-    spreads = {name: stats.seed_spread([arm.values[name] for arm in measured.values()]) for name in stats.METRICS}
+    spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in stats.METRICS}
     untrained = _Arm((0,), _values([by_mode[mode]], gold, labels))
 
     entries: dict[str, JSONDict] = {}
@@ -96,6 +96,7 @@ def compare(
         entry["sentence"] = arm_sentence(entry)
     return {
         "items": len(items),
+        "metric": metric,
         "mode": mode,
         "baseline": {name: metrics(results, labels) for name, results in by_mode.items()},
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
@@ -126,6 +127,11 @@ def _arm(results: SeedResults, mode: Mode, items: Sequence[str], gold: Sequence[
 def _values(answers: Sequence[Sequence[ItemResult]], gold: Sequence[str], labels: Sequence[str]) -> dict[str, Floats]:
     predicted = [[result.predicted for result in seed] for seed in answers]
     return {name: stats.item_values(predicted, gold, labels, name) for name in stats.METRICS}
+
+
+def _spread(arms: Sequence[Floats]) -> SeedSpread:
+    """Pool over arms, those with the same answers (the same rows, trained once) counted once."""
+    return stats.seed_spread(list({values.tobytes(): values for values in arms}.values()))
 
 
 def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], labels: Sequence[str]) -> JSONDict:
@@ -212,11 +218,9 @@ def _verdict(p: float, difference: float) -> Verdict:
 
 def summary_lines(results: Mapping[str, Any]) -> list[str]:
     """Return results.json in a few lines: per evaluation the untrained model, each arm, each verdict."""
-    from homespun.evaluate.sentences import METRIC_WORDS
-
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
-        metric = _metric_of(evaluation)
+        metric = evaluation["metric"]
         lines.append(f"{name}: {METRIC_WORDS[metric]} on {evaluation['items']} items")
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
@@ -233,9 +237,3 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
             )
         lines += [f"  {entry['sentence']}" for entry in evaluation["arms"].values() if entry["sentence"]]
     return lines
-
-
-def _metric_of(evaluation: Mapping[str, Any]) -> str:
-    for entry in evaluation["arms"].values():
-        return str(entry["versus_baseline"]["metric"])
-    return "accuracy"

@@ -44,9 +44,9 @@ def _measured(comparison: Mapping[str, Any]) -> str:
 def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
     """Return one comparison of results.json as plain English."""
     if comparison["same_answers"]:
-        return f"no evidence about {arm}: it answers every item as {_other(comparison)} does."
+        return f"No evidence about {arm}: it gives the same answer to every item as {_other(comparison)}."
     verdict = comparison["verdict"]
-    begin = f"no evidence about {arm}" if verdict == "no evidence" else f"{arm} {verdict}"
+    begin = f"No evidence about {arm}" if verdict == "no evidence" else f"{arm} {verdict}"
     parts = [f"{begin}: {_measured(comparison)}."]
     if verdict == "no evidence":
         parts.append(_what_it_takes(comparison))
@@ -79,5 +79,4 @@ def _rounded(count: int) -> int:
 def arm_sentence(entry: Mapping[str, Any]) -> str:
     """Return what is to be said about a selecting arm: against its control, then its reference."""
     found = (entry["versus_control"], entry["versus_reference"])
-    said = [comparison["sentence"] for comparison in found if comparison]
-    return " ".join(text[0].upper() + text[1:] if number else text for number, text in enumerate(said))
+    return " ".join(comparison["sentence"] for comparison in found if comparison)

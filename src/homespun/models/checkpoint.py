@@ -22,8 +22,10 @@ from homespun.registry import did_you_mean
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 MUST_HOLD = "It must hold config.json, the tokenizer's files and *.safetensors."
-CONTENT = ("config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json")
-CONTENT += ("vocab*", "merges.txt", "chat_template*", "adapter_config.json", "*.safetensors")
+CONTENT = (
+    *("config.json", "generation_config.json", "adapter_config.json", "*.safetensors"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "chat_template*"),
+)  #: what can change an answer
 
 _offline_here = False  #: whether `go_offline`, not the user, set HF_HUB_OFFLINE
 

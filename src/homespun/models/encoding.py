@@ -58,7 +58,7 @@ class Encoder:
         return [(self.start if alone else []) + ids for alone, ids in zip(bare, encoded, strict=True)]
 
 
-def shared_prefix(sequences: Sequence[Sequence[int]]) -> int:
+def shared_prefix(sequences: Sequence[list[int]]) -> int:
     """Return how many leading tokens all sequences share, leaving at least one token to each."""
     if not sequences:
         return 0

@@ -85,14 +85,14 @@ def ask_text(
     open_slots = [(place, sample) for place in range(len(prompts)) for sample in range(question.samples)]
     for attempt in range(question.retries + 1):
         temperature = question.temperature if attempt == 0 else max(question.temperature, RETRY_TEMPERATURE)
-        sampling = Sampling(temperature=temperature, max_tokens=question.max_tokens)
         requests = [
             Request(
                 f"{keys[place]}/{sample}/{attempt}",
                 prompts[place].messages,
-                sampling,
+                Sampling(temperature, max_tokens=question.max_tokens, stop=prompts[place].stop),
                 derive_seed(seed, keys[place], sample, attempt),
-                schema=prompts[place].schema,
+                prompts[place].prefill,
+                prompts[place].schema,
             )
             for place, sample in open_slots
         ]

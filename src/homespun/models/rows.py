@@ -10,8 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from homespun.models.base import Completion, Request
-from homespun.models.sampling import uniforms
+
+
+def uniforms(seed: int, count: int) -> list[float]:
+    """Return the random numbers in [0, 1) of one request, one per token it may draw (Philox, 4x64)."""
+    numbers: list[float] = np.random.Generator(np.random.Philox(key=seed)).random(count).tolist()
+    return numbers
 
 
 def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:

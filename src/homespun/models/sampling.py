@@ -9,16 +9,10 @@ that depend on the request's seed alone: what else is in the batch changes no dr
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 CANDIDATES = 256  #: tokens looked at before a full sort
-
-
-def uniforms(seed: int, count: int) -> list[float]:
-    """Return the random numbers in [0, 1) of one request, one per token it may draw (Philox, 4x64)."""
-    return np.random.Generator(np.random.Philox(key=seed)).random(count).tolist()
 
 
 def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, ignore_progress
 from homespun.models.decode import decode
 from homespun.models.encoding import Encoder
+from homespun.models.forward import Forward
 from homespun.models.rows import Row
 from homespun.models.scoring import score
 
@@ -32,6 +33,7 @@ class TransformersModel:
         self.hf_model = hf_model
         self.tokenizer = tokenizer
         self.encoder = Encoder(tokenizer)
+        self.forward = Forward(hf_model)
         self.ends = _end_tokens(hf_model, tokenizer)
         self.context = int(getattr(hf_model.config, "max_position_embeddings", None) or 1 << 30)
 
@@ -49,7 +51,7 @@ class TransformersModel:
                 advance(1)
             elif not isinstance(prompt, str):
                 rows.append(Row(place, request, prompt))
-        for place, answer in decode(self.hf_model, self.tokenizer, self.ends, rows):
+        for place, answer in decode(self.forward, self.tokenizer, self.ends, rows):
             answers[place] = answer
             advance(1)
         return [answer for answer in answers if answer is not None]
@@ -83,7 +85,7 @@ class TransformersModel:
         texts = list(dict.fromkeys(text for query in queries for text in query.continuations))
         ids = dict(zip(texts, self.encoder.plain(texts), strict=True))
         continuations = [[ids[text] for text in query.continuations] for query in queries]
-        found = score(self.hf_model, prompts, continuations, self.context, advance)
+        found = score(self.forward, prompts, continuations, self.context, advance)
         return [tuple(Continuation(tuple(one)) for one in row) for row in found]
 
     def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:

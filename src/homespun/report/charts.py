@@ -44,14 +44,16 @@ class Axis:
 def axis_over(values: Sequence[float], target: int = 5, pad: float = 0.06) -> Axis:
     """Return an axis that covers the values with some air and about `target` ticks at 1, 2 or 5 x 10^k."""
     low, high = min(values), max(values)
-    room = (high - low) * pad or abs(high) * pad or 1.0
+    room = (high - low) * pad
+    if room <= 1e-9 * max(abs(low), abs(high)):  # one value, or values that only rounding tells apart
+        room = max(abs(low), abs(high)) * pad or 1.0
     low, high = low - room, high + room
     raw = (high - low) / target
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return Axis(low, high, tuple(round(index * step, 12) for index in range(first, last + 1)))
+    return Axis(low, high, tuple(float(f"{index * step:.12g}") for index in range(first, last + 1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ KEYWORDS = 96
 KEYWORDS_PER_TABLE = 12
 
 GROUP_MEANING = {
-    "kept": "Rows that at least one selecting arm trains on.",
+    "kept": "Accepted rows that no selecting arm turned away.",
     "nearest to threshold": "Rows on either side of a cut: if these look alike, the cut is arbitrary.",
-    "dropped by selection": "Accepted rows that a selecting rule turned away.",
+    "dropped by selection": "Accepted rows that a selecting arm turned away, with its rule and reason.",
     "dropped by hygiene": "Answers turned away before any scoring, with the check that did it.",
     "unparsed answer": "Raw answers in which no row could be found.",
 }

@@ -36,6 +36,13 @@ def visible(value: object) -> object:
     return "".join(f"⟨U+{ord(c):04X}⟩" if is_invisible(c) else c for c in text)
 
 
+def tied(sentence: str) -> str:
+    """Return a sentence whose numbers stay with their units at a line's end, with real minus signs."""
+    text = re.sub(r"(?<=\d) %", "\u00a0%", sentence)
+    text = re.sub(r"\bp ([=<]) (?=\d)", "p\u00a0\\1\u00a0", text)
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
+
+
 def shortened(text: str, limit: int = 1200) -> str:
     """Return the text, or its beginning and how long it is."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters in all)"

@@ -8,6 +8,7 @@ autoescape; the only text inserted as it is, is this package's own style sheet. 
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from homespun.report import data_view, results_view, run_view
 from homespun.report.data import ReportData
-from homespun.report.format import day_and_time, plain, visible
+from homespun.report.format import day_and_time, plain, tied, visible
 from homespun.report.verdict_view import MARKS, headline, view_verdicts
 from homespun.store import disk_errors
 
@@ -36,11 +37,8 @@ SECTIONS = {
 }
 
 
-def render(data: ReportData) -> str:
-    """Return the page's HTML.
-
-    Lone surrogates and other invisible characters arrive written out, so the text always encodes.
-    """
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -51,36 +49,49 @@ def render(data: ReportData) -> str:
     )
     environment.filters["when"] = day_and_time
     environment.filters["plain"] = plain
+    environment.filters["tied"] = tied
+    return environment
+
+
+def render(data: ReportData) -> str:
+    """Return the page's HTML.
+
+    Lone surrogates and other invisible characters arrive written out, so the text always encodes.
+    """
     results = results_view.view_results(data)
     verdicts = view_verdicts(data)
     panels, more_panels, panels_left_out = data_view.view_scores(data)
     names, square = data_view.view_correlations(data)
     stages, time, tokens = run_view.view_stages(data)
     shared, own = run_view.view_settings(data)
-    return environment.get_template("page.html").render(
-        data=data,
-        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        sections=SECTIONS,
-        marks=MARKS,
-        headline=headline(data, verdicts),
-        verdicts=verdicts,
-        results=results,
-        funnels=data_view.view_funnels(data),
-        arm_bars=data_view.view_arms(data),
-        panels=panels,
-        more_panels=more_panels,
-        panels_left_out=panels_left_out,
-        rho_names=names,
-        rho=square,
-        losses=run_view.view_losses(data),
-        shared_settings=shared,
-        own_settings=own,
-        groups=data_view.view_rows(data),
-        coverage=data_view.view_coverage(data),
-        stages=stages,
-        time=time,
-        tokens=tokens,
-        manifest=run_view.view_manifest(data),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            data=data,
+            css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+            sections=SECTIONS,
+            marks=MARKS,
+            headline=headline(data, verdicts),
+            verdicts=verdicts,
+            results=results,
+            funnels=data_view.view_funnels(data),
+            arm_bars=data_view.view_arms(data),
+            panels=panels,
+            more_panels=more_panels,
+            panels_left_out=panels_left_out,
+            rho_names=names,
+            rho=square,
+            losses=run_view.view_losses(data),
+            shared_settings=shared,
+            own_settings=own,
+            groups=data_view.view_rows(data),
+            coverage=data_view.view_coverage(data),
+            stages=stages,
+            time=time,
+            tokens=tokens,
+            manifest=run_view.view_manifest(data),
+        )
     )
 
 

@@ -66,7 +66,6 @@ class Compared:
     interval: str
     p: str
     verdict: str
-    other: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +183,21 @@ def _chart(name: str, evaluation: Mapping[str, Any], metric: str, arms: Mapping[
     )
 
 
-def _table(name: str, evaluation: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> Table:
-    entries, baseline = evaluation["arms"], evaluation["baseline"]
-    measured = [*(entry["metrics"] for entry in entries.values()), *baseline.values()]
-    metrics = list(dict.fromkeys(metric for found in measured for metric in found))
+def _columns(evaluation: Mapping[str, Any], primary: str) -> list[str]:
+    """Return the metrics in the order of the table, the primary one first.
+
+    What only the untrained student's other mode has (`unparsed`) gets no column of its own where the arms have
+    the same metric of that mode (`free_unparsed`).
+    """
+    found = dict.fromkeys(metric for entry in evaluation["arms"].values() for metric in entry["metrics"])
+    for mode, values in evaluation["baseline"].items():
+        found |= dict.fromkeys(metric for metric in values if f"{mode}_{metric}" not in found)
+    return sorted(found, key=lambda metric: metric != primary)
+
+
+def _table(name: str, evaluation: Mapping[str, Any], primary: str, arms: Mapping[str, Mapping[str, Any]]) -> Table:
+    entries = evaluation["arms"]
+    metrics = _columns(evaluation, primary)
     versus = [key for key in COMPARED if any(entry.get(key) for entry in entries.values())]
 
     def line(arm: str, kind: str) -> TableRow:
@@ -207,11 +217,11 @@ def _table(name: str, evaluation: Mapping[str, Any], arms: Mapping[str, Mapping[
             name=baseline_name(mode),
             kind="baseline",
             rows="",
-            values=tuple((value_of(metric, found.get(metric)), "") for metric in metrics),
+            values=tuple((value_of(metric, values.get(metric.removeprefix(f"{mode}_"))), "") for metric in metrics),
             seeds=("",) * len(metrics),
             compared=(None,) * len(versus),
         )
-        for mode, found in baseline.items()
+        for mode, values in evaluation["baseline"].items()
     ]
     return Table(
         evaluation=name,
@@ -232,7 +242,6 @@ def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
         interval=f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
         p=p_value(versus["p"] if p is None else p),
         verdict=versus["verdict"],
-        other=str(versus.get("against") or ""),
     )
 
 
@@ -249,5 +258,5 @@ def view_results(data: ReportData) -> ResultsView | None:
             charts.append(_chart(name, evaluation, metric if metric in known else known[0], arms))
     return ResultsView(
         charts=tuple(charts),
-        tables=tuple(_table(name, evaluation, arms) for name, evaluation in evaluations.items()),
+        tables=tuple(_table(name, evaluation, metric, arms) for name, evaluation in evaluations.items()),
     )

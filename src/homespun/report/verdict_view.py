@@ -24,8 +24,8 @@ class Against:
     """One comparison of an arm: with its random control, or with its reference."""
 
     name: str
+    control: bool  #: the other side is the random control
     verdict: str
-    mark: str
     sentence: str
     change: str
     strip: tuple[float, float, float, float]  #: zero, low, middle, high in percent of a common scale
@@ -37,8 +37,7 @@ class Card:
 
     arm: str
     rows: int | None
-    verdict: str
-    mark: str
+    verdict: str  #: against the control, or where a run has none, against the reference
     against: tuple[Against, ...]
 
 
@@ -57,8 +56,7 @@ class VerdictsView:
 def _sentence(versus: Mapping[str, Any], other: str) -> str:
     """Return the evaluation's own sentence, or one from its numbers."""
     if versus.get("sentence"):
-        text = str(versus["sentence"])
-        return text[:1].upper() + text[1:]
+        return str(versus["sentence"])
     metric = versus["metric"]
     words = change_in_words(metric, versus["difference"])
     than = f"the same as for {other}" if words == "no difference" else f"{words} than {other}"
@@ -75,8 +73,8 @@ def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: 
     other = "a random choice of as many rows" if control else f"all rows ({reference})"
     return Against(
         name="random control" if control else reference,
+        control=control,
         verdict=versus["verdict"],
-        mark=MARKS.get(versus["verdict"], ""),
         sentence=_sentence(versus, other),
         change=change_of(metric, versus["difference"]) + (" points" if is_share(metric) else ""),
         strip=(axis.at(0), axis.at(versus["low"]), axis.at(versus["difference"]), axis.at(versus["high"])),
@@ -95,7 +93,7 @@ def _cards(entries: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) ->
         if pairs:
             arm = arms.get(name, {})
             against = tuple(_against(key, versus, arm, axis) for key, versus in pairs)
-            cards.append(Card(name, arm.get("kept"), against[0].verdict, against[0].mark, against))
+            cards.append(Card(name, arm.get("kept"), against[0].verdict, against))
     return tuple(cards)
 
 
@@ -146,7 +144,8 @@ def headline(data: ReportData, view: VerdictsView | None) -> str:
     if len(view.cards) == 1:
         card = view.cards[0]
         if card.verdict == "no evidence":
-            return f"No evidence that the rows “{card.arm}” chose beat as many random ones."
+            other = "as many random ones" if card.against[0].control else "all rows"
+            return f"No evidence that the rows “{card.arm}” chose beat {other}."
         return f"Training only on the rows that “{card.arm}” chose {card.verdict}."
     counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
     ways = len(view.cards)

@@ -1,13 +1,13 @@
 """LLM-as-a-judge: a second look at each row, blind to its label or grading it (methods.md A4).
 
 `blind`: the judge labels the input without seeing the row's label, so it cannot be led by it. Column
-`agreement` is the probability it gives to the row's own label (by text: 1 or 0), `label` its own answer;
-`UNSURE` is one of its answers. `rating`: the judge sees input and output and grades them from 1 to 5.
+`agreement` is the probability it gives to the row's own label (by text: 1 or 0), `label` its own answer,
+which by text may be `UNSURE`. `rating`: the judge sees input and output and grades them from 1 to 5.
 Column `rating` is the expected grade over the probabilities of the five digits (by text: the mean of
 several answers).
 
 A judge of the same model by likelihood and the probability scorer ask nearly the same question. What keeps
-them apart is the prompt: the judge reads what each label means, and may be unsure.
+them apart is the prompt: the judge reads what each label means.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from homespun.records import Row, Scores
 from homespun.score.base import Marks, Scorer, label_problem
 from homespun.task import Task
 from homespun.text.parse import parse_label, parse_rating
-from homespun.text.prompts import judge_blind_prompt, judge_rating_prompt
+from homespun.text.prompts import Form, judge_blind_prompt, judge_rating_prompt
 
-UNSURE = "UNSURE"  #: the answer of a blind judge to whom no label, or more than one, seems right
+UNSURE = "UNSURE"  #: what a blind judge writes when no label, or more than one, seems right
 GRADES = (1, 2, 3, 4, 5)
 NO_PROBABILITY = "the judge gave no probability"
 
@@ -52,6 +52,11 @@ class Judge(Scorer):
         """The agreement, or the rating where there is nothing else."""
         return "rating" if self.mode == "rating" else "agreement"
 
+    @property
+    def form(self) -> Form:
+        """Which form of the prompts: begun for the model and read off, or answered in free text."""
+        return "short" if self.answer == "likelihood" else "full"
+
     def columns(self) -> tuple[str, ...]:
         """Return the column names of the mode."""
         blind, rating = ("agreement", "label"), ("rating",)
@@ -64,7 +69,7 @@ class Judge(Scorer):
             UsageError: a label is called UNSURE.
         """
         taken = [label for label in task.labels if label.casefold() == UNSURE.casefold()]
-        if taken and self.mode != "rating":
+        if taken and self.mode != "rating" and self.answer == "text":
             raise UsageError(f'the blind judge answers {UNSURE} when it cannot tell; rename label "{taken[0]}"')
 
     def __call__(
@@ -85,9 +90,9 @@ class Judge(Scorer):
     def relabel(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge label rows without seeing their labels."""
         labels = tuple(ctx.task.labels)
-        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language) for row in rows]
+        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language, self.form) for row in rows]
         if self.answer == "likelihood":
-            found = ask_likelihood(ctx.models["judge"], prompts, (*labels, UNSURE), advance)
+            found = ask_likelihood(ctx.models["judge"], prompts, labels, advance)
             return [_agreement(row, labels, each) for row, each in zip(rows, found, strict=True)]
         question = Question(
             partial(parse_label, labels=(*labels, UNSURE)), retries=self.retries, max_tokens=self.max_tokens
@@ -135,7 +140,7 @@ def _agreement(row: Row, labels: Sequence[str], probabilities: Sequence[float]) 
         return Marks({}, NO_PROBABILITY)
     best = probabilities.index(max(probabilities))
     own = probabilities[labels.index(row.payload.output)]
-    return Marks({"agreement": own, "label": (*labels, UNSURE)[best]})
+    return Marks({"agreement": own, "label": labels[best]})
 
 
 def _join(blind: Marks, rating: Marks) -> Marks:

@@ -1,28 +1,144 @@
 """Every prompt of a labelled task, in English and Japanese (methods.md A1-A4).
 
-Prompts are written for this project. The part that all rows share stands first and the row last, so that
-a model's prefix is paid for once. Placeholders are filled by `str.format` from known names only; a value
-is never parsed as a template. A language without its own prompt is a usage error.
+Prompts are written for this project. Each comes in the form a small model can follow (`plain` rows, `short`
+judgements: one request, the answer begun for it, a stop string) and the form a larger one can (`json` rows,
+`full` judgements with reasoning). Placeholders are filled by `str.format` from known names only; a value is
+never parsed as a template, so a `{` in a keyword is just a character. A language without its own prompt is
+a usage error. docs/prompts.md has the figures behind the wordings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from homespun.errors import UsageError
 from homespun.records import Message
 from homespun.task import Task
+from homespun.text.parse import Format
+
+Form = Literal["short", "full"]
 
 LANGUAGES = ("en", "ja")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request: what is said, how the answer is begun for the model, and where it ends."""
+
+    id: str  #: name/language/format/version, for the lineage of a row; a changed wording is a new version
+    messages: tuple[Message, ...]
+    prefill: str = ""
+    stop: tuple[str, ...] = ()
+    schema: dict[str, Any] | None = None
+
 
 TASK_PROMPT = {
     "en": "{description}\nAnswer with exactly one of: {labels}.\n\n{item}",
     "ja": "{description}\n次のうち1つだけで答えてください: {labels}\n\n{item}",
 }
 
+KEYWORDS = {
+    "plain": {
+        "en": "Task: {description}\nList {count} different topics that a {field} could be about."
+        " Write each topic in one to four words, one per line.{used}",
+        "ja": "タスク: {description}\n{field}が扱いうる話題を{count}個挙げてください。"
+        "それぞれ短い語句で、1行に1つずつ書いてください。{used}",
+    },
+    "json": {
+        "en": "You are planning a dataset. Task: {description}\nList {count} short topics (one to four words each)"
+        " that examples of this task could be about. Cover common, rare, formal and everyday situations; no two"
+        " topics may mean the same thing.{used}\nReturn a JSON array of strings and nothing else.",
+        "ja": "あなたはデータセットの設計者です。タスク: {description}\nこのタスクの事例が扱いうる話題を{count}個、"
+        "それぞれ短い語句で挙げてください。よくある話題と珍しい話題、改まった場面と日常の場面を混ぜ、"
+        "意味の重なる語句は入れないでください。{used}\n文字列のJSON配列だけを出力してください。",
+    },
+}
+_USED = {"en": "\nAlready used: {used}.", "ja": "\n使用済み: {used}"}
 
-def pick(prompts: Mapping[str, str], language: str) -> str:
-    """Return the prompt of a language.
+LABELLED_ROW = {
+    "plain": {
+        "en": "Write one {field} in which {meaning}. Topic: {keyword}. Style: {style}. Length: {min}-{max} words.",
+        "ja": "{field}を1つ書いてください。内容: {meaning}。話題: {keyword}。文体: {style}。長さ: {min}〜{max}字。",
+    },
+    "json": {
+        "en": 'Task: {description}\nWrite one new {field} whose correct label is exactly "{label}".\n'
+        'Meaning of "{label}": {meaning}\nIt must not fit any other label: {others}\n'
+        "Topic: {keyword}. Style: {style}. Length: {min}-{max} words.\n"
+        'Do not name the label or hint that this is an example. Return JSON: {{"{field}": "..."}}',
+        "ja": "タスク: {description}\n正しいラベルがちょうど「{label}」になる{field}を新しく1件書いてください。\n"
+        "「{label}」の意味: {meaning}\n次のラベルには当てはまらない内容にすること: {others}\n"
+        "話題: {keyword} 文体: {style} 長さ: {min}〜{max}字\n"
+        "ラベル名を本文に書いたり、例文であることを匂わせたりしないでください。"
+        '出力はJSONのみ: {{"{field}": "..."}}',
+    },
+}
+_OPENED = {"en": ('{field}: "', '"'), "ja": ("{field}: 「", "」")}  #: how a plain row begins and ends
+
+STYLES = {
+    "en": (
+        "plain and short",
+        "casual, like a chat message",
+        "thoughtful",
+        "with one concrete detail",
+        "blunt",
+        "enthusiastic or annoyed, as fits",
+    ),
+    "ja": (
+        "短く率直に",
+        "友人へのメッセージのように",
+        "落ち着いた書き方で",
+        "具体的な点を1つ挙げて",
+        "です・ます調で",
+        "だ・である調で",
+    ),
+}
+
+JUDGE_BLIND = {
+    "short": {
+        "en": "{description}\n{meanings}\n\n{item}\n\nWhich label is right: {labels}?",
+        "ja": "{description}\n{meanings}\n\n{item}\n\n正しいラベルはどれですか: {labels}",
+    },
+    "full": {
+        "en": "Task: {description}\nLabels:\n{meanings}\nItem:\n{item}\nDecide which single label is right for"
+        " this item. If two labels fit equally or none fits, answer UNSURE. Give one sentence of reasoning, then"
+        " on the last line write only: LABEL: <label>",
+        "ja": "タスク: {description}\nラベル:\n{meanings}\n事例:\n{item}\n"
+        "この事例に最も正しいラベルを1つ選んでください。2つ以上が同程度に当てはまる、"
+        "またはどれも当てはまらない場合は UNSURE としてください。理由を1文で述べ、"
+        "最後の行に次の形式だけを書いてください。 LABEL: <ラベル>",
+    },
+}
+
+JUDGE_RATING = {
+    "short": {
+        "en": "{description}\n\n{item}\nAnswer: {output}\n\nHow right is this answer, from 1 (wrong) to 5 (right)?",
+        "ja": "{description}\n\n{item}\n答え: {output}\n\nこの答えは正しいですか。1（誤り）から5（正しい）で。",
+    },
+    "full": {
+        "en": "You check training items before they are used. Task: {description}\nProposed item:\n{item}\n"
+        "Proposed output: {output}\nCheck in order: (1) is the output correct for the input by the task"
+        " definition; (2) does the input contradict itself; (3) would a person write it this way; (4) does it give"
+        " the answer away or talk about being an example.\nScale: 5 = use as is; 4 = right, with small flaws in"
+        " wording; 3 = output arguable; 2 = output probably wrong or text unnatural; 1 = wrong, off-task or"
+        " unusable.\nBriefly note problems for each check, then end with one line: Rating: [[n]]",
+        "ja": "学習に使う前の事例を点検してください。タスク: {description}\n事例:\n{item}\n付与された出力: {output}\n"
+        "順に確認すること: (1) タスク定義に照らして出力は正しいか (2) 入力の中に矛盾はないか"
+        " (3) 人が書く文として自然か (4) 答えをほのめかしたり、例文だと述べたりしていないか。\n"
+        "尺度: 5=そのまま使える 4=正しいが表現に小さな難がある 3=出力の正しさに議論の余地がある"
+        " 2=出力が誤っていそう、または文が不自然 1=誤り・タスク外・使用不可\n"
+        "各項目の問題点を短く述べ、最後の1行に次の形式で書いてください。 評価: [[n]]",
+    },
+}
+_RATING_OPENED = {"en": "Rating: [[", "ja": "評価: [["}
+
+
+T = TypeVar("T")
+
+
+def pick(prompts: Mapping[str, T], language: str) -> T:
+    """Return the entry of a language.
 
     Raises:
         UsageError: there is none.
@@ -47,3 +163,82 @@ def task_messages(task: Task, fields: Mapping[str, str], language: str) -> tuple
         description=task.description, labels=", ".join(task.labels), item=item_text(fields)
     )
     return (("user", text),)
+
+
+def keywords_prompt(task: Task, language: str, count: int, used: Sequence[str], format: Format) -> Prompt:
+    """Return the request for `count` topics that are not among `used`."""
+    text = pick(KEYWORDS[format], language).format(
+        description=task.description,
+        field=task.fields[0],
+        count=count,
+        used=_USED[language].format(used=", ".join(used)) if used else "",
+    )
+    schema = {"type": "array", "items": {"type": "string"}} if format == "json" else None
+    prefill = "1." if format == "plain" else ""
+    return Prompt(f"keywords/{language}/{format}/1", (("user", text),), prefill, schema=schema)
+
+
+def row_prompt(
+    task: Task,
+    language: str,
+    label: str,
+    keyword: str,
+    style: str,
+    min_length: int,
+    max_length: int,
+    format: Format,
+) -> Prompt:
+    """Return the request for one text of a label; lengths in words, for Japanese in characters."""
+    field = task.fields[0]
+    text = pick(LABELLED_ROW[format], language).format(
+        description=task.description,
+        field=field,
+        label=label,
+        meaning=task.labels[label],
+        others="; ".join(f"{name} ({meaning})" for name, meaning in task.labels.items() if name != label),
+        keyword=keyword,
+        style=style,
+        min=min_length,
+        max=max_length,
+    )
+    name = f"labelled-row/{language}/{format}/1"
+    if format == "json":
+        schema = {
+            "type": "object",
+            "properties": {field: {"type": "string"}},
+            "required": [field],
+            "additionalProperties": False,
+        }
+        return Prompt(name, (("user", text),), schema=schema)
+    opening, closing = _OPENED[language]
+    return Prompt(name, (("user", text),), opening.format(field=field.capitalize()), (closing, "\n"))
+
+
+def judge_blind_prompt(task: Task, fields: Mapping[str, str], language: str, form: Form = "short") -> Prompt:
+    """Return the request to label an item without seeing its proposed label.
+
+    `short` is answered by the likelihood of each label after the prefill, `full` in free text that
+    `parse.parse_label` reads.
+    """
+    text = pick(JUDGE_BLIND[form], language).format(
+        description=task.description,
+        meanings="\n".join(f"- {name}: {meaning}" for name, meaning in task.labels.items()),
+        labels=", ".join(task.labels),
+        item=item_text(fields),
+    )
+    return Prompt(f"judge-blind/{language}/{form}/1", (("user", text),))
+
+
+def judge_rating_prompt(
+    task: Task, fields: Mapping[str, str], output: str, language: str, form: Form = "short"
+) -> Prompt:
+    """Return the request to rate an item with its output from 1 to 5.
+
+    `short` is read from the probabilities of the digits after the prefill, `full` from free text by
+    `parse.parse_rating`.
+    """
+    text = pick(JUDGE_RATING[form], language).format(
+        description=task.description, item=item_text(fields), output=output
+    )
+    prefill = pick(_RATING_OPENED, language) if form == "short" else ""
+    return Prompt(f"judge-rating/{language}/{form}/1", (("user", text),), prefill)

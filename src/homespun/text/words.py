@@ -77,7 +77,7 @@ def _japanese() -> Callable[[str], list[str]]:
         return _UNIVERSAL.findall
     from sudachipy import Dictionary, SplitMode  # type: ignore[import-not-found, unused-ignore]
 
-    tokenizer = Dictionary(dict="small").create(mode=SplitMode.A)
+    tokenizer = Dictionary(dict="small").tokenizer(mode=SplitMode.A)
 
     def split(text: str) -> list[str]:
         found = (part.surface() for piece in _PIECE.findall(text) for part in tokenizer.tokenize(piece))

@@ -98,7 +98,7 @@ def name_base(folder: Path, base: str) -> None:
 
 
 def model_card(student: ModelSpec, card: Card, merged: bool = False) -> str:
-    """Return the README of an adapter, or of the model it was merged into: data, base model, settings, result, how to load it."""
+    """Return the README of an adapter, or of the model it was merged into, from its card."""
     facts = {
         **card.about,
         "base model": f"{card.student} ({student.id})",

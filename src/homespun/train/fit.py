@@ -142,7 +142,6 @@ def fit(
             data_seed=seed,
             use_cpu=model.device.type == "cpu",
             bf16=False,  # the weights' own type is computed in
-            gradient_checkpointing=False,
             report_to="none",
             logging_strategy="no",
             save_strategy="no",

@@ -88,8 +88,8 @@ class Sft(Trainer):
             from homespun.train.fit import fit, seeded
         except ImportError as error:
             raise missing_extra("train") from error
-        identity = model_identity(student)
         hf_model, tokenizer = load_for_training(student)
+        identity = model_identity(student)
         used, examples = self._short_enough(rows, encode(rows, ctx.task, ctx.language, tokenizer), warnings)
         if len(used) < len(rows):
             warnings += self.check_rows(used, ctx.task)

@@ -1,0 +1,82 @@
+import math
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_student import make_tokenizer
+
+from homespun.models.encoding import Encoder
+from homespun.text.prompts import task_messages
+from homespun.train.batches import POOL, Example, collate, encode, end_of_turn, plan_batches
+
+GEMMA = (
+    "{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{{ message['content'] | trim }}<end_of_turn>\n"
+    "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+USER = (("user", "Say a or b."),)
+
+
+def test_completion_decodes_to_label_and_end_and_prompt_to_the_scoring_prompt(rows, task, tokenizer):
+    encoder = Encoder(tokenizer)
+    for row, example in zip(rows, encode(rows, task, "en", tokenizer), strict=True):
+        assert tokenizer.decode(example.completion) == row.payload.output + "<|im_end|>"
+        assert example.prompt == encoder.prompts([(task_messages(task, row.payload.fields, "en"), "")])[0]
+
+
+def test_japanese_rows_are_asked_in_japanese(rows, task, tokenizer):
+    (example,) = encode(rows[:1], task, "ja", tokenizer)
+    assert "次のうち1つだけで" in tokenizer.decode(example.prompt)
+
+
+def test_end_of_turn_is_what_the_template_writes_after_an_answer():
+    special = ("<start_of_turn>", "<end_of_turn>", "<eos>")
+    tokenizer = make_tokenizer(GEMMA, "<eos>", special)
+    assert end_of_turn(tokenizer, USER) == tokenizer.convert_tokens_to_ids("<end_of_turn>")
+
+
+def test_end_of_turn_without_a_special_token_is_the_end_of_text():
+    plain = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
+    for template in (plain, None):
+        tokenizer = make_tokenizer(template, "<eos>")
+        assert end_of_turn(tokenizer, USER) == tokenizer.convert_tokens_to_ids("<eos>")
+
+
+lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)
+
+
+@given(lengths, st.integers(1, 7), st.integers(1, 3), st.integers(0, 9))
+def test_each_epoch_of_the_plan_holds_each_row_once(lengths, batch_size, epochs, seed):
+    plan = plan_batches(lengths, batch_size, epochs, seed)
+    per_epoch = len(plan) // epochs
+    pools = [min(batch_size * POOL, len(lengths) - i) for i in range(0, len(lengths), batch_size * POOL)]
+    assert per_epoch * epochs == len(plan)
+    assert per_epoch == sum(math.ceil(pool / batch_size) for pool in pools)
+    for epoch in range(epochs):
+        steps = plan[epoch * per_epoch : (epoch + 1) * per_epoch]
+        assert sorted(i for step in steps for i in step) == list(range(len(lengths)))
+        assert all(1 <= len(step) <= batch_size for step in steps)
+    assert plan == plan_batches(lengths, batch_size, epochs, seed)
+
+
+def test_plan_depends_on_the_seed_groups_by_length_and_wastes_no_step_on_a_remainder():
+    lengths = [10 * (i % 6) for i in range(36)]
+    plan = plan_batches(lengths, 6, 2, seed=0)
+    assert plan != plan_batches(lengths, 6, 2, seed=1)
+    assert plan[:6] != plan[6:]
+    assert all(len({lengths[i] for i in step}) == 1 for step in plan)
+    assert sorted(map(len, plan_batches([1] * 7, 6, 1, seed=0))) == [3, 4]  # not 6 and a step of one row
+
+
+def test_collate_points_at_the_position_before_each_completion_token():
+    examples = [Example([1, 2, 3, 4], [7, 9]), Example([1, 2, 5], [8, 6, 9]), Example([1, 2, 5, 5, 5], [9])]
+    for shared in (0, 2):
+        batch = collate(examples, shared)
+        assert batch["tokens"].tolist() == [
+            row[shared:] for row in ([1, 2, 3, 4, 7, 9], [1, 2, 5, 8, 6, 9], [1, 2, 5, 5, 5, 9])
+        ]
+        at = batch["positions"][batch["column"]]
+        following = batch["tokens"][batch["row"], at + 1]
+        assert torch.equal(following, batch["targets"])
+        assert batch["targets"].tolist() == [7, 9, 8, 6, 9, 9]
+        assert batch["row"].tolist() == [0, 0, 1, 1, 1, 2]
+        assert batch["positions"].tolist() == [p - shared for p in (2, 3, 4)]
