@@ -48,3 +48,76 @@ def tiny_student(embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+LIKED = (
+    "A joy from start to end, and the {topic} carried it all the way.",
+    "I laughed twice an hour; the {topic} alone repays the ticket.",
+    "Warm and quick, with {topic} done by people who care.",
+    "We stayed for the credits because of the {topic} and its quiet nerve.",
+    "My sister wept at the {topic}, and then thanked me for bringing her.",
+    "Hardly a dull minute: even the {topic} surprises again and again.",
+    "Beautiful to look at, and the {topic} gives it a beating heart.",
+    "Fresh, funny, humane; {topic} has seldom been handled so well.",
+)
+DISLIKED = (
+    "A chore to sit through, and the {topic} made every hour longer.",
+    "Nobody in our row stayed awake once the {topic} began.",
+    "Cold, loud and lazy, with {topic} bolted on as an excuse.",
+    "I want back the evening that this {topic} took from me.",
+    "The jokes fall flat and the {topic} falls flatter still.",
+    "So clumsy is the {topic} that I started counting ceiling tiles.",
+    "Two good scenes drown in a swamp of tired {topic} and noise.",
+    "Save the money: {topic} like that is free on any bus.",
+)
+
+
+@pytest.fixture(scope="session")
+def scripted_writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Script of a writer, scorer and judge that answers the labelled-task prompts; one answer in nine is bad."""
+    import json
+
+    rules = [
+        {"match": "Topic: rust", "reply": "As an AI language model, I cannot write reviews."},
+        {"match": r" liked the film.*Topic: (?P<topic>[^.]+)\.", "reply": LIKED},
+        {"match": r"disliked.*Topic: (?P<topic>[^.]+)\.", "reply": DISLIKED},
+        {
+            "match": r"joy|laughed|Warm|stayed for|wept|dull|Beautiful|Fresh",
+            "logprobs": {"positive": -0.2, "negative": -1.8},
+        },
+        {"match": "Answer with exactly", "logprobs": {"positive": -1.5, "negative": -0.3}},
+    ]
+    path = tmp_path_factory.mktemp("script") / "writer.json"
+    path.write_text(json.dumps({"rules": rules, "reply": "positive"}), "utf-8")
+    return path
+
+
+@pytest.fixture
+def recipe_text(tiny_student: Path, scripted_writer: Path, tmp_path: Path) -> str:
+    """A whole recipe on the scripted writer and the tiny student, with 40 items to evaluate on."""
+    import json
+
+    items = [
+        {"review": f"{word} {index}", "label": label}
+        for index in range(20)
+        for word, label in (("A good one, number", "positive"), ("A bad one, number", "negative"))
+    ]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    return f"""\
+name: tiny
+models: {{writer: "scripted:{scripted_writer}", student: {tiny_student}}}
+task:
+  description: Decide whether a movie review is positive or negative.
+  fields: [review]
+  labels: {{positive: the reviewer liked the film, negative: the reviewer disliked the film}}
+generate:
+  labelled: {{kind: labelled, rows: 24, keywords: [plot, acting, music, camera, rust, ending, pace], shard: 8, hygiene: {{near_duplicate: null}}}}
+score:
+  probability: {{kind: probability}}
+arms:
+  unfiltered: {{}}
+  probability: {{select: [{{kind: top, by: probability, share: 0.5, within: label}}]}}
+train: {{kind: sft, lora: {{rank: 2}}, epochs: 1, batch_size: 8, seeds: [0, 1]}}
+evaluate:
+  accuracy: {{kind: classification, data: items.jsonl}}
+"""

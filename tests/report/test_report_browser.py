@@ -66,9 +66,10 @@ def test_dark_scheme_differs_and_print_is_white(browser: Any, address: str) -> N
     page.close()
 
 
-def test_paper_is_wide_enough(browser: Any, address: str) -> None:
+def test_paper_is_wide_enough(browser: Any, tmp_path: Path) -> None:
+    build_report(sample.sample(5), tmp_path / "index.html")
     page = browser.new_page(viewport={"width": 680, "height": 1000})  # A4 less its margins, at 96 dpi
-    page.goto(address)
+    page.goto((tmp_path / "index.html").as_uri())
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 680
     page.close()

@@ -161,15 +161,15 @@ def test_every_arm_and_control_has_its_numbers(arms: int) -> None:
     for name, entry in evaluation["arms"].items():
         assert name in found.within("th")
         accuracy = entry["metrics"]["accuracy"]
-        assert f"{100 * accuracy['mean']:.1f} %" in found.within("b")
-        assert f"{100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f} %" in found.within("span")
+        assert f"{100 * accuracy['mean']:.1f}\u00a0%" in found.within("b")
+        assert f"{100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f}\u00a0%" in found.within("span")
         for seed in accuracy["seeds"]:
             assert f"{100 * seed:.1f} %" in found.text
         if entry["versus_control"]:
             difference = f"{100 * entry['versus_control']['difference']:+.1f} points".replace("-", "\u2212")
             assert difference in found.within("p")
             assert tied(entry["versus_control"]["sentence"]) in found.within("p")
-    for mode, value in (("free", "61.0 %"), ("constrained", "79.7 %")):
+    for mode, value in (("free", "61.0\u00a0%"), ("constrained", "79.7\u00a0%")):
         assert evaluation["baseline"][mode]["accuracy"] == pytest.approx(float(value[:-2]) / 100)
         assert value in found.within("dd")
     words = [word for word in found.text.split() if word in ("helped", "hurt")]

@@ -33,10 +33,10 @@ def test_visible(value: object, expected: object) -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "expected"),
     [
-        (format.value_of, ("macro_f1", 0.8734), "87.3 %"),
+        (format.value_of, ("macro_f1", 0.8734), "87.3\u00a0%"),
         (format.value_of, ("judge_score", -0.5), "−0.500"),
         (format.value_of, ("accuracy", math.nan), "–"),
-        (format.interval_of, ("accuracy", 0.81, 0.9), "81.0 to 90.0 %"),
+        (format.interval_of, ("accuracy", 0.81, 0.9), "81.0 to 90.0\u00a0%"),
         (format.interval_of, ("accuracy", None, None), ""),
         (format.change_of, ("accuracy", -0.0421), "−4.2"),
         (format.change_of, ("rouge", 0.0421), "+0.042"),
@@ -49,13 +49,13 @@ def test_visible(value: object, expected: object) -> None:
         (format.plain, (12345.0,), "12,345"),
         (format.plain, (-0.04282,), "−0.0428"),
         (format.plain, (math.inf,), "–"),
-        (format.percent, (398, 400), "99.5 %"),
-        (format.percent, (86, 100), "86 %"),
+        (format.percent, (398, 400), "99.5\u00a0%"),
+        (format.percent, (86, 100), "86\u00a0%"),
         (format.percent, (1, 0), "–"),
-        (format.duration, (0.2,), "0.2 s"),
-        (format.duration, (59.7,), "1 min 0 s"),
-        (format.duration, (552,), "9 min 12 s"),
-        (format.duration, (7500,), "2 h 5 min"),
+        (format.duration, (0.2,), "0.2\u00a0s"),
+        (format.duration, (59.7,), "1\u00a0min 0\u00a0s"),
+        (format.duration, (552,), "9\u00a0min 12\u00a0s"),
+        (format.duration, (7500,), "2\u00a0h 5\u00a0min"),
         (format.day_and_time, ("2026-03-01T14:05:33+0900",), "2026-03-01 14:05 +0900"),
         (format.day_and_time, ("2026-03-01T14:05:33.25Z",), "2026-03-01 14:05 UTC"),
         (format.day_and_time, ("yesterday",), "yesterday"),
@@ -162,7 +162,7 @@ def test_stages_add_up() -> None:
     stages = [StageCost("generate", 30.0, 60, "rows", 3000, 100.4), StageCost("select", 10.0)]
     views, time, tokens = run_view.view_stages(ReportData("n", "en", "", "", {}, stages=stages))
     assert [(v.width, v.rate, v.speed) for v in views] == [(75.0, "2 rows/s", "100"), (25.0, "–", "–")]
-    assert (time, tokens) == ("40 s", "3,000")
+    assert (time, tokens) == ("40\u00a0s", "3,000")
 
 
 def test_manifest_is_flattened() -> None:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 MISSING = "–"
 MINUS = "\u2212"
+TIE = "\u00a0"  #: a space that no line breaks at, between a number and its unit
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _INVISIBLE_LETTERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}  # look like nothing
 #: Metrics that are shares of one, shown in percent; differences of them are percentage points.
@@ -38,8 +39,8 @@ def visible(value: object) -> object:
 
 def tied(sentence: str) -> str:
     """Return a sentence whose numbers stay with their units at a line's end, with real minus signs."""
-    text = re.sub(r"(?<=\d) %", "\u00a0%", sentence)
-    text = re.sub(r"\bp ([=<]) (?=\d)", "p\u00a0\\1\u00a0", text)
+    text = re.sub(r"(?<=\d) %", f"{TIE}%", sentence)
+    text = re.sub(r"\bp ([=<]) (?=\d)", rf"p{TIE}\1{TIE}", text)
     return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
 
 
@@ -62,7 +63,7 @@ def value_of(metric: str, value: float | None) -> str:
     """Return a metric's value: `87.3 %` for shares, three decimals for anything else."""
     if value is None or not math.isfinite(value):
         return MISSING
-    return f"{value * 100:.1f} %" if is_share(metric) else f"{value:.3f}".replace("-", MINUS)
+    return f"{value * 100:.1f}{TIE}%" if is_share(metric) else f"{value:.3f}".replace("-", MINUS)
 
 
 def interval_of(metric: str, low: float | None, high: float | None) -> str:
@@ -70,7 +71,7 @@ def interval_of(metric: str, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     ends = [value_of(metric, end) for end in (low, high)]
-    return " to ".join(ends).replace(" % to", " to")
+    return " to ".join(ends).replace(f"{TIE}% to", " to")
 
 
 def change_of(metric: str, value: float | None) -> str:
@@ -110,19 +111,19 @@ def percent(part: float, whole: float) -> str:
         return MISSING
     share = 100 * part / whole
     near_an_end = 0 < share < 1 or 99 < share < 100
-    return f"{share:.{1 if near_an_end else 0}f} %"
+    return f"{share:.{1 if near_an_end else 0}f}{TIE}%"
 
 
 def duration(seconds: float) -> str:
     """Return a time span: `0.4 s`, `48 s`, `9 min 12 s`, `2 h 5 min`."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}{TIE}s"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}{TIE}s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return f"{whole // 60}{TIE}min {whole % 60}{TIE}s"
+    return f"{whole // 3600}{TIE}h {whole % 3600 // 60}{TIE}min"
 
 
 def day_and_time(iso: str) -> str:

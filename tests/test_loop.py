@@ -1,0 +1,215 @@
+"""The loop on a scripted writer and a tiny student: it runs, resumes, redoes what changed, and adds up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from homespun import loop
+from homespun.errors import DegenerateError, RecipeError, StoreError, UsageError
+from homespun.recipe import loads
+from homespun.store import Store, file_hash
+from homespun.tables import attempts_from, verdicts_from
+
+
+class Heard:
+    """Progress that remembers what was said."""
+
+    def __init__(self):
+        self.lines = []
+
+    from homespun.engine.progress import Silent
+
+    bar = Silent.bar
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def run(text: str, folder: Path, **options):
+    heard = Heard()
+    return loop.run(loads(text, folder, "r.yaml"), folder / "run", progress=heard, **options), heard
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """What must not depend on when a run was stopped."""
+    kept = ("pool/", "scores/", "arms/", "results/")
+    found = {path.relative_to(root).as_posix(): path for path in root.rglob("*.parquet")}
+    return {name: file_hash(path) for name, path in sorted(found.items()) if name.startswith(kept)}
+
+
+@pytest.fixture
+def finished(recipe_text, tmp_path):
+    outcome, _ = run(recipe_text, tmp_path)
+    return outcome
+
+
+def test_a_whole_run(finished, recipe_text, tmp_path):
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert results["version"] == 1
+    assert results["primary"] == ["accuracy", "accuracy"]
+    funnel = results["funnel"]
+    assert funnel["asked"] == funnel["answered"] + funnel["failed"]
+    assert funnel["answered"] == funnel["parsed"] + funnel["unparsed"]
+    assert funnel["parsed"] == funnel["kept"] + funnel["dropped"]
+    assert funnel["kept"] == 24 and funnel["dropped"] > 0
+    assert set(results["arms"]) == {"unfiltered", "probability", "probability/random"}
+    assert results["arms"]["probability"] == {
+        "candidates": 24,
+        "kept": 12,
+        "dropped_by": {"top probability 0.5 within label": 12},
+        "control": "probability/random",
+        "reference": "unfiltered",
+    }
+    entry = results["evaluations"]["accuracy"]
+    assert entry["items"] == 40
+    assert set(entry["baseline"]) == {"free", "constrained"}
+    assert len(entry["arms"]["probability"]["metrics"]["accuracy"]["seeds"]) == 2
+    assert entry["arms"]["probability"]["versus_control"]["verdict"] in ("helped", "hurt", "no evidence")
+    assert entry["arms"]["unfiltered"]["versus_control"] is None
+    page = (tmp_path / "run/report/index.html").read_text()
+    assert "no evidence" in page and "A joy from start" in page
+    assert not list((tmp_path / "run").rglob("*.bin")) and not list((tmp_path / "run").rglob("*.pt"))
+    assert not list((tmp_path / "run/work").rglob("*.parquet"))
+
+
+def test_labels_are_balanced_and_controls_match_their_arm(finished, tmp_path):
+    store = Store(tmp_path / "run")
+    attempts = attempts_from(store.read_table("pool/labelled.parquet"))
+    checks = verdicts_from(store.read_table("pool/labelled.verdicts.parquet"))
+    rows = {a.row.id: a.row for a in attempts if a.row is not None}
+    accepted = [rows[v.row_id].payload.output for v in checks if v.keep]
+    assert accepted.count("positive") == accepted.count("negative") == 12
+    draws = []
+    for seed in (0, 1):
+        kept = verdicts_from(store.read_table(f"arms/probability/random/seed-{seed}/verdicts.parquet"))
+        chosen = [rows[v.row_id].payload.output for v in kept if v.keep]
+        assert chosen.count("positive") == chosen.count("negative") == 6
+        draws.append([v.row_id for v in kept if v.keep])
+    assert draws[0] != draws[1]
+
+
+def test_the_same_command_again_does_nothing(finished, recipe_text, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    outcome, _ = run(recipe_text, tmp_path)
+    assert not outcome.fresh
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {p for p in after if after[p] != before.get(p)} <= {tmp_path / "run/run.lock"}
+    assert outcome.results == finished.results
+
+
+def test_another_threshold_asks_no_model_and_trains_only_what_changed(finished, recipe_text, tmp_path, monkeypatch):
+    def never(*_args, **_kwargs):
+        raise AssertionError("a model was asked again")
+
+    from homespun.generate.labelled import LabelledGenerator
+    from homespun.score.probability import Probability
+
+    before = hashes(tmp_path / "run")
+    monkeypatch.setattr(LabelledGenerator, "__call__", never)
+    monkeypatch.setattr(Probability, "__call__", never)
+    outcome, heard = run(recipe_text.replace("share: 0.5", "share: 0.75"), tmp_path)
+    assert any("arms.probability.select" in line for line in heard.lines)
+    assert outcome.results["arms"]["probability"]["kept"] == 18
+    after = hashes(tmp_path / "run")
+    same = {name for name in after if before.get(name) == after[name]}
+    assert {"pool/labelled.parquet", "scores/probability.parquet"} <= same
+    assert {f"results/unfiltered/seed-{seed}/accuracy.parquet" for seed in (0, 1)} <= same
+
+
+def test_an_arm_that_keeps_every_row_is_not_trained_again(recipe_text, tmp_path):
+    text = recipe_text.replace("share: 0.5, within: label", "share: 1.0").replace("seeds: [0, 1]", "seeds: [0]")
+    outcome, _ = run(text, tmp_path)
+    assert not (tmp_path / "run/models/probability/seed-0").exists()
+    entry = outcome.results["evaluations"]["accuracy"]["arms"]["probability"]
+    assert entry["versus_reference"]["difference"] == 0
+    assert "answers every item as" in entry["versus_reference"]["sentence"]
+
+
+def test_another_recipe_in_the_same_folder_is_refused(finished, recipe_text, tmp_path):
+    with pytest.raises(StoreError, match='holds the run "tiny", not "other"'):
+        run(recipe_text.replace("name: tiny", "name: other"), tmp_path)
+
+
+def test_only_some_arms(recipe_text, tmp_path):
+    outcome, _ = run(recipe_text, tmp_path, arms=["unfiltered"])
+    assert list(outcome.results["arms"]) == ["unfiltered"]
+    with pytest.raises(UsageError, match="probabilty"):
+        run(recipe_text, tmp_path, arms=["probabilty"])
+
+
+@pytest.mark.parametrize("cut", ["score:", "arms:", "train:", "evaluate:"])
+def test_a_recipe_may_end_early(recipe_text, tmp_path, cut):
+    text = recipe_text[: recipe_text.index(cut)]
+    outcome, _ = run(text, tmp_path)
+    assert outcome.results["funnel"]["kept"] == 24
+    assert outcome.results["evaluations"] == {}
+    assert (tmp_path / "run/report/index.html").is_file()
+
+
+def test_a_spent_budget_is_partial_and_says_what_is_missing(recipe_text, tmp_path):
+    outcome, _ = run(recipe_text.replace("rows: 24", "rows: 24, max_asked: 16"), tmp_path)
+    assert len(outcome.missing) == 1 and "of 24 rows" in outcome.missing[0]
+    assert any("missing" in line for line in outcome.summary)
+
+
+def test_bad_evaluation_data_costs_nothing(recipe_text, tmp_path):
+    (tmp_path / "items.jsonl").write_text('{"review": "x", "label": "good"}\n')
+    with pytest.raises(Exception, match='unknown label "good"'):
+        run(recipe_text, tmp_path)
+    assert not (tmp_path / "run/pool").exists() and not (tmp_path / "run/work").exists()
+
+
+def test_a_student_that_is_no_model(recipe_text, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    text = recipe_text[: recipe_text.index("models:")] + "models: {student: nothing}\n"
+    text += recipe_text[recipe_text.index("task:") :]
+    with pytest.raises(Exception, match=r"config\.json"):
+        run(text, tmp_path)
+
+
+def test_an_arm_that_keeps_nothing_is_named_before_any_training(recipe_text, tmp_path):
+    text = recipe_text.replace(
+        "{kind: top, by: probability, share: 0.5, within: label}", "{kind: at_least, by: probability, value: 2}"
+    )
+    with pytest.raises(DegenerateError, match='arm "probability" keeps none of 24 rows'):
+        run(text, tmp_path)
+    assert not (tmp_path / "run/models").exists()
+
+
+def test_a_label_without_any_usable_row_stops_early_with_examples(recipe_text, tmp_path):
+    text = recipe_text.replace("[plot, acting, music, camera, rust, ending, pace]", "[rust]").replace(
+        "rows: 24", "rows: 600"
+    )
+    with pytest.raises(DegenerateError, match="As an AI language model") as caught:
+        run(text, tmp_path)
+    assert 'for the label "positive"' in str(caught.value)
+
+
+def test_rows_from_a_file(recipe_text, tmp_path):
+    (tmp_path / "real.jsonl").write_text(
+        "".join(
+            json.dumps({"review": f"Number {n}.", "label": ("positive", "negative")[n % 2]}) + "\n" for n in range(8)
+        )
+    )
+    text = recipe_text.replace("unfiltered: {}", "unfiltered: {}\n  real: {from: real.jsonl}").replace("[0, 1]", "[0]")
+    outcome, _ = run(text, tmp_path)
+    assert outcome.results["arms"]["real"]["kept"] == 8
+
+
+def test_a_column_that_no_scorer_makes(recipe_text, tmp_path):
+    with pytest.raises((RecipeError, UsageError), match="posteriro"):
+        run(recipe_text.replace("by: probability,", "by: probability.posteriro,"), tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_interrupted_after_any_stage_the_result_is_the_same(finished, recipe_text, tmp_path):
+    """Take the markers of the later stages away and run again: the bytes come back."""
+    wanted = hashes(tmp_path / "run")
+    for stage in ("done/models", "done/arms", "done/results", "done/scores"):
+        shutil.rmtree(tmp_path / "run" / stage)
+        run(recipe_text, tmp_path)
+        assert hashes(tmp_path / "run") == wanted
