@@ -22,7 +22,7 @@ from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, Scor
 from homespun.report.format import tied
 from homespun.report.html import SECTIONS, build_report, render
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 VARIANTS = {
     "no selecting arm": lambda: sample.sample(0),
     "one arm": lambda: sample.sample(1),

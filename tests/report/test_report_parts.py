@@ -40,6 +40,7 @@ def test_visible(value: object, expected: object) -> None:
         (format.interval_of, ("accuracy", None, None), ""),
         (format.change_of, ("accuracy", -0.0421), "−4.2"),
         (format.change_of, ("rouge", 0.0421), "+0.042"),
+        (format.change_of, ("accuracy", -0.0001), "0.0"),
         (format.change_in_words, ("accuracy", -0.042), "4.2 points lower"),
         (format.change_in_words, ("accuracy", 0.0004), "no difference"),
         (format.tied, ("+1.0 % to -2.0 (p = 0.03)",), "+1.0\u00a0% to −2.0 (p\u00a0=\u00a00.03)"),

@@ -70,7 +70,7 @@ def test_a_row_without_a_score_is_dropped_with_its_reason(rule):
 
 
 def test_band_upside_down_is_refused():
-    with pytest.raises(ValidationError, match="low 0.9 is above high 0.1"):
+    with pytest.raises(ValidationError, match=r"low 0\.9 is above high 0\.1"):
         Band(by="score", low=0.9, high=0.1)
 
 

@@ -45,7 +45,7 @@ def ask_likelihood(
         gap = " " if prompt.prefill and prompt.prefill[-1] not in " \n[「『" else ""
         queries.append(LogprobQuery(prompt.messages, tuple(gap + answer for answer in answers), prefill=prompt.prefill))
     found = model.logprobs(queries, advance)
-    return [tuple(math.exp(log) for log in log_softmax([one.total for one in row])) for row in found]
+    return [tuple(log_softmax([one.total for one in row])) for row in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,7 @@ class ReadCard:
     row: ReadRow
     fields: tuple[tuple[str, str], ...]
     scores: tuple[tuple[str, str], ...]
+    turned_away: bool  #: the reason tells of a drop, not only of where the row stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def view_rows(data: ReportData) -> tuple[ReadGroup, ...]:
                     row,
                     tuple((field, shortened(text)) for field, text in row.fields.items()),
                     tuple((score, plain(value)) for score, value in row.scores.items()),
+                    not row.kept_by or name == "dropped by selection",
                 )
                 for row in rows[:ROWS_PER_GROUP]
             )

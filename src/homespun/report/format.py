@@ -75,11 +75,11 @@ def interval_of(metric: str, low: float | None, high: float | None) -> str:
 
 
 def change_of(metric: str, value: float | None) -> str:
-    """Return a difference with its sign: `+4.2` (percentage points) for shares, else `+0.042`."""
+    """Return a difference with its sign: `+4.2` (percentage points) for shares, else `+0.042`; zero has none."""
     if value is None or not math.isfinite(value):
         return MISSING
     text = f"{value * 100:+.1f}" if is_share(metric) else f"{value:+.3f}"
-    return text.replace("-", MINUS)
+    return (text if float(text) else text[1:]).replace("-", MINUS)
 
 
 def change_in_words(metric: str, value: float) -> str:

@@ -126,7 +126,7 @@ def view_stages(data: ReportData) -> tuple[tuple[StageView, ...], str, str]:
 
 def _said(value: Any) -> str:
     """Return a setting as text: `none`, `yes`, plain numbers, `a, b` for lists."""
-    if value is None:
+    if value is None or value in ({}, [], ()):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from homespun.engine.context import Context
 from homespun.models.base import Advance, ignore_progress
@@ -32,7 +32,10 @@ class Marks(NamedTuple):
 class Scorer(Strategy, ABC):
     """Base of the scorers."""
 
-    whole_pool: ClassVar[bool] = False  #: True: must see all rows at once, so it is never given a shard
+    @property
+    def whole_pool(self) -> bool:
+        """Whether it must see all rows at once, so that it is never given a shard."""
+        return False
 
     @property
     @abstractmethod
@@ -66,14 +69,6 @@ class Scorer(Strategy, ABC):
                 found[column] = [float(mark.values.get(column, NAN)) for mark in marks]
         reasons = {row.id: mark.problem for row, mark in zip(rows, marks, strict=True) if mark.problem}
         return Scores(name or self.kind, self.primary, tuple(row.id for row in rows), found, reasons)
-
-
-def label_problem(row: Row, labels: Iterable[str]) -> str:
-    """Return why a row's output is no label of the task, or the empty string."""
-    known = list(labels)
-    if row.payload.output in known:
-        return ""
-    return f'its output "{row.payload.output}" is no label of the task: {", ".join(known)}'
 
 
 def concat(parts: Sequence[Scores]) -> Scores:

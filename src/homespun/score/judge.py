@@ -24,7 +24,8 @@ from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.judge import Question, Replies, ask_likelihood, ask_text
 from homespun.records import Row, Scores
-from homespun.score.base import Marks, Scorer, label_problem
+from homespun.score.base import Marks, Scorer
+from homespun.score.posterior import CALIBRATE, Calibration, empty_input, label_marks, label_problem
 from homespun.task import Task
 from homespun.text.parse import parse_label, parse_rating
 from homespun.text.prompts import Form, judge_blind_prompt, judge_rating_prompt
@@ -43,9 +44,15 @@ class Judge(Scorer):
         "likelihood",
         description="compare the probabilities of the possible answers (small models), or read what it writes",
     )
+    calibrate: Calibration = Field("none", description="answer: likelihood, blind: " + CALIBRATE)
     samples: int = Field(3, ge=1, description="answer: text: gradings per row, whose mean is the rating")
     retries: int = Field(2, ge=0, description="answer: text: further tries after an unreadable answer")
     max_tokens: int = Field(256, ge=1, description="answer: text: longest answer")
+
+    @property
+    def whole_pool(self) -> bool:
+        """Pool calibration needs all rows."""
+        return self.calibrate == "pool" and self.answer == "likelihood" and self.mode != "rating"
 
     @property
     def primary(self) -> str:
@@ -76,7 +83,8 @@ class Judge(Scorer):
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
         """Score rows; a row whose output is no label, or whose answers cannot be read, has no score."""
-        usable = [row for row in rows if not label_problem(row, ctx.task.labels)]
+        labels = tuple(ctx.task.labels)
+        usable = [row for row in rows if not label_problem(row, labels)]
         advance(len(rows) - len(usable))
         blind = rating = [Marks({})] * len(usable)
         if self.mode != "rating":
@@ -84,16 +92,22 @@ class Judge(Scorer):
         if self.mode != "blind":
             rating = self.grade(usable, ctx, advance if self.mode == "rating" else ignore_progress)
         joined = {row.id: _join(one, two) for row, one, two in zip(usable, blind, rating, strict=True)}
-        marks = [joined.get(row.id) or Marks({}, label_problem(row, ctx.task.labels)) for row in rows]
+        marks = [joined.get(row.id) or Marks({}, label_problem(row, labels)) for row in rows]
         return self.table(rows, marks, name)
 
     def relabel(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge label rows without seeing their labels."""
         labels = tuple(ctx.task.labels)
-        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language, self.form) for row in rows]
         if self.answer == "likelihood":
-            found = ask_likelihood(ctx.models["judge"], prompts, labels, advance)
-            return [_agreement(row, labels, each) for row, each in zip(rows, found, strict=True)]
+            inputs = [empty_input(ctx.task, ctx.language), *(row.payload.fields for row in rows)]
+            prompts = [judge_blind_prompt(ctx.task, fields, ctx.language, self.form) for fields in inputs]
+            (empty,) = ask_likelihood(ctx.models["judge"], prompts[:1], labels)
+            scores = ask_likelihood(ctx.models["judge"], prompts[1:], labels, advance)
+            return [
+                Marks({**mark.values, "agreement": mark.values["posterior"]}) if mark.values else mark
+                for mark in label_marks(rows, labels, scores, empty, self.calibrate)
+            ]
+        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language, self.form) for row in rows]
         question = Question(
             partial(parse_label, labels=(*labels, UNSURE)), retries=self.retries, max_tokens=self.max_tokens
         )
@@ -108,7 +122,10 @@ class Judge(Scorer):
 
     def grade(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge grade rows from 1 to 5."""
-        prompts = [judge_rating_prompt(ctx.task, row.payload.fields, row.payload.output, ctx.language) for row in rows]
+        prompts = [
+            judge_rating_prompt(ctx.task, row.payload.fields, row.payload.output, ctx.language, self.form)
+            for row in rows
+        ]
         if self.answer == "likelihood":
             found = ask_likelihood(ctx.models["judge"], prompts, tuple(map(str, GRADES)), advance)
             return [
@@ -130,17 +147,9 @@ class Judge(Scorer):
         return Marks({}, f'the judge\'s answer could not be read after {tries} tries: "{shown}"')
 
 
-def expected_grade(probabilities: Sequence[float]) -> float:
-    """Return the expected grade: the sum of s p(s), for the probabilities of 1 to 5."""
-    return sum(grade * probability for grade, probability in zip(GRADES, probabilities, strict=True))
-
-
-def _agreement(row: Row, labels: Sequence[str], probabilities: Sequence[float]) -> Marks:
-    if math.isnan(probabilities[0]):
-        return Marks({}, NO_PROBABILITY)
-    best = probabilities.index(max(probabilities))
-    own = probabilities[labels.index(row.payload.output)]
-    return Marks({"agreement": own, "label": labels[best]})
+def expected_grade(logs: Sequence[float]) -> float:
+    """Return the expected grade, the sum of s p(s), for the log-probabilities of 1 to 5."""
+    return sum(grade * math.exp(log) for grade, log in zip(GRADES, logs, strict=True))
 
 
 def _join(blind: Marks, rating: Marks) -> Marks:

@@ -125,30 +125,31 @@ def fit(
     """
     shared = common_start(model, examples, dropout)
     start = torch.tensor(examples[0].prompt[:shared], device=model.device) if shared else None
+    settings = transformers.TrainingArguments(
+        output_dir=scratch,
+        num_train_epochs=1,
+        per_device_train_batch_size=1,  # one item of the data set is one step's batch
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        lr_scheduler_type="cosine",
+        seed=seed,
+        data_seed=seed,
+        use_cpu=model.device.type == "cpu",
+        bf16=False,  # the weights' own type is computed in
+        report_to="none",
+        logging_strategy="no",
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        **arguments,
+    )
+    settings._n_gpu = 1  # or the Trainer splits every batch over all GPUs that it sees
     trainer = _CompletionTrainer(
         start=start,
         model=model,
-        # One item of the data set is one step's batch, in the planned order.
         train_dataset=[[examples[i] for i in step] for step in steps],
         data_collator=lambda items: collate(items[0], shared),
-        args=transformers.TrainingArguments(
-            output_dir=scratch,
-            num_train_epochs=1,
-            per_device_train_batch_size=1,
-            train_sampling_strategy="sequential",
-            remove_unused_columns=False,
-            lr_scheduler_type="cosine",
-            seed=seed,
-            data_seed=seed,
-            use_cpu=model.device.type == "cpu",
-            bf16=False,  # the weights' own type is computed in
-            report_to="none",
-            logging_strategy="no",
-            save_strategy="no",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-            **arguments,
-        ),
+        args=settings,
     )
     trainer.add_callback(_StepDone(trainer.losses, step_done))
     trainer.train()
