@@ -172,7 +172,9 @@ def main() -> None:
         clock,
         {
             "logprobs": lambda: model.logprobs(asked),
-            "bare forward, shared prefix once": bare_pass(hf_model, [prompts[0][:prefix], *[p[prefix:] for p in prompts]], 0),
+            "bare forward, shared prefix once": bare_pass(
+                hf_model, [prompts[0][:prefix], *[p[prefix:] for p in prompts]], 0
+            ),
             "bare forward, every token": bare_pass(hf_model, prompts, 0),
         },
     )

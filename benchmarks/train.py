@@ -106,23 +106,22 @@ def bare(name: str, student: ModelSpec, examples: list[Example], loss_of: Callab
 
 def trl(name: str, student: ModelSpec, examples: list[Example], scratch: str, **changes: Any) -> Contestant:
     """Return TRL's SFTTrainer on the same token ids."""
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from trl import SFTConfig, SFTTrainer
 
-    def data(rows: list[Example]) -> list[dict[str, list[int]]]:
-        return [
-            {
-                "input_ids": row.prompt + row.completion,
-                "completion_mask": [0] * len(row.prompt) + [1] * len(row.completion),
-            }
-            for row in rows
-        ]
-
+    data = [
+        {
+            "input_ids": row.prompt + row.completion,
+            "completion_mask": [0] * len(row.prompt) + [1] * len(row.completion),
+        }
+        for row in examples
+    ]
+    disable_progress_bars()
     _, tokenizer = load_for_training(student)
     trainer = SFTTrainer(
         model=fresh(student),
         processing_class=tokenizer,
-        train_dataset=Dataset.from_list(data(examples)),
+        train_dataset=Dataset.from_list(data),
         args=SFTConfig(
             output_dir=scratch,
             per_device_train_batch_size=BATCH,
@@ -138,7 +137,7 @@ def trl(name: str, student: ModelSpec, examples: list[Example], scratch: str, **
     )
 
     def loss(rows: list[Example]) -> float:
-        batch = trainer.data_collator(data(rows))
+        batch = trainer.data_collator([trainer.train_dataset[examples.index(row)] for row in rows])
         return float(trainer.compute_loss(trainer.model, batch).item())
 
     return Contestant(name, trainer.train, loss)

@@ -111,7 +111,12 @@ task:
   fields: [review]
   labels: {{positive: the reviewer liked the film, negative: the reviewer disliked the film}}
 generate:
-  labelled: {{kind: labelled, rows: 24, keywords: [plot, acting, music, camera, rust, ending, pace], shard: 8, hygiene: {{near_duplicate: null}}}}
+  labelled:
+    kind: labelled
+    rows: 24
+    keywords: [plot, acting, music, camera, rust, ending, pace]
+    shard: 8
+    hygiene: {{near_duplicate: null}}
 score:
   probability: {{kind: probability}}
 arms:

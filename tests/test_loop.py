@@ -126,7 +126,7 @@ def test_an_arm_that_keeps_every_row_is_not_trained_again(recipe_text, tmp_path)
     assert not (tmp_path / "run/models/probability/seed-0").exists()
     entry = outcome.results["evaluations"]["accuracy"]["arms"]["probability"]
     assert entry["versus_reference"]["difference"] == 0
-    assert "answers every item as" in entry["versus_reference"]["sentence"]
+    assert "same answer to every item" in entry["versus_reference"]["sentence"]
 
 
 def test_another_recipe_in_the_same_folder_is_refused(finished, recipe_text, tmp_path):

@@ -105,6 +105,7 @@ class _Reader:
 
     def __init__(self, name: str, lines: Mapping[Paths, int], folder: Path) -> None:
         self.name, self.lines, self.folder = name, lines, folder
+        self.generators: frozenset[str] = frozenset()
         self.errors: list[str] = []
 
     def error(self, path: Paths, message: str) -> None:
@@ -174,6 +175,10 @@ class _Reader:
         inside = self.folder / Path(text).expanduser()
         return str(inside.resolve()) if inside.exists() else text
 
+    def source(self, value: object) -> object:
+        """Return a generator's name as it is, a file as its path."""
+        return self.located(value) if isinstance(value, str) and value not in self.generators else value
+
     def model(self, value: object, path: Paths) -> ModelSpec | None:
         data = {"id": value} if isinstance(value, str) else value
         if isinstance(data, Mapping) and isinstance(data.get("id"), str):
@@ -198,6 +203,7 @@ class _Reader:
     def recipe(self, raw: object) -> Recipe:
         if not isinstance(raw, Mapping):
             raise RecipeError(f"{self.name}: a recipe is a mapping with name, task, generate, ...; this is not")
+        self.generators = frozenset(self.table(raw, "generate"))
         prepared = dict(raw)
         for section, group in (("generate", "generator"), ("score", "scorer"), ("evaluate", "evaluation")):
             prepared[section] = {
@@ -235,6 +241,8 @@ class _Reader:
         data = dict(data)
         if isinstance(data.get("from"), str):
             data["from"] = [data["from"]]
+        if isinstance(data.get("from"), list):
+            data["from"] = [self.source(source) for source in data["from"]]
         rules = data.get("select") or []
         if not isinstance(rules, list):
             self.error((*path, "select"), f"expected a list of rules, got {rules!r}")

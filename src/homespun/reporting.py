@@ -31,11 +31,12 @@ from homespun.report.data import (
 )
 from homespun.report.html import build_report
 from homespun.select.explain import nearest_to_threshold
+from homespun.stages import BASELINE
 from homespun.store import Store
 from homespun.tables import attempts_from, scores_from, verdicts_from
 from homespun.text.words import words
 
-SHOWN = 24  #: rows of each kind on the page
+SHOWN = 12  #: rows of each kind on the page
 PAGE = "report/index.html"
 
 
@@ -302,15 +303,22 @@ def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]
     return [pair for pair in ranked if pair[2] > 0.9]
 
 
+STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
+
+
 def _stages(run: _Run, manifest: Mapping[str, Any]) -> list[StageCost]:
     resumed = set(manifest.get("resumed", ()))
+    entries: JSONDict = (run.results or {}).get("usage", {}).get("stages", {})
+    order = list(STAGES)
     found = []
-    for name, entry in ((run.results or {}).get("usage", {}).get("stages", {})).items():
+    for name in sorted(entries, key=lambda name: order.index(name.partition("/")[0])):
+        entry = entries[name]
+        kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        found.append(
-            StageCost(name, seconds, entry.get("units", 0), entry.get("unit", "rows"), tokens, rate, name in resumed)
-        )
+        title = f"{STAGES[kind]} {rest.replace('/seed-', ', seed ').replace(BASELINE + '/', 'untrained, ')}"
+        units, unit = entry.get("units", 0), entry.get("unit", "rows")
+        found.append(StageCost(title, seconds, units, unit, tokens, rate, name in resumed))
     return found
 
 

@@ -8,14 +8,13 @@ import types
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake import Fake
 from pydantic import ValidationError
 
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Item
 from homespun.evaluate.classification import Classification, metrics, predict_constrained, predict_free
 from homespun.evaluate.results import results_from, results_table
-from homespun.models.base import Completion
+from homespun.models.scripted import Rule, Script, ScriptedModel
 from homespun.task import Task
 from homespun.text.prompts import task_messages
 
@@ -29,6 +28,7 @@ TASK_JA = Task(
     fields=("感想",),
     labels={"肯定": "気に入った", "否定": "気に入らなかった"},
 )
+EVEN = ScriptedModel(logprob=lambda query, text: -1.0)
 ITEMS = [Item("1", {"review": "Lovely."}, "positive"), Item("2", {"review": "Dull."}, "negative")]
 
 
@@ -166,18 +166,24 @@ def test_modes():
 
 def test_constrained_takes_the_highest_sum_and_its_posterior():
     # methods.md A3: label scores -0.2 and -1.8 give a posterior of .8320
-    model = Fake(logprob=lambda query, text: -0.2 if (text == "positive") == ("Lovely" in str(query)) else -1.8)
+    asked = []
+
+    def logprob(query, text):
+        asked.append(query)
+        return -0.2 if (text == "positive") == ("Lovely" in str(query)) else -1.8
+
+    model = ScriptedModel(logprob=logprob)
     done = []
     found = predict_constrained(model, TASK, ITEMS, "en", done.append)
     assert [result.predicted for result in found] == ["positive", "negative"]
     assert found[0].posterior["positive"] == pytest.approx(0.8320, abs=5e-5)
     assert found[1].probability_gold == pytest.approx(0.8320, abs=5e-5)
-    assert model.queries[0].messages == task_messages(TASK, ITEMS[0].fields, "en")
+    assert asked[0].messages == task_messages(TASK, ITEMS[0].fields, "en")
     assert sum(done) == 2
 
 
 def test_constrained_without_a_finite_likelihood_says_why():
-    found = predict_constrained(Fake(logprob=lambda query, text: -math.inf), TASK, ITEMS, "en")
+    found = predict_constrained(ScriptedModel(logprob=lambda query, text: -math.inf), TASK, ITEMS, "en")
     assert [result.predicted for result in found] == ["", ""]
     assert "log-probability" in found[0].problem
 
@@ -197,7 +203,9 @@ def test_constrained_without_a_finite_likelihood_says_why():
     ],
 )
 def test_free_answers_in_japanese(answer, label):
-    (found,) = predict_free(Fake(lambda request: answer), TASK_JA, [Item("1", {"感想": "泣いた"}, "肯定")], "ja")
+    (found,) = predict_free(
+        ScriptedModel(reply=lambda request: answer), TASK_JA, [Item("1", {"感想": "泣いた"}, "肯定")], "ja"
+    )
     assert (found.predicted, found.raw) == (label, answer)
     assert bool(found.problem) == (not label)
 
@@ -216,33 +224,37 @@ def test_free_answers_in_japanese(answer, label):
     ],
 )
 def test_free_answers_in_english(answer, label):
-    found = predict_free(Fake(lambda request: answer), TASK, ITEMS[:1], "en")
+    found = predict_free(ScriptedModel(reply=lambda request: answer), TASK, ITEMS[:1], "en")
     assert found[0].predicted == label
 
 
 def test_free_asks_greedily_with_room_for_the_longest_label():
-    model = Fake()
+    asked = []
+    model = ScriptedModel(reply=lambda request: asked.append(request) or "")
     predict_free(model, TASK_JA, [Item("1", {"感想": "泣いた"}, "肯定")], "ja")
-    (request,) = model.requests
+    (request,) = asked
     assert request.sampling.temperature == 0
     assert request.sampling.max_tokens >= len("肯定".encode()) + 8
     assert request.messages == task_messages(TASK_JA, {"感想": "泣いた"}, "ja")
 
 
 def test_a_failed_request_is_data():
-    model = Fake()
-    model.complete = lambda requests, advance: [Completion(r.key, "", "error", error="timeout") for r in requests]
+    model = ScriptedModel(Script(rules=(Rule(match="Lovely|Dull", error="timeout"),)))
     found = predict_free(model, TASK, ITEMS, "en")
     assert [(result.predicted, result.problem) for result in found] == [("", "timeout")] * 2
 
 
 def test_metrics_by_hand():
-    free = predict_free(Fake(lambda r: "positive" if "Lovely" in str(r.messages) else "hm"), TASK, ITEMS, "en")
+    free = predict_free(
+        ScriptedModel(reply=lambda r: "positive" if "Lovely" in str(r.messages) else "hm"), TASK, ITEMS, "en"
+    )
     assert metrics(free, list(TASK.labels)) == {"accuracy": 0.5, "macro_f1": 0.5, "unparsed": 0.5}
-    constrained = predict_constrained(Fake(), TASK, ITEMS, "en")  # a tie: the first label
+    constrained = predict_constrained(EVEN, TASK, ITEMS, "en")  # a tie: the first label
     assert metrics(constrained, list(TASK.labels)) == pytest.approx({"accuracy": 0.5, "macro_f1": 1 / 3})
 
 
 def test_item_results_survive_the_table():
-    found = predict_constrained(Fake(), TASK, ITEMS, "en") + predict_free(Fake(lambda r: "陽性"), TASK, ITEMS, "en")
+    found = predict_constrained(EVEN, TASK, ITEMS, "en") + predict_free(
+        ScriptedModel(reply=lambda r: "陽性"), TASK, ITEMS, "en"
+    )
     assert results_from(results_table(found)) == found

@@ -59,16 +59,34 @@ class Scorer(Strategy, ABC):
             advance: called with the number of rows finished since the last call.
         """
 
-    def table(self, rows: Sequence[Row], marks: Sequence[Marks], name: str) -> Scores:
-        """Return the columns made of the marks of each row; what a row lacks is nan, or empty for text."""
+    def table(
+        self,
+        rows: Sequence[Row],
+        values: Sequence[Mapping[str, float | str]],
+        name: str,
+        problems: Sequence[str] = (),
+    ) -> Scores:
+        """Return the columns made of one mapping per row; what a row lacks is nan, or empty for text.
+
+        Args:
+            rows: the rows.
+            values: column name -> value, per row.
+            name: the scorer's name in the recipe; its kind if empty.
+            problems: per row, why values are missing, or the empty string; none unless given.
+        """
         found: dict[str, Sequence[float] | Sequence[str]] = {}
         for column in self.columns():
             if column in TEXT_COLUMNS:
-                found[column] = [str(mark.values.get(column, "")) for mark in marks]
+                found[column] = [str(each.get(column, "")) for each in values]
             else:
-                found[column] = [float(mark.values.get(column, NAN)) for mark in marks]
-        reasons = {row.id: mark.problem for row, mark in zip(rows, marks, strict=True) if mark.problem}
+                found[column] = [float(each.get(column, NAN)) for each in values]
+        why = zip(rows, problems or [""] * len(rows), strict=True)
+        reasons = {row.id: problem for row, problem in why if problem}
         return Scores(name or self.kind, self.primary, tuple(row.id for row in rows), found, reasons)
+
+    def marks_table(self, rows: Sequence[Row], marks: Sequence[Marks], name: str) -> Scores:
+        """Return the columns made of the marks of each row."""
+        return self.table(rows, [mark.values for mark in marks], name, [mark.problem for mark in marks])
 
 
 def concat(parts: Sequence[Scores]) -> Scores:

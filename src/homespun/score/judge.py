@@ -93,7 +93,7 @@ class Judge(Scorer):
             rating = self.grade(usable, ctx, advance if self.mode == "rating" else ignore_progress)
         joined = {row.id: _join(one, two) for row, one, two in zip(usable, blind, rating, strict=True)}
         marks = [joined.get(row.id) or Marks({}, label_problem(row, labels)) for row in rows]
-        return self.table(rows, marks, name)
+        return self.marks_table(rows, marks, name)
 
     def relabel(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge label rows without seeing their labels."""

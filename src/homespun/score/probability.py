@@ -81,7 +81,7 @@ class Probability(Scorer):
                 Marks({**mark.values, "input_logprob": text.mean}, mark.problem)
                 for mark, (text,) in zip(marks, texts, strict=True)
             ]
-        return self.table(rows, marks, name)
+        return self.marks_table(rows, marks, name)
 
     def label_scores(self, continuations: Sequence[Continuation]) -> list[float]:
         """Return S_y per label, as a sum or as a mean."""

@@ -89,4 +89,4 @@ class Similarity(Scorer):
                     else Marks({}, "its embedding has no direction")
                 )
         advance(len(rows))
-        return self.table(rows, marks, name)
+        return self.marks_table(rows, marks, name)

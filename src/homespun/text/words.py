@@ -75,7 +75,7 @@ def _sudachi_version() -> str | None:
 def _japanese() -> Callable[[str], list[str]]:
     if _sudachi_version() is None:
         return _UNIVERSAL.findall
-    from sudachipy import Dictionary, SplitMode  # type: ignore[import-not-found, unused-ignore]
+    from sudachipy import Dictionary, SplitMode
 
     tokenizer = Dictionary(dict="small").tokenizer(mode=SplitMode.A)
 

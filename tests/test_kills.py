@@ -1,0 +1,89 @@
+"""kill -9 at random moments, and at every instrumented write: what comes out is what an undisturbed run gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from homespun.store import file_hash
+
+HOMESPUN = str(Path(sys.executable).parent / "homespun")
+
+
+def outcome(root: Path) -> dict[str, object]:
+    """Everything that must be equal: rows, scores, verdicts, results per item, numbers."""
+    tables = {
+        path.relative_to(root).as_posix(): file_hash(path)
+        for path in sorted(root.rglob("*.parquet"))
+        if "work" not in path.parts
+    }
+    results = json.loads((root / "results.json").read_text())
+    del results["usage"]
+    weights = {
+        path.relative_to(root).as_posix(): file_hash(path) for path in sorted(root.rglob("adapter_model.safetensors"))
+    }
+    return {"tables": tables, "weights": weights, "results": results}
+
+
+def finish(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_write_changes_nothing(recipe_text, tmp_path):
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(recipe_text.replace("seeds: [0, 1]", "seeds: [0]"))
+    finish([HOMESPUN, "run", str(recipe), "--out", str(tmp_path / "clean")])
+    wanted = outcome(tmp_path / "clean")
+    point = 1
+    while True:
+        root = tmp_path / "killed"
+        env = {**os.environ, "HOMESPUN_CRASH_AT": str(point)}
+        done = subprocess.run([HOMESPUN, "run", str(recipe), "--out", str(root)], env=env, capture_output=True)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -9
+        point = min(point + 3, 60) if root.exists() else point + 1
+    assert outcome(root) == wanted
+    assert not list(root.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ten_kills_of_a_real_run_change_nothing(embedded, tmp_path):
+    """The embedded model writes, scores, judges nothing twice, is tuned and evaluated; ten kills at random moments."""
+    recipe = Path(__file__).parents[1] / "recipes/sentiment.yaml"
+    small = ["generate.labelled.rows=24", "generate.labelled.keywords=10", "generate.labelled.shard=16"]
+    small += ["train.seeds=[0]", "train.epochs=1", "evaluate.accuracy.limit=24"]
+    command = [HOMESPUN, "run", str(recipe), *[word for change in small for word in ("--set", change)]]
+    started = time.monotonic()
+    finish([*command, "--out", str(tmp_path / "clean")])
+    whole = time.monotonic() - started
+    wanted = outcome(tmp_path / "clean")
+
+    moments = random.Random(20260101)
+    root = tmp_path / "killed"
+    kills, committed = 0, {}
+    while kills < 10:
+        process = subprocess.Popen([*command, "--out", str(root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=moments.uniform(0.1, 0.35) * whole)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        else:
+            break
+        for shard in (root / "work").rglob("*.parquet") if (root / "work").exists() else ():
+            stamp = committed.setdefault(shard, shard.stat().st_mtime_ns)
+            assert shard.stat().st_mtime_ns == stamp, f"{shard} was made twice"
+    finish([*command, "--out", str(root)])
+    assert kills >= 3
+    assert outcome(root) == wanted
