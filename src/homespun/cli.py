@@ -210,7 +210,6 @@ def main() -> None:
         _complain(error.format_message() if hasattr(error, "format_message") else str(error))
         code = 1
     except KeyboardInterrupt:
-        _complain(f"stopped; finished work is kept. To go on, run the same command again:\n  {_command()}")
         code = INTERRUPTED
     except BrokenPipeError:
         code = 1
@@ -221,6 +220,9 @@ def main() -> None:
             raise
         _complain(str(error))
         code = 1
+    if code == INTERRUPTED:  # typer turns an interrupt inside a command into this code
+        sys.stderr.write("\nstopped; finished work is kept. To go on, run the same command again:\n")
+        sys.stderr.write(f"  {_command()}\n")
     sys.exit(code)
 
 
@@ -231,7 +233,7 @@ def _command() -> str:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"error: {text}\n" if not text.startswith("stopped") else f"\n{text}\n")
+    sys.stderr.write(f"error: {text}\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ TEXTS = [
     ("A wonderful film. I loved every minute and will see it again.", "positive"),
     ("Boring, badly acted and far too long. A waste of an evening.", "negative"),
     ("退屈で、二度と見たくない。", "negative"),
-    ("ok", "positive"),
     ("great 🎬", "mixed"),
 ]
 
@@ -44,17 +43,17 @@ def test_values_are_sane_and_do_not_depend_on_the_shard(scorer, model, rows):
     ctx = make_context(model, TASK)
     whole = scorer(rows, ctx)
     parts = concat([scorer(rows[:2], ctx), scorer(rows[2:], ctx)])
-    assert list(whole.reasons) == [rows[4].id]  # "mixed" is no label of the task
+    assert list(whole.reasons) == [rows[3].id]  # "mixed" is no label of the task
     assert (whole.ids, whole.reasons) == (parts.ids, parts.reasons)
     for column, values in whole.columns.items():
         if column == "label":
-            assert set(values[:4]) <= set(TASK.labels)
+            assert set(values[:3]) <= set(TASK.labels)
         elif column == "input_logprob":
             assert all(value < 0 for value in values)
         else:
-            assert all(map(math.isfinite, values[:4]))
-            assert math.isnan(values[4])
+            assert all(map(math.isfinite, values[:3]))
+            assert math.isnan(values[3])
         if column != "label":
             assert values == pytest.approx(parts.columns[column], abs=1e-3, nan_ok=True)
-    assert all(0 <= value <= 1 for value in whole.columns[scorer.primary][:4])
-    assert all(1 <= value <= 5 for value in whole.columns.get("rating", [])[:4])
+    assert all(0 <= value <= 1 for value in whole.columns[scorer.primary][:3])
+    assert all(1 <= value <= 5 for value in whole.columns.get("rating", [])[:3])

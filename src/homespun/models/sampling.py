@@ -2,8 +2,8 @@
 
 Nucleus sampling (Holtzman et al., 2020): the smallest set of most probable tokens whose mass is at least
 top_p, at least one token, renormalised. The set is found among the few hundred best tokens, since sorting
-a vocabulary of 49,152 for 64 rows costs as much as a layer of the model; rows whose nucleus is larger
-than that are sorted in full, so the result is exact. Tokens are drawn by inverse CDF from uniform numbers
+a vocabulary of 49,152 for 64 rows takes longer than the model does; rows whose nucleus is larger get more
+candidates and in the end a full sort, so the result is exact. Tokens are drawn by inverse CDF from uniform numbers
 that depend on the request's seed alone: what else is in the batch changes no draw.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CANDIDATES = 256  #: tokens looked at before a full sort
+CANDIDATES = (256, 4096)  #: most probable tokens looked at, one after the other, before a full sort
 
 
 def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
@@ -28,22 +28,25 @@ def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) ->
     if bool(greedy.all()):
         return logits.argmax(-1)
     scaled = logits.float() / torch.where(greedy, torch.ones_like(temperature), temperature)[:, None]
-    open_rows = (top_p >= 1) & ~greedy
     log_total = scaled.logsumexp(-1, keepdim=True)
-    best, ids = scaled.topk(min(CANDIDATES, scaled.shape[-1]))
-    probabilities = (best - log_total).double().exp()
-    chosen = pick(probabilities, top_p, uniform)
-    tokens = ids.gather(1, chosen[:, None])[:, 0]
-    short = (probabilities.sum(-1) < top_p) & ~greedy & ~open_rows
-    if bool(short.any()) and best.shape[-1] < scaled.shape[-1]:
-        ordered, order = scaled[short].sort(-1, descending=True)
-        wide = pick((ordered - log_total[short]).double().exp(), top_p[short], uniform[short])
-        tokens[short] = order.gather(1, wide[:, None])[:, 0]
-    if bool(open_rows.any()):  # no order needed: any order gives the same distribution
-        everything = (scaled[open_rows] - log_total[open_rows]).double().exp()
-        whole = pick(everything, torch.full_like(top_p[open_rows], 2.0), uniform[open_rows])
-        tokens[open_rows] = whole
-    return torch.where(greedy, ids[:, 0], tokens)
+    tokens = scaled.argmax(-1)
+    whole = (top_p >= 1) & ~greedy
+    if bool(whole.any()):  # no order needed: the distribution is the same in any
+        everything = (scaled[whole] - log_total[whole]).double().exp()
+        tokens[whole] = pick(everything, torch.full_like(top_p[whole], 2.0), uniform[whole])
+    left = (~greedy & ~whole).nonzero()[:, 0]
+    for width in (*CANDIDATES, scaled.shape[-1]):
+        if not len(left):
+            break
+        best, ids = scaled[left].topk(min(width, scaled.shape[-1]))
+        probabilities = (best - log_total[left]).double().exp()
+        chosen = pick(probabilities, top_p[left], uniform[left])
+        enough = (probabilities.sum(-1) >= top_p[left])
+        if width >= scaled.shape[-1]:  # rounding may leave the whole vocabulary short of top_p
+            enough[:] = True
+        tokens[left[enough]] = ids.gather(1, chosen[:, None])[enough, 0]
+        left = left[~enough]
+    return tokens
 
 
 def pick(probabilities: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

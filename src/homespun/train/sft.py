@@ -79,15 +79,17 @@ class Sft(Trainer):
         """
         warnings = self.check_rows(rows, ctx.task)
         try:
+            import accelerate  # noqa: F401 - the Trainer needs it
             import peft
             import torch
-
-            quiet()
-            from homespun.models.transformers import TransformersModel
-            from homespun.train.batches import encode, plan_batches
-            from homespun.train.fit import fit, seeded
+            import transformers  # noqa: F401
         except ImportError as error:
             raise missing_extra("train") from error
+        quiet()
+        from homespun.models.transformers import TransformersModel
+        from homespun.train.batches import encode, plan_batches
+        from homespun.train.fit import fit, seeded
+
         hf_model, tokenizer = load_for_training(student)
         identity = model_identity(student)
         used, examples = self._short_enough(rows, encode(rows, ctx.task, ctx.language, tokenizer), warnings)
