@@ -3,8 +3,8 @@
 `python benchmarks/models.py [--rows 128] [--repeats 2] [MODEL]` runs, in one process and one after the other
 in every repeat:
 
-1. completion of one job (short reviews from one instruction and many topics, temperature 1, top-p 0.95, at
-   most 80 tokens, ends at a line break) by `TransformersModel.complete`, and by plain `model.generate` on
+1. completion of one job (short reviews, the labelled generator's prompts, temperature 1, top-p 0.95, at most
+   80 tokens, ends at a line break) by `TransformersModel.complete`, and by plain `model.generate` on
    fixed left-padded batches of the same job, cut at the same stop, at batch sizes 16, 32 and 64;
 2. scoring of labels for reviews by `TransformersModel.logprobs`, against a bare forward pass of the same
    tokens: those that have to be run (shared prefix once), and all of them (no sharing).
@@ -26,35 +26,29 @@ import transformers
 
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.load import load_for_training, load_model
-from homespun.task import ModelSpec
+from homespun.task import ModelSpec, Task
+from homespun.text.prompts import STYLES, row_prompt, task_messages
 
 NOUNS = "ending|music|lead actor|villain|script|humour|camera work|costumes|pacing|dialogue|soundtrack|sequel"
 NOUNS += "|director|love story|car chase|opening scene"
 KINDS = "war film|comedy|heist film|cartoon|documentary|western|horror film|musical"
-WRITE = (
-    "Task: decide whether a movie review is positive or negative.\n"
-    "Write one new movie review whose correct label is exactly {label}. Meaning of the label: {meaning}. "
-    "It must not fit the other label. Use one or two sentences of plain English, as a person would write "
-    "them after the film. Do not name the label and do not say that this is an example.\n"
-    "Topic: the {noun} of a {kind}."
-)
-READ = (
-    "Decide whether a movie review is positive or negative.\n"
-    "Answer with exactly one of: positive, negative.\n\nReview: {text}"
+TASK = Task(
+    description="Decide whether a movie review is positive or negative.",
+    fields=("review",),
+    labels={"positive": "the reviewer liked the film", "negative": "the reviewer disliked the film"},
 )
 SAMPLING = Sampling(temperature=1.0, top_p=0.95, max_tokens=80, stop=("\n",))
 
 
 def job(rows: int) -> list[Request]:
-    """Return the generation job in plan order."""
-    meanings = {"positive": "the reviewer liked the film", "negative": "the reviewer disliked it"}
-    cells = [(n, k) for k in KINDS.split("|") for n in NOUNS.split("|")]
+    """Return the generation job in plan order: the prompts of the labelled generator, without prefill."""
+    cells = [f"the {noun} of a {kind}" for kind in KINDS.split("|") for noun in NOUNS.split("|")]
     requests = []
     for row in range(rows):
-        label = ("positive", "negative")[row % 2]
-        noun, kind = cells[(row * 37) % len(cells)]
-        text = WRITE.format(label=label, meaning=meanings[label], noun=noun, kind=kind)
-        requests.append(Request(str(row), (("user", text),), SAMPLING, seed=row))
+        label, topic = tuple(TASK.labels)[row % 2], cells[(row * 37) % len(cells)]
+        style = STYLES["en"][row % len(STYLES["en"])]
+        prompt = row_prompt(TASK, "en", label, topic, style, 8, 40, "plain")
+        requests.append(Request(str(row), prompt.messages, SAMPLING, seed=row))
     return requests
 
 
@@ -92,7 +86,7 @@ def plain_generate(hf_model, tokenizer, requests: list[Request], size: int) -> i
 
 def queries(texts: list[str]) -> list[LogprobQuery]:
     """Return the scoring job."""
-    return [LogprobQuery((("user", READ.format(text=t)),), ("positive", "negative")) for t in texts]
+    return [LogprobQuery(task_messages(TASK, {"review": text}, "en"), tuple(TASK.labels)) for text in texts]
 
 
 def bare_pass(hf_model, rows: list[list[int]], prefix: int) -> Callable[[], None]:

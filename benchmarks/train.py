@@ -127,6 +127,7 @@ def trl(name: str, student: ModelSpec, examples: list[Example], scratch: str, **
             per_device_train_batch_size=BATCH,
             num_train_epochs=1,
             learning_rate=RATE,
+            completion_only_loss=True,  # its default for prompt and completion in text; here they are token ids
             report_to="none",
             save_strategy="no",
             use_cpu=not torch.cuda.is_available(),

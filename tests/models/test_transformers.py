@@ -21,6 +21,10 @@ def requests(temperature=0.0, max_tokens=12, **settings):
 
 def greedy_by_generate(model, request):
     """What transformers writes for one request alone."""
+    return model.tokenizer.decode(greedy_ids(model, request), skip_special_tokens=True)
+
+
+def greedy_ids(model, request):
     ids = model.encoder.prompts([(request.messages, request.prefill)])
     tokens = torch.tensor(ids)
     written = model.hf_model.generate(
@@ -29,7 +33,7 @@ def greedy_by_generate(model, request):
         max_new_tokens=request.sampling.max_tokens,
         do_sample=False,
     )
-    return model.tokenizer.decode(written[0, tokens.shape[1] :], skip_special_tokens=True)
+    return written[0, tokens.shape[1] :].tolist()
 
 
 ARCHITECTURES = {
@@ -131,8 +135,7 @@ def test_a_stop_string_ends_the_text_before_it(tiny):
 def test_the_reasons_to_finish(tiny, monkeypatch):
     [cut] = tiny.complete([requests(max_tokens=1)[0]])
     assert (cut.finish_reason, cut.completion_tokens) == ("length", 1)
-    [whole] = tiny.complete([requests(max_tokens=8)[0]])
-    [ids] = tiny.encoder.plain([whole.text])
+    ids = greedy_ids(tiny, requests(max_tokens=8)[0])
     monkeypatch.setattr(tiny, "ends", frozenset({ids[4]}))
     [ended] = tiny.complete([requests(max_tokens=8)[0]])
     before = ids.index(ids[4])

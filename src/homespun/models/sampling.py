@@ -41,7 +41,7 @@ def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) ->
         best, ids = scaled[left].topk(min(width, scaled.shape[-1]))
         probabilities = (best - log_total[left]).double().exp()
         chosen = pick(probabilities, top_p[left], uniform[left])
-        enough = (probabilities.sum(-1) >= top_p[left])
+        enough = probabilities.sum(-1) >= top_p[left]
         if width >= scaled.shape[-1]:  # rounding may leave the whole vocabulary short of top_p
             enough[:] = True
         tokens[left[enough]] = ids.gather(1, chosen[:, None])[enough, 0]
