@@ -20,26 +20,9 @@ TASK = Task(
     fields=("review",),
     labels={"positive": "the reviewer liked the film", "negative": "the reviewer disliked the film"},
 )
-WORDS = [
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "heath",
-    "inlet",
-    "jetty",
-    "kelp",
-    "larch",
-    "marsh",
-    "nook",
-    "oasis",
-    "pond",
-    "quay",
-    "reef",
-]
+WORDS = (
+    "amber birch cedar delta ember fjord grove heath inlet jetty kelp larch marsh nook oasis pond quay reef"
+).split()
 
 
 def text_of(request) -> str:

@@ -11,9 +11,9 @@ from homespun.score.judge import Judge, expected_grade
 from homespun.task import Task
 
 
-def judge(rows, *, seed=0, logprob=None, reply=None, **settings):
+def judge(rows, *, seed=0, logprob=None, reply=None, calibrate="none", **settings):
     model = ScriptedModel(logprob=logprob, reply=reply)
-    return Judge(**settings)(rows, make_context(model, seed=seed), name="judge")
+    return Judge(calibrate=calibrate, **settings)(rows, make_context(model, seed=seed), name="judge")
 
 
 def test_blind_by_likelihood():
@@ -49,6 +49,19 @@ def test_the_blind_judge_does_not_see_the_label(answer):
         return said
 
     assert heard("good") == heard("bad") != []
+
+
+def test_a_judge_that_always_says_good_is_calibrated_over_the_pool():
+    rows = [make_row(1, "good"), make_row(2, "bad"), make_row(3, "good"), make_row(4, "bad")]
+    table = {f"text {n}": {"good": log, "bad": 0.0} for n, log in ((1, 5.0), (2, 2.0), (3, 4.0), (4, 1.0))}
+    table["N/A"] = {"good": 0.0, "bad": 0.0}
+    assert judge(rows, logprob=by_text(table)).columns["label"] == ["good"] * 4
+    ctx = make_context(ScriptedModel(logprob=by_text(table)))
+    found = Judge()(rows, ctx)
+    assert found.columns["label"] == ["good", "bad", "good", "bad"]
+    assert min(found.columns["agreement"]) > 0.5
+    assert Judge().whole_pool
+    assert not any(each.whole_pool for each in (Judge(answer="text"), Judge(mode="rating"), Judge(calibrate="none")))
 
 
 def test_rating_by_likelihood_is_the_expected_grade():

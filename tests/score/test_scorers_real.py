@@ -38,7 +38,11 @@ def rows():
     ]
 
 
-@pytest.mark.parametrize("scorer", [Probability(input_logprob=True), Judge(mode="both")], ids=["probability", "judge"])
+@pytest.mark.parametrize(
+    "scorer",
+    [Probability(input_logprob=True), Judge(mode="both", calibrate="content_free")],
+    ids=["probability", "judge"],
+)
 def test_values_are_sane_and_do_not_depend_on_the_shard(scorer, model, rows):
     ctx = make_context(model, TASK)
     whole = scorer(rows, ctx)

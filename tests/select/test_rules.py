@@ -184,8 +184,9 @@ def test_agreement_compares_with_the_rows_own_output(by):
     assert Agreement(by=by).needs() == {"judge.label"}
 
 
-def test_agreement_asks_the_probability_unless_told():
-    assert Agreement().needs() == {"probability.label"}
+def test_agreement_asks_the_judge_unless_told():
+    assert Agreement().needs() == {"judge.label"}
+    assert Agreement(by="probability").needs() == {"probability.label"}
 
 
 # Duplicates

@@ -76,7 +76,25 @@ def test_a_plain_row_is_read_back_from_its_prefill_and_stop():
     answer = "The cast is a joy."
     assert not any(stop in answer for stop in prompt.stop)
     assert parse_row(answer, "plain", "review", "en").value == answer
-    assert parse_row(prompt.prefill + answer + prompt.stop[0], "plain", "review", "en").value == answer
+    assert prompt.prefill.endswith(prompt.stop[0]) and prompt.prefill.count(prompt.stop[0]) == 1
+
+
+def test_the_task_is_said_in_the_order_description_meanings_item():
+    turns = task_messages(TASK, {"review": "Fine {x}."}, "en")
+    assert turns == (
+        ("system", TASK.description),
+        ("user", "Review: The reviewer disliked the film."),
+        ("assistant", "negative"),
+        ("user", "Review: The reviewer liked the film."),
+        ("assistant", "positive"),
+        ("user", "Review: Fine {x}."),
+    )
+
+
+def test_meanings_of_a_task_with_two_texts_stand_alone():
+    pair = Task(description="d", fields=("a", "b"), labels={"ja": "意味が同じ", "nein": "違う。"})
+    turns = task_messages(pair, {"a": "x", "b": "y"}, "ja")
+    assert [text for role, text in turns if role == "user"] == ["違う。", "意味が同じ。", "A: x\nB: y"]
 
 
 def test_a_json_row_asks_for_the_field_and_nothing_else():

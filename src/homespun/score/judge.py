@@ -6,6 +6,9 @@ which by text may be `UNSURE`. `rating`: the judge sees input and output and gra
 Column `rating` is the expected grade over the probabilities of the five digits (by text: the mean of
 several answers).
 
+Agreement is calibrated over the pool unless the recipe says otherwise (posterior.py): the embedded model
+calls every review positive, and a threshold of 0.5 would keep one label.
+
 A judge of the same model by likelihood and the probability scorer ask nearly the same question. What keeps
 them apart is the prompt: the judge reads what each label means.
 """
@@ -44,7 +47,7 @@ class Judge(Scorer):
         "likelihood",
         description="compare the probabilities of the possible answers (small models), or read what it writes",
     )
-    calibrate: Calibration = Field("none", description="answer: likelihood, blind: " + CALIBRATE)
+    calibrate: Calibration = Field("pool", description="answer: likelihood, blind: " + CALIBRATE)
     samples: int = Field(3, ge=1, description="answer: text: gradings per row, whose mean is the rating")
     retries: int = Field(2, ge=0, description="answer: text: further tries after an unreadable answer")
     max_tokens: int = Field(256, ge=1, description="answer: text: longest answer")

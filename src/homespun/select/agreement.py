@@ -1,6 +1,7 @@
 """Keep rows whose own output is what a scorer would answer (methods.md A3: argmax = own label).
 
-The strongest cheap filter for labelled rows: label noise is real and can be checked.
+The strongest cheap filter for labelled rows: label noise is real and can be checked. It stands and falls
+with the scorer's calibration: a model that gives one label to everything agrees with that label alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Agreement(Rule):
     """Keep rows whose output equals a column of text, by default the scorer's `label`."""
 
     kind: Literal["agreement"] = "agreement"
-    by: str = Field("probability", min_length=1, description="score (its column label) or score.column")
+    by: str = Field("judge", min_length=1, description="score (its column label) or score.column")
 
     def column(self) -> str:
         """Return the full name of the column: a bare score means its `label`."""

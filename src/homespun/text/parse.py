@@ -139,7 +139,7 @@ def _unwrapped(text: str, field: str) -> str:
             text = text[1:-1].strip()
         elif closing and text[:1] not in "'‘*`" and text.count(text[0]) == 1 and closing not in text[1:]:
             text = text[1:].strip()  # the closing quote was the stop string
-        elif text[-1:] in '"”」' and text.count(text[-1]) == 1 and not set('"“「') & set(text[:-1]):
+        elif text and text[-1] in '"”」' and text.count(text[-1]) == 1 and not set('"“「') & set(text[:-1]):
             text = text[:-1].strip()  # the opening quote was in the prefill
     return " ".join(text.split())
 

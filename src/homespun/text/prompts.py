@@ -34,10 +34,7 @@ class Prompt:
     schema: dict[str, Any] | None = None
 
 
-TASK_PROMPT = {
-    "en": "{description}\nAnswer with exactly one of: {labels}.\n\n{item}",
-    "ja": "{description}\n次のうち1つだけで答えてください: {labels}\n\n{item}",
-}
+_FULL_STOP = {"en": ".", "ja": "。"}
 
 KEYWORDS = {
     "plain": {
@@ -59,8 +56,8 @@ _USED = {"en": "\nAlready used: {used}.", "ja": "\n使用済み: {used}"}
 
 LABELLED_ROW = {
     "plain": {
-        "en": "Write one {field} in which {meaning}. Topic: {keyword}. Style: {style}. Length: {min}-{max} words.",
-        "ja": "{field}を1つ書いてください。内容: {meaning}。話題: {keyword}。文体: {style}。長さ: {min}〜{max}字。",
+        "en": "{description}\nWrite one {label} {field}. Topic: {keyword}. Style: {style}. {sentences}.",
+        "ja": "{description}\n「{label}」の{field}を書いてください。話題: {keyword} 文体: {style} 長さ: {min}〜{max}字",
     },
     "json": {
         "en": 'Task: {description}\nWrite one new {field} whose correct label is exactly "{label}".\n'
@@ -74,7 +71,12 @@ LABELLED_ROW = {
         '出力はJSONのみ: {{"{field}": "..."}}',
     },
 }
-_OPENED = {"en": ('{field}: "', '"'), "ja": ("{field}: 「", "」")}  #: how a plain row begins and ends
+#: How a plain row begins, nearest to what is written, and where it ends.
+_OPENED = {
+    "en": ('{label} {field} ({keyword}; {meaning}): "', '"'),
+    "ja": ("「{label}」の{field}（{keyword}、{meaning}）: 「", "」"),
+}
+_WORDS_A_SENTENCE = 20
 
 STYLES = {
     "en": (
@@ -97,8 +99,8 @@ STYLES = {
 
 JUDGE_BLIND = {
     "short": {
-        "en": "{description}\n{meanings}\n\n{item}\n\nWhich label is right: {labels}?",
-        "ja": "{description}\n{meanings}\n\n{item}\n\n正しいラベルはどれですか: {labels}",
+        "en": "{description} Answer with one of: {labels}.",
+        "ja": "{description} 次のうち1つで答えてください: {labels}",
     },
     "full": {
         "en": "Task: {description}\nLabels:\n{meanings}\nItem:\n{item}\nDecide which single label is right for"
@@ -156,13 +158,30 @@ def item_text(fields: Mapping[str, str]) -> str:
 def task_messages(task: Task, fields: Mapping[str, str], language: str) -> tuple[Message, ...]:
     """Return the prompt under which the student is trained, scored and used; the answer is the label.
 
-    Training, the probability scorer, evaluation and `predict` all call this one function: a different
-    template between them would be measured as a difference between arms.
+    The description, then each label's meaning as if it were an item that has been answered with the label,
+    then the item. Training, the probability scorer, evaluation and `predict` all call this one function: a
+    different template between them would be measured as a difference between arms.
     """
-    text = pick(TASK_PROMPT, language).format(
-        description=task.description, labels=", ".join(task.labels), item=item_text(fields)
-    )
-    return (("user", text),)
+    return (("system", task.description), *_answered(task, language), ("user", item_text(fields)))
+
+
+def _answered(task: Task, language: str) -> list[Message]:
+    """Return one question and answer per label, made of the label's meaning; the last label first.
+
+    In the recipe's order SmolLM2 answers with the first label more often (docs/prompts.md).
+    """
+    turns: list[Message] = []
+    for label, meaning in reversed(task.labels.items()):
+        shown = _sentence(meaning, language)
+        alone = len(task.fields) == 1
+        turns += [("user", item_text({task.fields[0]: shown}) if alone else shown), ("assistant", label)]
+    return turns
+
+
+def _sentence(clause: str, language: str) -> str:
+    text = clause.strip()
+    ended = text[-1:] in ".!?。！？"
+    return text[:1].upper() + text[1:] + ("" if ended else pick(_FULL_STOP, language))
 
 
 def keywords_prompt(task: Task, language: str, count: int, used: Sequence[str], format: Format) -> Prompt:
@@ -190,17 +209,20 @@ def row_prompt(
 ) -> Prompt:
     """Return the request for one text of a label; lengths in words, for Japanese in characters."""
     field = task.fields[0]
-    text = pick(LABELLED_ROW[format], language).format(
-        description=task.description,
-        field=field,
-        label=label,
-        meaning=task.labels[label],
-        others="; ".join(f"{name} ({meaning})" for name, meaning in task.labels.items() if name != label),
-        keyword=keyword,
-        style=style,
-        min=min_length,
-        max=max_length,
-    )
+    count = max(1, round(max_length / _WORDS_A_SENTENCE))
+    values = {
+        "description": task.description,
+        "field": field,
+        "label": label,
+        "meaning": task.labels[label],
+        "others": "; ".join(f"{name} ({meaning})" for name, meaning in task.labels.items() if name != label),
+        "keyword": keyword,
+        "style": style,
+        "min": min_length,
+        "max": max_length,
+        "sentences": "One sentence" if count == 1 else f"One to {count} sentences",
+    }
+    said = (("user", pick(LABELLED_ROW[format], language).format(**values)),)
     name = f"labelled-row/{language}/{format}/1"
     if format == "json":
         schema = {
@@ -209,24 +231,28 @@ def row_prompt(
             "required": [field],
             "additionalProperties": False,
         }
-        return Prompt(name, (("user", text),), schema=schema)
+        return Prompt(name, said, schema=schema)
     opening, closing = _OPENED[language]
-    return Prompt(name, (("user", text),), opening.format(field=field.capitalize()), (closing, "\n"))
+    begun = opening.format(**values)
+    return Prompt(name, said, begun[:1].upper() + begun[1:], (closing, "\n"))
 
 
 def judge_blind_prompt(task: Task, fields: Mapping[str, str], language: str, form: Form = "short") -> Prompt:
     """Return the request to label an item without seeing its proposed label.
 
-    `short` is answered by the likelihood of each label after the prefill, `full` in free text that
-    `parse.parse_label` reads.
+    `short` is answered by the likelihood of each label, `full` in free text that `parse.parse_label` reads.
     """
+    name = f"judge-blind/{language}/{form}/1"
+    if form == "short":
+        labels = ", ".join(reversed(task.labels))
+        said = pick(JUDGE_BLIND[form], language).format(description=task.description, labels=labels)
+        return Prompt(name, (("system", said), *_answered(task, language), ("user", item_text(fields))))
     text = pick(JUDGE_BLIND[form], language).format(
         description=task.description,
-        meanings="\n".join(f"- {name}: {meaning}" for name, meaning in task.labels.items()),
-        labels=", ".join(task.labels),
+        meanings="\n".join(f"- {label}: {meaning}" for label, meaning in task.labels.items()),
         item=item_text(fields),
     )
-    return Prompt(f"judge-blind/{language}/{form}/1", (("user", text),))
+    return Prompt(name, (("user", text),))
 
 
 def judge_rating_prompt(
