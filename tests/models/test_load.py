@@ -155,7 +155,7 @@ def test_a_cached_hub_model_is_used_as_it_is(folder, monkeypatch):
 
 
 def test_an_unusable_device_says_what_there_is(folder):
-    with pytest.raises(ModelError, match='"cuda:7".*Use auto, cpu'):
+    with pytest.raises(ModelError, match=r'"cuda:7".*Use auto, cpu'):
         load_model(ModelSpec(id=str(folder), device="cuda:7"))
 
 

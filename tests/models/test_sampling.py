@@ -39,7 +39,7 @@ def test_draws_cover_the_nucleus_and_nothing_else(weights, top_p, temperature):
     probabilities = np.exp(logits / temperature)
     probabilities /= probabilities.sum()
     steps = 1000
-    tokens = drawn(logits, top_p, temperature, steps).tolist()
+    tokens = drawn(logits, top_p, temperature, steps)
     # The set is unique up to ties at its border: compare masses, and sets of probabilities.
     wanted = nucleus(probabilities, top_p + 1e-7), nucleus(probabilities, top_p - 1e-7)
     allowed = sorted(probabilities[list(wanted[0] | wanted[1])])
@@ -55,7 +55,7 @@ def test_frequencies_are_the_renormalised_probabilities():
     numbers = torch.tensor(uniforms(7, 20_000), dtype=torch.float64)
     rows = torch.tensor(np.log(probabilities), dtype=torch.float32).expand(len(numbers), -1)
     tokens = draw(rows, torch.ones(len(numbers)), torch.full((len(numbers),), 0.85, dtype=torch.float64), numbers)
-    counts = np.bincount(tokens.numpy(), minlength=5)
+    counts = np.bincount(tokens, minlength=5)
     assert counts[3:].sum() == 0
     kept = probabilities[:3] / probabilities[:3].sum()
     assert chisquare(counts[:3], kept * counts.sum()).pvalue > 1e-3
@@ -67,7 +67,7 @@ def test_a_nucleus_wider_than_the_candidates_is_exact(monkeypatch, candidates):
     generator = np.random.default_rng(0)
     logits = generator.normal(size=2000) * 0.1  # nearly flat: the nucleus holds most of the vocabulary
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    tokens = set(drawn(logits, 0.6, count=6_000).tolist())
+    tokens = set(drawn(logits, 0.6, count=6_000))
     assert sampling.CANDIDATES[0] < len(tokens)
     wanted = nucleus(probabilities, 0.6)
     assert len(tokens - wanted) <= 1  # float32 at the very border
@@ -77,15 +77,15 @@ def test_a_nucleus_wider_than_the_candidates_is_exact(monkeypatch, candidates):
 def test_top_p_of_one_keeps_every_token():
     logits = np.zeros(1000)
     logits[3] = 2.0
-    assert set(drawn(logits, 1.0, count=8_000).tolist()) == set(range(1000))
+    assert set(drawn(logits, 1.0, count=8_000)) == set(range(1000))
 
 
 def test_temperature_zero_is_the_most_probable_token_in_any_company():
     rows = torch.tensor([[0.0, 2.0, 1.0], [3.0, 0.0, 2.9]])
     half = torch.tensor([0.99, 0.99], dtype=torch.float64)
     top_p = torch.ones(2, dtype=torch.float64)
-    assert draw(rows, torch.tensor([0.0, 0.0]), top_p, half).tolist() == [1, 0]
-    assert draw(rows, torch.tensor([0.0, 1.0]), top_p, half).tolist() == [1, 2]
+    assert draw(rows, torch.tensor([0.0, 0.0]), top_p, half) == [1, 0]
+    assert draw(rows, torch.tensor([0.0, 1.0]), top_p, half) == [1, 2]
 
 
 def test_pick_never_leaves_the_nucleus_at_the_edges_of_the_unit_interval():

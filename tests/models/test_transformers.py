@@ -176,6 +176,10 @@ def test_roles_that_the_template_refuses(tiny, monkeypatch):
     answers = tiny.complete([only_system, requests()[1]])
     assert [answer.finish_reason == "error" for answer in answers] == [True, False]
     assert "system" in answers[0].error
+    queries = [LogprobQuery((("system", "Be brief."),), ("a",)), LogprobQuery((("user", "Hi."),), ("a",))]
+    refused, scored = tiny.logprobs(queries)
+    assert math.isnan(refused[0].total)
+    assert not math.isnan(scored[0].total)
 
 
 def test_nothing_asked_nothing_answered(tiny):
@@ -210,7 +214,9 @@ def test_what_exceeds_the_context_is_nan_and_the_rest_is_scored(tiny):
     assert math.isnan(row[1].total)
 
 
-def test_embeddings_are_the_mean_states_of_the_texts_own_tokens(tiny):
+@pytest.mark.parametrize("architecture", ["Llama", "GPT2"])  # the second keeps its layers elsewhere
+def test_embeddings_are_the_mean_states_of_the_texts_own_tokens(build, architecture):
+    tiny = build(architecture, **ARCHITECTURES[architecture][0])
     texts = ["The film was slow.", "", "素晴らしい", "I would not see it again; the plot made no sense at all."]
     done = []
     found = tiny.embed(texts, done.append)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from homespun.engine.context import Context, Models
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Labelled, Lineage, Row
+from homespun.records import Labelled, Lineage, Row, Scores
 from homespun.task import ModelSpec, Task
 
 TASK = Task(description="Say whether they liked it.", fields=("review",), labels={"good": "liked", "bad": "disliked"})
@@ -35,3 +35,15 @@ def by_text(table: dict[str, dict[str, float]]) -> Callable:
         return next(values[continuation] for part, values in table.items() if part in said)
 
     return logprob
+
+
+def joined(parts: list[Scores]) -> Scores:
+    """Join the scores of the shards of one pool."""
+    first = parts[0]
+    return Scores(
+        first.name,
+        first.primary,
+        tuple(row_id for part in parts for row_id in part.ids),
+        {column: [value for part in parts for value in part.columns[column]] for column in first.columns},
+        {row_id: reason for part in parts for row_id, reason in part.reasons.items()},
+    )

@@ -1,11 +1,10 @@
 import math
 
 import pytest
-from score_cases import TASK, by_text, make_context, make_row
+from score_cases import TASK, by_text, joined, make_context, make_row
 
 from homespun.models.base import Continuation, LogprobQuery
 from homespun.models.scripted import ScriptedModel
-from homespun.score.base import concat
 from homespun.score.probability import Probability
 from homespun.text.prompts import task_messages
 
@@ -149,9 +148,7 @@ def test_shards_join_to_the_whole():
     table = {f"text {n}": {"good": -0.1 * n, "bad": -1.0} for n in range(1, 6)} | {"N/A": EVEN}
     rows = [make_row(n, "good" if n % 2 else "bad") for n in range(1, 6)]
     parts = [score(rows[:2], table), score(rows[2:4], table), score(rows[4:], table)]
-    assert concat(parts) == score(rows, table) == concat([score(rows, table)])
-    with pytest.raises(ValueError, match="no parts"):
-        concat([])
+    assert joined(parts) == score(rows, table)
 
 
 def test_progress_counts_rows():

@@ -3,11 +3,10 @@
 import math
 
 import pytest
-from score_cases import make_context
+from score_cases import joined, make_context
 
 from homespun.models.load import load_model
 from homespun.records import Labelled, Lineage, Row
-from homespun.score.base import concat
 from homespun.score.judge import Judge
 from homespun.score.probability import Probability
 from homespun.task import ModelSpec, Task
@@ -46,7 +45,7 @@ def rows():
 def test_values_are_sane_and_do_not_depend_on_the_shard(scorer, model, rows):
     ctx = make_context(model, TASK)
     whole = scorer(rows, ctx)
-    parts = concat([scorer(rows[:2], ctx), scorer(rows[2:], ctx)])
+    parts = joined([scorer(rows[:2], ctx), scorer(rows[2:], ctx)])
     assert list(whole.reasons) == [rows[3].id]  # "mixed" is no label of the task
     assert (whole.ids, whole.reasons) == (parts.ids, parts.reasons)
     for column, values in whole.columns.items():

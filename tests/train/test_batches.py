@@ -13,7 +13,6 @@ GEMMA = (
     "{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{{ message['content'] | trim }}<end_of_turn>\n"
     "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
-USER = (("user", "Say a or b."),)
 
 
 def test_completion_decodes_to_label_and_end_and_prompt_to_the_scoring_prompt(rows, task, tokenizer):
@@ -23,22 +22,25 @@ def test_completion_decodes_to_label_and_end_and_prompt_to_the_scoring_prompt(ro
         assert example.prompt == encoder.prompts([(task_messages(task, row.payload.fields, "en"), "")])[0]
 
 
-def test_japanese_rows_are_asked_in_japanese(rows, task, tokenizer):
-    (example,) = encode(rows[:1], task, "ja", tokenizer)
-    assert "次のうち1つだけで" in tokenizer.decode(example.prompt)
+def test_rows_are_asked_in_their_language(rows, task, tokenizer):
+    fields = rows[0].payload.fields
+    for language in ("en", "ja"):
+        (example,) = encode(rows[:1], task, language, tokenizer)
+        assert example.prompt == Encoder(tokenizer).prompts([(task_messages(task, fields, language), "")])[0]
+    assert task_messages(task, fields, "en") != task_messages(task, fields, "ja")
 
 
 def test_end_of_turn_is_what_the_template_writes_after_an_answer():
     special = ("<start_of_turn>", "<end_of_turn>", "<eos>")
     tokenizer = make_tokenizer(GEMMA, "<eos>", special)
-    assert end_of_turn(tokenizer, USER) == tokenizer.convert_tokens_to_ids("<end_of_turn>")
+    assert end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids("<end_of_turn>")
 
 
 def test_end_of_turn_without_a_special_token_is_the_end_of_text():
     plain = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
     for template in (plain, None):
         tokenizer = make_tokenizer(template, "<eos>")
-        assert end_of_turn(tokenizer, USER) == tokenizer.convert_tokens_to_ids("<eos>")
+        assert end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids("<eos>")
 
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80)

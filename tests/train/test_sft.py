@@ -62,9 +62,13 @@ def test_what_is_left_behind(rows, ctx, tiny, tmp_path):
 
 def test_tokens_of_the_card_are_those_of_the_rows(rows, ctx, tiny, tokenizer, tmp_path):
     card = QUICK(rows, ctx, tiny, 0, tmp_path)
-    text = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}<|im_end|>"
-    asked = [text.format(task_messages(ctx.task, r.payload.fields, "en")[0][1], r.payload.output) for r in rows]
-    assert card.tokens == 2 * sum(len(tokenizer(one)["input_ids"]) for one in asked)
+    turn = "<|im_start|>{}\n{}<|im_end|>\n"
+
+    def whole(r):
+        asked = "".join(turn.format(*message) for message in task_messages(ctx.task, r.payload.fields, "en"))
+        return f"{asked}<|im_start|>assistant\n{r.payload.output}<|im_end|>"
+
+    assert card.tokens == 2 * sum(len(tokenizer(whole(r))["input_ids"]) for r in rows)
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not(rows, ctx, tiny, tmp_path):

@@ -9,7 +9,7 @@ share a batch depends on the list alone: the same list gives the same answers on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -89,7 +89,7 @@ class Slots:
         memory.store = False
         self.active += new
         self.first += [memory.right - len(ids) for ids in prompts]
-        return base, self._draw(logits, new)
+        return base, draw_rows(logits, new)
 
     def _step(self) -> list[int]:
         """Return one more token for every active row."""
@@ -108,7 +108,7 @@ class Slots:
         rows = torch.arange(len(self.active), device=device)
         logits = self.forward.with_memory(memory, tokens, positions, rows, torch.zeros_like(rows))
         memory.right += 1
-        return self._draw(logits, self.active)
+        return draw_rows(logits, self.active)
 
     def _shift(self) -> None:
         """Move the columns in use to the start of the buffer."""
@@ -119,14 +119,6 @@ class Slots:
         active[..., :used, :] = active[..., memory.left : memory.right, :].clone()
         self.first = [column - memory.left for column in self.first]
         memory.left, memory.right = 0, used
-
-    def _draw(self, logits: torch.Tensor, rows: list[Row]) -> list[int]:
-        device = logits.device
-        temperature = torch.tensor([row.request.sampling.temperature for row in rows], device=device)
-        top_p = torch.tensor([row.request.sampling.top_p for row in rows], dtype=torch.float64, device=device)
-        uniform = torch.tensor([row.uniform for row in rows], dtype=torch.float64, device=device)
-        tokens: list[int] = draw(logits, temperature, top_p, uniform).tolist()
-        return tokens
 
     def _settle(self, base: int, tokens: list[int]) -> list[tuple[int, Completion]]:
         """Give the tokens to their rows, starting at a slot; close up the slots and return the answers."""
@@ -154,6 +146,14 @@ class Slots:
         self.first.pop()
 
 
+def draw_rows(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    """Return a token for each row, by its own settings and random numbers."""
+    temperature = torch.tensor([row.request.sampling.temperature for row in rows])
+    top_p = torch.tensor([row.request.sampling.top_p for row in rows], dtype=torch.float64)
+    uniform = torch.tensor([row.uniform for row in rows], dtype=torch.float64)
+    return draw(logits, temperature, top_p, uniform)
+
+
 def _plain_batch(
     forward: Forward, tokenizer: Any, ends: frozenset[int], rows: list[Row]
 ) -> Iterator[tuple[int, Completion]]:
@@ -164,28 +164,18 @@ def _plain_batch(
     lengths = torch.tensor([len(row.prompt) for row in rows], device=device)
     mask = (torch.arange(width, device=device)[None] >= width - lengths[:, None]).long()
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    temperature = torch.tensor([row.request.sampling.temperature for row in rows], device=device)
-    top_p = torch.tensor([row.request.sampling.top_p for row in rows], device=device, dtype=torch.float64)
-    every = torch.arange(len(rows), device=device)
     live = dict(enumerate(rows))
     cache = None
     while live:
-        uniform = [live[slot].uniform if slot in live else 0.0 for slot in range(len(rows))]
+        slots = torch.tensor(list(live), device=device)
+        last = torch.full_like(slots, tokens.shape[1] - 1)
+        settings = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
         with torch.inference_mode():
-            logits, cache = forward.logits(
-                tokens,
-                every,
-                torch.full_like(every, tokens.shape[1] - 1),
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-            )
-            numbers = torch.tensor(uniform, device=device, dtype=torch.float64)
-            drawn = draw(logits, temperature, top_p, numbers)
-        for slot, token in enumerate(drawn.tolist()):
-            if slot in live and (answer := live[slot].push(token, ends, tokenizer)) is not None:
+            logits, cache = forward.logits(tokens, slots, last, use_cache=True, **settings)
+            drawn = dict(zip(live, draw_rows(logits, list(live.values())), strict=True))
+        for slot, token in drawn.items():
+            if (answer := live[slot].push(token, ends, tokenizer)) is not None:
                 yield live.pop(slot).place, answer
-        tokens = drawn[:, None]
+        tokens = torch.tensor([[drawn.get(slot, 0)] for slot in range(len(rows))], device=device)
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         positions = positions[:, -1:] + 1

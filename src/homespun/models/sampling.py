@@ -15,38 +15,40 @@ from torch import Tensor
 CANDIDATES = (256, 4096)  #: most probable tokens looked at, one after the other, before a full sort
 
 
-def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
+def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> list[int]:
     """Return one token id per row.
 
     Args:
-        logits: next-token logits, shape (rows, vocabulary).
+        logits: next-token logits, shape (rows, vocabulary), on any device; the rest is on the CPU.
         temperature: shape (rows,); 0 takes the most probable token.
-        top_p: shape (rows,); 1 keeps the whole vocabulary.
+        top_p: shape (rows,), float64; 1 keeps the whole vocabulary.
         uniform: one number in [0, 1) per row, shape (rows,), float64.
     """
     greedy = temperature == 0
-    if bool(greedy.all()):
-        return logits.argmax(-1)
-    scaled = logits.float() / torch.where(greedy, torch.ones_like(temperature), temperature)[:, None]
-    log_total = scaled.logsumexp(-1, keepdim=True)
-    tokens = scaled.argmax(-1)
-    whole = (top_p >= 1) & ~greedy
-    if bool(whole.any()):  # no order needed: the distribution is the same in any
-        everything = (scaled[whole] - log_total[whole]).double().exp()
+    vocabulary = logits.shape[-1]
+    scaled = logits.float() / torch.where(greedy, torch.ones_like(temperature), temperature)[:, None].to(logits.device)
+    tokens = scaled.argmax(-1).cpu()
+    left = (~greedy).nonzero()[:, 0]
+    if len(left):
+        log_total = scaled.logsumexp(-1, keepdim=True)
+    whole = ((top_p >= 1) & ~greedy).nonzero()[:, 0]
+    if len(whole):  # no order needed: the distribution is the same in any
+        everything = (scaled[whole] - log_total[whole]).cpu().double().exp()
         tokens[whole] = pick(everything, torch.full_like(top_p[whole], 2.0), uniform[whole])
-    left = (~greedy & ~whole).nonzero()[:, 0]
-    for width in (*CANDIDATES, scaled.shape[-1]):
+        left = ((top_p < 1) & ~greedy).nonzero()[:, 0]
+    for width in (*CANDIDATES, vocabulary):
         if not len(left):
             break
-        best, ids = scaled[left].topk(min(width, scaled.shape[-1]))
-        probabilities = (best - log_total[left]).double().exp()
+        best, ids = scaled[left].topk(min(width, vocabulary))
+        probabilities = (best - log_total[left]).cpu().double().exp()
         chosen = pick(probabilities, top_p[left], uniform[left])
         enough = probabilities.sum(-1) >= top_p[left]
-        if width >= scaled.shape[-1]:  # rounding may leave the whole vocabulary short of top_p
+        if width >= vocabulary:  # rounding may leave even the whole vocabulary short of top_p
             enough[:] = True
-        tokens[left[enough]] = ids.gather(1, chosen[:, None])[enough, 0]
+        tokens[left[enough]] = ids.cpu().gather(1, chosen[:, None])[enough, 0]
         left = left[~enough]
-    return tokens
+    drawn: list[int] = tokens.tolist()
+    return drawn
 
 
 def pick(probabilities: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

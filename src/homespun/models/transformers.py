@@ -20,7 +20,8 @@ from homespun.models.decode import decode
 from homespun.models.encoding import Encoder
 from homespun.models.forward import Forward
 from homespun.models.rows import Row
-from homespun.models.scoring import score
+from homespun.models.scoring import BATCH_TOKENS, score
+from homespun.records import Message
 
 
 class TransformersModel:
@@ -44,7 +45,8 @@ class TransformersModel:
         """
         answers: list[Completion | None] = [None] * len(requests)
         rows = []
-        for place, (request, prompt) in enumerate(zip(requests, self._prompts(requests), strict=True)):
+        prompts = self._prompts([(request.messages, request.prefill) for request in requests])
+        for place, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             problem = prompt if isinstance(prompt, str) else self._problem(request, prompt)
             if problem:
                 answers[place] = Completion(request.key, "", "error", error=problem)
@@ -56,14 +58,14 @@ class TransformersModel:
             advance(1)
         return [answer for answer in answers if answer is not None]
 
-    def _prompts(self, requests: Sequence[Request]) -> list[list[int] | str]:
-        """Return each request's token ids, or why it has none."""
+    def _prompts(self, items: Sequence[tuple[Sequence[Message], str]]) -> list[list[int] | str]:
+        """Return the token ids of each (messages, prefill), or why there are none."""
         try:
-            return list(self.encoder.prompts([(r.messages, r.prefill) for r in requests]))
+            return list(self.encoder.prompts(items))
         except TemplateError:
-            if len(requests) == 1:
-                return [f"the model's chat template refuses these roles: {[r for r, _ in requests[0].messages]}"]
-            return [self._prompts([request])[0] for request in requests]
+            if len(items) == 1:
+                return [f"the model's chat template refuses these roles: {[role for role, _ in items[0][0]]}"]
+            return [self._prompts([item])[0] for item in items]
 
     def _problem(self, request: Request, prompt: list[int]) -> str:
         if not prompt:
@@ -80,8 +82,13 @@ class TransformersModel:
     def logprobs(
         self, queries: Sequence[LogprobQuery], advance: Advance = ignore_progress
     ) -> list[tuple[Continuation, ...]]:
-        """Score every continuation of every query, in the order asked; nan where one exceeds the context."""
-        prompts = self.encoder.prompts([(query.messages, query.prefill) for query in queries])
+        """Score every continuation of every query, in the order asked.
+
+        Log-probabilities are nan where a continuation exceeds the context with its prompt, or where the chat
+        template refuses the roles.
+        """
+        found_prompts = self._prompts([(query.messages, query.prefill) for query in queries])
+        prompts = [[] if isinstance(prompt, str) else prompt for prompt in found_prompts]
         texts = list(dict.fromkeys(text for query in queries for text in query.continuations))
         ids = dict(zip(texts, self.encoder.plain(texts), strict=True))
         continuations = [[ids[text] for text in query.continuations] for query in queries]
@@ -94,31 +101,27 @@ class TransformersModel:
         Shape (len(texts), hidden size), float32; no chat template, not centred, not normalised. A text
         without tokens is the zero vector; one longer than the context is cut to it.
         """
-        layer = round(self.hf_model.config.num_hidden_layers * 2 / 3)
+        layer = max(1, round(self.hf_model.config.num_hidden_layers * 2 / 3))
         encoded = self.encoder.plain(texts)
         result = np.zeros((len(texts), self.hf_model.config.hidden_size), dtype=np.float32)
-        order = sorted((i for i in range(len(texts)) if encoded[i]), key=lambda i: len(encoded[i]))
-        for start in range(0, len(order), 16):
-            batch = order[start : start + 16]
-            rows = [(self.encoder.start + encoded[i])[: self.context] for i in batch]
-            width = max(map(len, rows))
-            device = self.hf_model.device
+        start = len(self.encoder.start)
+        order = sorted((i for i in range(len(texts)) if encoded[i]), key=lambda i: -len(encoded[i]))
+        advance(len(texts) - len(order))
+        while order:
+            width = min(start + len(encoded[order[0]]), self.context)
+            count = max(1, BATCH_TOKENS // width)
+            batch, order = order[:count], order[count:]
+            rows = [(self.encoder.start + encoded[i])[:width] for i in batch]
+            device = self.forward.device
             tokens = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
             lengths = torch.tensor([len(row) for row in rows], device=device)
             mask = torch.arange(width, device=device)[None] < lengths[:, None]
             with torch.inference_mode():
-                output = self.hf_model(
-                    tokens,
-                    attention_mask=mask.long(),
-                    output_hidden_states=True,
-                    use_cache=False,
-                    logits_to_keep=1,
-                )
-            mask[:, : len(self.encoder.start)] = False
-            states = output.hidden_states[layer].float() * mask[..., None]
-            result[batch] = (states.sum(1) / mask.sum(1, keepdim=True)).cpu().numpy()
+                states = self.forward.states_after(layer, tokens, mask).float()
+            mask[:, :start] = False
+            means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            result[batch] = means.cpu().numpy()
             advance(len(batch))
-        advance(len(texts) - len(order))
         return result
 
 

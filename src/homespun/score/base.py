@@ -87,20 +87,3 @@ class Scorer(Strategy, ABC):
     def marks_table(self, rows: Sequence[Row], marks: Sequence[Marks], name: str) -> Scores:
         """Return the columns made of the marks of each row."""
         return self.table(rows, [mark.values for mark in marks], name, [mark.problem for mark in marks])
-
-
-def concat(parts: Sequence[Scores]) -> Scores:
-    """Join the scores of the shards of one pool, in the order given.
-
-    Raises:
-        ValueError: no parts, or parts of different scorers.
-    """
-    if len({(part.name, part.primary, tuple(part.columns)) for part in parts}) != 1:
-        raise ValueError(f"cannot join the scores of {[part.name for part in parts] or 'no parts'}")
-    first = parts[0]
-    columns: dict[str, Sequence[float] | Sequence[str]] = {}
-    for column in first.columns:
-        columns[column] = [value for part in parts for value in part.columns[column]]  # type: ignore[assignment]
-    ids = tuple(row_id for part in parts for row_id in part.ids)
-    reasons = {row_id: reason for part in parts for row_id, reason in part.reasons.items()}
-    return Scores(first.name, first.primary, ids, columns, reasons)

@@ -6,11 +6,11 @@ which by text may be `UNSURE`. `rating`: the judge sees input and output and gra
 Column `rating` is the expected grade over the probabilities of the five digits (by text: the mean of
 several answers).
 
-Agreement is calibrated over the pool unless the recipe says otherwise (posterior.py): the embedded model
-calls every review positive, and a threshold of 0.5 would keep one label.
+Agreement is calibrated over the pool unless the recipe says otherwise (posterior.py): a small model may
+give one label to nearly everything, and a threshold of 0.5 would then keep that label alone.
 
-A judge of the same model by likelihood and the probability scorer ask nearly the same question. What keeps
-them apart is the prompt: the judge reads what each label means.
+A judge of the same model by likelihood and the probability scorer ask nearly the same question; another
+model as judge, or a text answer, is a second opinion.
 """
 
 from __future__ import annotations

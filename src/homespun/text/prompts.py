@@ -76,25 +76,11 @@ _OPENED = {
     "en": ('{label} {field} ({keyword}; {meaning}): "', '"'),
     "ja": ("「{label}」の{field}（{keyword}、{meaning}）: 「", "」"),
 }
-_WORDS_A_SENTENCE = 20
+_WORDS_A_SENTENCE = 30
 
 STYLES = {
-    "en": (
-        "plain and short",
-        "casual, like a chat message",
-        "thoughtful",
-        "with one concrete detail",
-        "blunt",
-        "enthusiastic or annoyed, as fits",
-    ),
-    "ja": (
-        "短く率直に",
-        "友人へのメッセージのように",
-        "落ち着いた書き方で",
-        "具体的な点を1つ挙げて",
-        "です・ます調で",
-        "だ・である調で",
-    ),
+    "en": ("plain", "casual", "thoughtful", "blunt", "detailed", "witty"),
+    "ja": ("率直", "くだけた口調", "落ち着いた口調", "具体的", "です・ます調", "だ・である調"),
 }
 
 JUDGE_BLIND = {
@@ -115,8 +101,8 @@ JUDGE_BLIND = {
 
 JUDGE_RATING = {
     "short": {
-        "en": "{description}\n\n{item}\nAnswer: {output}\n\nHow right is this answer, from 1 (wrong) to 5 (right)?",
-        "ja": "{description}\n\n{item}\n答え: {output}\n\nこの答えは正しいですか。1（誤り）から5（正しい）で。",
+        "en": "{description} Rate each answer from 1 (wrong) to 5 (right).",
+        "ja": "{description} それぞれの答えを1（誤り）から5（正しい）で評価してください。",
     },
     "full": {
         "en": "You check training items before they are used. Task: {description}\nProposed item:\n{item}\n"
@@ -133,6 +119,7 @@ JUDGE_RATING = {
         "各項目の問題点を短く述べ、最後の1行に次の形式で書いてください。 評価: [[n]]",
     },
 }
+_ANSWER = {"en": "{item}\nAnswer: {output}", "ja": "{item}\n答え: {output}"}
 _RATING_OPENED = {"en": "Rating: [[", "ja": "評価: [["}
 
 
@@ -172,10 +159,14 @@ def _answered(task: Task, language: str) -> list[Message]:
     """
     turns: list[Message] = []
     for label, meaning in reversed(task.labels.items()):
-        shown = _sentence(meaning, language)
-        alone = len(task.fields) == 1
-        turns += [("user", item_text({task.fields[0]: shown}) if alone else shown), ("assistant", label)]
+        turns += [("user", _as_item(task, meaning, language)), ("assistant", label)]
     return turns
+
+
+def _as_item(task: Task, meaning: str, language: str) -> str:
+    """Return a label's meaning in the place of an item: the one field, or alone where there are several."""
+    shown = _sentence(meaning, language)
+    return item_text({task.fields[0]: shown}) if len(task.fields) == 1 else shown
 
 
 def _sentence(clause: str, language: str) -> str:
@@ -209,7 +200,7 @@ def row_prompt(
 ) -> Prompt:
     """Return the request for one text of a label; lengths in words, for Japanese in characters."""
     field = task.fields[0]
-    count = max(1, round(max_length / _WORDS_A_SENTENCE))
+    count = max(1, max_length // _WORDS_A_SENTENCE)
     values = {
         "description": task.description,
         "field": field,
@@ -220,7 +211,7 @@ def row_prompt(
         "style": style,
         "min": min_length,
         "max": max_length,
-        "sentences": "One sentence" if count == 1 else f"One to {count} sentences",
+        "sentences": ("One sentence", "One or two sentences")[count - 1] if count < 3 else f"Up to {count} sentences",
     }
     said = (("user", pick(LABELLED_ROW[format], language).format(**values)),)
     name = f"labelled-row/{language}/{format}/1"
@@ -263,8 +254,16 @@ def judge_rating_prompt(
     `short` is read from the probabilities of the digits after the prefill, `full` from free text by
     `parse.parse_rating`.
     """
-    text = pick(JUDGE_RATING[form], language).format(
-        description=task.description, item=item_text(fields), output=output
-    )
-    prefill = pick(_RATING_OPENED, language) if form == "short" else ""
-    return Prompt(f"judge-rating/{language}/{form}/1", (("user", text),), prefill)
+    name = f"judge-rating/{language}/{form}/1"
+    wording = pick(JUDGE_RATING[form], language)
+    if form == "full":
+        text = wording.format(description=task.description, item=item_text(fields), output=output)
+        return Prompt(name, (("user", text),))
+    answer, opened = pick(_ANSWER, language), pick(_RATING_OPENED, language)
+    messages: list[Message] = [("system", wording.format(description=task.description))]
+    first, *_, last = task.labels
+    for meant, said in ((last, last), (first, last), (last, first), (first, first)):
+        shown = _as_item(task, task.labels[meant], language)
+        grade = 5 if meant == said else 1
+        messages += [("user", answer.format(item=shown, output=said)), ("assistant", f"{opened}{grade}]]")]
+    return Prompt(name, (*messages, ("user", answer.format(item=item_text(fields), output=output))), opened)

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from homespun.models.encoding import Encoder
-from homespun.records import Message, Row, derive_seed
+from homespun.records import Row, derive_seed
 from homespun.task import Task
 from homespun.text.prompts import task_messages
 
@@ -42,21 +42,20 @@ class Example:
 def encode(rows: Sequence[Row], task: Task, language: str, tokenizer: Any) -> list[Example]:
     """Return the token ids of every row, in the rows' order."""
     encoder = Encoder(tokenizer)
-    messages = [task_messages(task, row.payload.fields, language) for row in rows]
-    prompts = encoder.prompts([(turns, "") for turns in messages])
-    end = end_of_turn(tokenizer, messages[0])
+    prompts = encoder.prompts([(task_messages(task, row.payload.fields, language), "") for row in rows])
+    end = end_of_turn(tokenizer)
     completions = encoder.plain([row.payload.output for row in rows])
     return [Example(prompt, [*ids, end]) for prompt, ids in zip(prompts, completions, strict=True)]
 
 
-def end_of_turn(tokenizer: Any, messages: Sequence[Message]) -> int:
+def end_of_turn(tokenizer: Any) -> int:
     """Return the token that the chat template puts after an answer, so that writing stops there.
 
     It is the tokenizer's end-of-text token where there is no template or it adds no special token.
     """
     answer = "answer"
     if tokenizer.chat_template:
-        turns = [{"role": role, "content": content} for role, content in (*messages, ("assistant", answer))]
+        turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": answer}]
         text = str(tokenizer.apply_chat_template(turns, tokenize=False))
         tail = tokenizer(text.rpartition(answer)[2].strip(), add_special_tokens=False)["input_ids"]
         if tail and tail[0] in set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder):
