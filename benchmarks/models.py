@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("model", nargs="?", default="embedded")
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64], help="batch sizes of generate")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     options = parser.parse_args()
     clock = time.process_time if options.clock == "cpu" else time.perf_counter
@@ -143,7 +144,7 @@ def main() -> None:
     requests = job(options.rows)
     model.complete(requests[:2])  # warm up
     work: dict[str, Callable[[], object]] = {"complete": lambda: model.complete(requests)}
-    for size in (16, 32, 64):
+    for size in options.sizes:
         work[f"generate, batch {size}"] = lambda size=size: plain_generate(hf_model, tokenizer, requests, size)
     best = best_of(options.repeats, clock, work)
     answers = best["complete"][1]

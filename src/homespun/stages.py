@@ -208,7 +208,14 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
     scorer = cast(Scorer, job.recipe.score[name])
     roles = {role: job.identity(role) for role in ("scorer", "judge", "writer")}
     fingerprint = content_hash(
-        {**job.base(), "settings": settings(scorer), "name": name, "pool": pool_fingerprint, "models": roles}
+        {
+            **job.base(),
+            "settings": settings(scorer),
+            "seed": job.recipe.seed,
+            "name": name,
+            "pool": pool_fingerprint,
+            "models": roles,
+        }
     )
     stage, output = f"scores/{name}", f"scores/{name}.parquet"
     if job.store.finished(stage, fingerprint):
@@ -219,7 +226,7 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
         quiet = job.context.silent()
         tables = each_shard(
             rows,
-            lambda shard: scores_table(scorer(shard, quiet, name=name)),
+            lambda shard: scores_table(scorer(shard, quiet, name=name, advance=bar.advance)),
             work,
             bar,
             size=len(rows) if scorer.whole_pool else SHARD_ROWS,

@@ -108,7 +108,7 @@ def test_a_failed_answer_and_a_cut_one_are_counted_and_typed(tmp_path):
     def complete(requests, advance=lambda _: None):
         answers = real(requests)
         answers[0] = replace(answers[0], finish_reason="error", error="out of memory", text="")
-        answers[1] = replace(answers[1], finish_reason="length")
+        answers[1] = replace(answers[1], finish_reason="length", text="It goes on and on and")
         return answers
 
     model.complete = complete

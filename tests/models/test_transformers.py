@@ -90,7 +90,7 @@ def test_refilled_slots_give_what_each_request_gets_alone(tiny, monkeypatch, tem
     ]
     alone = [tiny.complete([request])[0] for request in asked]
     monkeypatch.setattr(decode, "SLACK", 2)  # the buffer's contents move often
-    for slots, refill in ((2, 1), (3, 2), (64, 8)):
+    for slots, refill in ((2, 8), (3, 1), (64, 8)):
         monkeypatch.setattr(decode, "SLOTS", slots)
         monkeypatch.setattr(decode, "REFILL", refill)
         assert tiny.complete(asked) == alone

@@ -173,6 +173,7 @@ def test_keywords():
     assert parse_keywords("- a phrase of more than four words\n- short one", "en") == ["short one"]
     assert parse_keywords('Sure: ["sound design", "casting", 3]', "en") == ["sound design", "casting"]
     assert parse_keywords("acting, plot, music", "en") == ["acting", "plot", "music"]
+    assert parse_keywords("1. War films | positive\n2. War films | negative", "en") == ["War films"]
     assert parse_keywords("", "en") == []
 
 

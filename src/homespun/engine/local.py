@@ -31,7 +31,8 @@ def each_shard(
     tables = []
     for index, start in enumerate(range(0, len(items), size)):
         shard = items[start : start + size]
-        table, _ = work.table(f"{index:05d}", lambda shard=shard: step(shard))  # type: ignore[misc]
+        table, committed = work.table(f"{index:05d}", lambda shard=shard: step(shard))  # type: ignore[misc]
         tables.append(table)
-        bar.advance(len(shard))
+        if committed:  # a step that runs says itself how far it is
+            bar.advance(len(shard))
     return tables

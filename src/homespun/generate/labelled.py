@@ -29,9 +29,11 @@ from homespun.task import Task
 from homespun.text.normalise import clean, comparable
 from homespun.text.parse import parse_keywords, parse_row
 from homespun.text.prompts import STYLES, Prompt, keywords_prompt, pick, row_prompt
+from homespun.text.sentences import fitting
 
-KEYWORDS_PER_ASK = 20
-ASKS_PER_ROUND = 8
+KEYWORDS_PER_ASK = 10
+ASKS_PER_ROUND = 24  #: many short answers: a model's first topics are its best, and a large batch costs little more
+KEYWORD_TOKENS = 64
 HOPELESS = 96  #: answers for one label without a single accepted row before the run stops
 
 
@@ -44,10 +46,11 @@ class LabelledGenerator(Generator):
     max_asked: int | None = Field(None, ge=1, description="budget of answers; default 8 x rows")
     format: Literal["auto", "plain", "json"] = Field("auto", description="auto: json where the model can")
     min_length: int = Field(5, ge=1, description="words (en) or characters (ja)")
-    max_length: int = Field(45, ge=2)
-    temperature: float = Field(1.0, ge=0)
+    max_length: int = Field(30, ge=2)
+    temperature: float = Field(0.8, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(96, ge=8)
+    max_tokens: int = Field(56, ge=8)
+    trim: bool = Field(True, description="leave out the last sentences of a text that is too long or cut off")
     shard: int = Field(64, ge=1, description="answers that are asked for and committed together")
     hygiene: Hygiene = Hygiene()
 
@@ -116,7 +119,7 @@ class LabelledGenerator(Generator):
                 if len(found) >= self.keywords or stale == 2:
                     break
                 prompt = keywords_prompt(ctx.task, ctx.language, KEYWORDS_PER_ASK, list(found.values()), style)
-                sampling = Sampling(self.temperature, self.top_p, 160, prompt.stop)
+                sampling = Sampling(self.temperature, self.top_p, KEYWORD_TOKENS, prompt.stop)
                 requests = [
                     Request(
                         key=f"keywords|{turn}|{k}",
@@ -219,11 +222,17 @@ class _Plan:
         field = self.ctx.task.fields[0]
         if answer.finish_reason == "error":
             return _raw_attempt(answer, "failed", answer.error or "the model gave no answer", groups)
-        if answer.finish_reason == "length":
+        cut_off = answer.finish_reason == "length"
+        if cut_off and not (self.spec.trim and self.style == "plain"):
             return _raw_attempt(answer, "unparsed", f"cut off after {answer.completion_tokens} tokens", groups)
         parsed = parse_row(answer.text, self.style, field, self.ctx.language)
         if parsed.value is None:
             return _raw_attempt(answer, "unparsed", parsed.problem, groups)
+        text = clean(parsed.value).text
+        if self.spec.trim:
+            text = fitting(text, self.ctx.language, self.spec.max_length, cut_off)
+        if not text:
+            return _raw_attempt(answer, "unparsed", "cut off before the end of its first sentence", groups)
         prompt = self.prompts[request.key]
         lineage = Lineage(
             generator=self.name,
@@ -236,7 +245,7 @@ class _Plan:
             tokens=answer.completion_tokens,
         )
         row = Row.make(
-            Labelled({field: clean(parsed.value).text}, groups["label"]),
+            Labelled({field: text}, groups["label"]),
             language=self.ctx.language,
             groups=groups,
             lineage=lineage,
@@ -281,7 +290,7 @@ def first_impression(attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -
 
 def _why(attempt: Attempt, by_row: Mapping[str, Verdict]) -> str:
     if attempt.row is None:
-        return "cut off" if attempt.finish_reason == "length" else attempt.problem
+        return attempt.problem
     return by_row[attempt.row.id].rule
 
 

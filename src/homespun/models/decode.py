@@ -22,7 +22,7 @@ from homespun.models.rows import Row
 from homespun.models.sampling import draw
 
 SLOTS = 64  #: rows written at once (docs/models.md has the measurement)
-REFILL = 8  #: free slots that are filled together
+REFILL = 8  #: free slots that are filled together, fewer where there are few slots
 PROMPT_TOKENS = 4096  #: of the prompts read in one pass
 SLACK = 64  #: columns between two moves of the buffer's contents
 SLOT_BYTES = 2 << 30  #: for keys and values; long rows get fewer slots
@@ -62,7 +62,8 @@ class Slots:
         """Answer every row."""
         while self.waiting or self.active:
             free = self.count - len(self.active)
-            fill = bool(self.waiting) and free >= min(REFILL, len(self.waiting), self.count)
+            wanted = min(REFILL, len(self.waiting), max(1, self.count // 8))
+            fill = bool(self.waiting) and free >= wanted
             with torch.inference_mode():
                 base, tokens = self._admit(free) if fill else (0, self._step())
                 answers = self._settle(base, tokens)

@@ -205,7 +205,7 @@ def _phrase(line: str) -> str:
     line = _BULLET.sub("", line).strip()
     if line.endswith((":", "：")):
         return ""
-    head = re.split(r"[:：]\s|\s[-–—]\s|\s\(", line, maxsplit=1)[0]  # "topic: why", "topic - why"
+    head = re.split(r"[:：|]\s|\s[-–—|]\s|\s\(", line, maxsplit=1)[0]  # "topic: why", "topic - why"
     return " ".join(head.strip(_WRAPPING + "?？").split())
 
 
