@@ -27,7 +27,6 @@ PACKAGES = (
     "torch",
     "transformers",
     "peft",
-    "trl",
     "tokenizers",
     "numpy",
     "scipy",

@@ -98,10 +98,13 @@ def attend(
         value = torch.cat([values.expand(rows, -1, -1, -1), value], 2)
     mask = memory.mask
     groups = query.shape[1] // key.shape[1]
-    if groups > 1:
+    grouped = groups > 1 and query.device.type == "cpu"  # elsewhere grouped heads with a mask are slow
+    if groups > 1 and not grouped:
         key = key.repeat_interleave(groups, 1)
         value = value.repeat_interleave(groups, 1)
-    output = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, is_causal=mask is None)
+    output = scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=scale, is_causal=mask is None, enable_gqa=grouped
+    )
     return output.transpose(1, 2), None
 
 
