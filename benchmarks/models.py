@@ -63,6 +63,9 @@ def plain_generate(hf_model, tokenizer, requests: list[Request], size: int) -> i
         )
         for request in requests
     ]
+    # Faster than `stop_strings`: every token with a line break ends a row, as it does in `complete`.
+    pieces = tokenizer.batch_decode([[i] for i in range(len(tokenizer))])
+    ends = [tokenizer.eos_token_id, *(i for i, piece in enumerate(pieces) if "\n" in piece)]
     torch.manual_seed(0)
     kept = 0
     for start in range(0, len(texts), size):
@@ -75,8 +78,7 @@ def plain_generate(hf_model, tokenizer, requests: list[Request], size: int) -> i
                 top_p=0.95,
                 top_k=0,
                 max_new_tokens=SAMPLING.max_tokens,
-                stop_strings=list(SAMPLING.stop),
-                tokenizer=tokenizer,
+                eos_token_id=ends,
             )
         for row in written[:, batch["input_ids"].shape[1] :].tolist():
             text = tokenizer.decode([i for i in row if i != tokenizer.pad_token_id]).split("\n")[0]

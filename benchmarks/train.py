@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0: all cores")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--student", default="embedded")
-    parser.add_argument("--skip-trl", action="store_true")
+    parser.add_argument("--bfloat16", action="store_true", help="TRL as it comes too: many times slower on most CPUs")
     options = parser.parse_args()
     quiet()
     if options.threads:
@@ -206,13 +206,12 @@ def main() -> None:
             ours("Homespun, start not shared", student, examples, scratch, share=False),
             ours("Homespun", student, examples, scratch, share=True),
         ]
-        if not options.skip_trl:
-            plain = {"bf16": False, "gradient_checkpointing": False}
-            contestants = [
-                trl("TRL SFTTrainer as it comes (bfloat16, checkpointing)", student, examples, scratch),
-                trl("TRL SFTTrainer, float32, no checkpointing", student, examples, scratch, **plain),
-                *contestants,
-            ]
+        plain = {"bf16": False, "gradient_checkpointing": False}
+        contestants.insert(0, trl("TRL SFTTrainer, float32, no checkpointing", student, examples, scratch, **plain))
+        if options.bfloat16:
+            contestants.insert(
+                0, trl("TRL SFTTrainer as it comes (bfloat16, checkpointing)", student, examples, scratch)
+            )
         losses = {one.name: one.loss(examples[:BATCH]) for one in contestants}
         reference = losses["bare loop, all logits"]
         for name, loss in losses.items():

@@ -79,13 +79,13 @@ def scripted_writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     rules = [
         {"match": "Topic: rust", "reply": "As an AI language model, I cannot write reviews."},
-        {"match": r" liked the film.*Topic: (?P<topic>[^.]+)\.", "reply": LIKED},
-        {"match": r"disliked.*Topic: (?P<topic>[^.]+)\.", "reply": DISLIKED},
+        {"match": r"positive review\..*Topic: (?P<topic>[^.]+)\.", "reply": LIKED},
+        {"match": r"negative review\..*Topic: (?P<topic>[^.]+)\.", "reply": DISLIKED},
         {
             "match": r"joy|laughed|Warm|stayed for|wept|dull|Beautiful|Fresh",
             "logprobs": {"positive": -0.2, "negative": -1.8},
         },
-        {"match": "Answer with exactly", "logprobs": {"positive": -1.5, "negative": -0.3}},
+        {"match": "^Review:", "logprobs": {"positive": -1.5, "negative": -0.3}},
     ]
     path = tmp_path_factory.mktemp("script") / "writer.json"
     path.write_text(json.dumps({"rules": rules, "reply": "positive"}), "utf-8")

@@ -151,7 +151,7 @@ def test_a_recipe_may_end_early(recipe_text, tmp_path, cut):
 
 
 def test_a_spent_budget_is_partial_and_says_what_is_missing(recipe_text, tmp_path):
-    outcome, _ = run(recipe_text.replace("rows: 24", "rows: 24, max_asked: 16"), tmp_path)
+    outcome, _ = run(recipe_text.replace("rows: 24", "rows: 24\n    max_asked: 16"), tmp_path)
     assert len(outcome.missing) == 1 and "of 24 rows" in outcome.missing[0]
     assert any("missing" in line for line in outcome.summary)
 

@@ -129,9 +129,12 @@ def _combine(by_item: float, items: int, spread: SeedSpread, share: float) -> tu
     if variance == 0:
         return 0.0, float(max(items - 1, 1))
     doubt = by_item**2 / max(items - 1, 1)
+    least = max(items - 1, 1)
     if spread.df:
         doubt += (share * spread.mean_square) ** 2 / spread.df
-    return variance, variance**2 / doubt
+        least = min(least, spread.df)
+    # A sum of variances is never known worse than its worst part; the mean square may say otherwise.
+    return variance, max(variance**2 / doubt, float(least))
 
 
 def _quantile(df: float) -> float:

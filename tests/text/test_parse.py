@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.text.parse import parse_keywords, parse_label, parse_rating, parse_row
+from homespun.text.parse import parse_keywords, parse_label, parse_rating, parse_row, rank_keywords
 
 PIECES = (
     *('"', "{", "}", "[", "]", ":", "\n", "```", "json", "label", "LABEL: ", "positive", "negative", "not ", "*"),
@@ -175,6 +175,18 @@ def test_keywords():
     assert parse_keywords("acting, plot, music", "en") == ["acting", "plot", "music"]
     assert parse_keywords("1. War films | positive\n2. War films | negative", "en") == ["War films"]
     assert parse_keywords("", "en") == []
+
+
+def test_keywords_that_name_a_label_or_a_field_are_no_topics():
+    answer = "1. positive vibes\n2. Movie Reviews\n3. plot\n4. positively\n5. noise"
+    assert parse_keywords(answer, "en", avoid=["positive", "review", "no"]) == ["plot", "noise"]
+    assert parse_keywords("1. 肯定的な意見\n2. 音楽", "ja", avoid=["肯定", "否定"]) == ["音楽"]
+
+
+def test_keywords_of_several_answers_are_ranked_by_votes_then_by_place():
+    answers = [["great plot", "music"], ["Cast", "MUSIC", "plot"], ["plot"]]
+    assert rank_keywords(answers) == ["plot", "music", "great plot", "Cast"]
+    assert rank_keywords([]) == []
 
 
 def test_japanese_keywords():

@@ -25,7 +25,7 @@ TASK = Task(
 def every_prompt(language, value="{0} {label} %s $x {"):
     fields = {"review": value}
     yield keywords_prompt(TASK, language, 20, [value], "plain")
-    yield keywords_prompt(TASK, language, 20, [], "json")
+    yield keywords_prompt(TASK, language, 20, [value], "json")
     for format in ("plain", "json"):
         yield row_prompt(TASK, language, "negative", value, STYLES[language][0], 8, 40, format)
     for form in ("short", "full"):
@@ -37,7 +37,7 @@ def every_prompt(language, value="{0} {label} %s $x {"):
 def test_values_are_never_templates(language):
     for prompt in every_prompt(language):
         said = "\n".join(content for _, content in prompt.messages)
-        if "keywords" not in prompt.id or "plain" in prompt.id:
+        if not prompt.id.startswith(f"keywords/{language}/plain"):
             assert "{0} {label} %s $x {" in said
 
 
@@ -104,6 +104,8 @@ def test_a_json_row_asks_for_the_field_and_nothing_else():
     assert '{"review": "..."}' in prompt.messages[-1][1]
 
 
-def test_used_keywords_are_shown():
-    assert "acting, plot" in keywords_prompt(TASK, "en", 20, ["acting", "plot"], "plain").messages[-1][1]
-    assert "Already used" not in keywords_prompt(TASK, "en", 20, [], "plain").messages[-1][1]
+def test_used_keywords_are_shown_where_the_model_can_use_them():
+    assert "acting, plot" in keywords_prompt(TASK, "en", 20, ["acting", "plot"], "json").messages[-1][1]
+    assert "Already used" not in keywords_prompt(TASK, "en", 20, [], "json").messages[-1][1]
+    plain = keywords_prompt(TASK, "en", 20, ["acting", "plot"], "plain")
+    assert plain == keywords_prompt(TASK, "en", 20, [], "plain")

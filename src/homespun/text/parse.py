@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -176,12 +177,17 @@ _BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、]|\d{1,
 _MAX_LENGTH = {"ja": 20}  #: characters; other languages: 4 words
 
 
-def parse_keywords(answer: str, language: str) -> list[str]:
+def parse_keywords(answer: str, language: str, avoid: Sequence[str] = ()) -> list[str]:
     """Return the short phrases of an answer in order, without repeats; empty if there are none.
 
     A JSON array, else one phrase a line (bullets and numbers taken off), else one line cut at commas.
-    Longer phrases (over four words; ja: twenty characters) and lines that end with a colon are left out.
+    Left out: longer phrases (over four words; ja: twenty characters), lines that end with a colon, and
+    phrases with a word that begins like one of `avoid` (labels and field names of three letters or more:
+    "positive vibes" and "movie reviews" are no topics).
     """
+    stems = [_flat(word) for word in avoid if len(_flat(word)) > (2 if word.isascii() else 1)]
+    starts = "|".join((r"(?<![a-z0-9])" if stem.isascii() else "") + re.escape(stem) for stem in stems)
+    avoided = re.compile(starts) if stems else None
     text = clean(answer).text
     fenced = _FENCE.search(text)
     if fenced and fenced.group(1).strip():
@@ -196,9 +202,28 @@ def parse_keywords(answer: str, language: str) -> list[str]:
     found: dict[str, str] = {}
     for line in lines:
         phrase = _phrase(line)
-        if phrase and _short(phrase, language) and not refusal(comparable(phrase)):
+        plain = _flat(phrase)
+        if phrase and _short(phrase, language) and not refusal(plain) and not (avoided and avoided.search(plain)):
             found.setdefault(comparable(phrase), phrase)
     return list(found.values())
+
+
+def rank_keywords(answers: Sequence[Sequence[str]]) -> list[str]:
+    """Return the distinct phrases of several answers: most often proposed first, then by place in its answer.
+
+    One answer drifts along its own last lines ("great plot", "unique plot", ...); what several answers name
+    is common ground, and the first lines of an answer are its best.
+    """
+    votes: Counter[str] = Counter()
+    places: dict[str, tuple[int, int]] = {}
+    shown: dict[str, str] = {}
+    for number, answer in enumerate(answers):
+        for place, phrase in enumerate(answer):
+            key = comparable(phrase)
+            votes[key] += 1
+            places[key] = min(places.get(key, (place, number)), (place, number))
+            shown.setdefault(key, phrase)
+    return [shown[key] for key in sorted(votes, key=lambda key: (-votes[key], places[key]))]
 
 
 def _phrase(line: str) -> str:

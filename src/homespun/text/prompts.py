@@ -38,10 +38,8 @@ _FULL_STOP = {"en": ".", "ja": "。"}
 
 KEYWORDS = {
     "plain": {
-        "en": "Task: {description}\nList {count} different topics that a {field} could be about."
-        " Write each topic in one to four words, one per line.{used}",
-        "ja": "タスク: {description}\n{field}が扱いうる話題を{count}個挙げてください。"
-        "それぞれ短い語句で、1行に1つずつ書いてください。{used}",
+        "en": "Task: {description}\nTen things that a {field} could mention:",
+        "ja": "タスク: {description}\n{field}に出てきそうなことを10個:",
     },
     "json": {
         "en": "You are planning a dataset. Task: {description}\nList {count} short topics (one to four words each)"
@@ -51,6 +49,39 @@ KEYWORDS = {
         "それぞれ短い語句で挙げてください。よくある話題と珍しい話題、改まった場面と日常の場面を混ぜ、"
         "意味の重なる語句は入れないでください。{used}\n文字列のJSON配列だけを出力してください。",
     },
+}
+#: Two tasks that are nobody's, answered with neutral nouns: without them SmolLM2 lists verdicts, not topics.
+_KEYWORDS_SHOWN: dict[str, tuple[Message, ...]] = {
+    "en": (
+        ("system", "List ten neutral topics for a task."),
+        ("user", "Task: Decide whether a hotel guest is satisfied.\nTen things that a guest comment could mention:"),
+        (
+            "assistant",
+            "1. breakfast\n2. noise at night\n3. swimming pool\n4. check-in\n5. view from the window\n"
+            "6. room size\n7. family holiday\n8. staff\n9. parking\n10. business trip",
+        ),
+        ("user", "Task: Decide which department a message belongs to.\nTen things that a message could mention:"),
+        (
+            "assistant",
+            "1. late delivery\n2. job interview\n3. forgotten password\n4. invoice\n5. broken screen\n"
+            "6. office party\n7. travel costs\n8. new contract\n9. software update\n10. sick leave",
+        ),
+    ),
+    "ja": (
+        ("system", "タスクのために、評価を含まない話題を10個挙げます。"),
+        ("user", "タスク: ホテルの宿泊客が満足したかどうかを判定する。\n宿泊客の感想に出てきそうなことを10個:"),
+        (
+            "assistant",
+            "1. 朝食\n2. 夜の騒音\n3. プール\n4. チェックイン\n5. 窓からの眺め\n"
+            "6. 部屋の広さ\n7. 家族旅行\n8. スタッフ\n9. 駐車場\n10. 出張",
+        ),
+        ("user", "タスク: 問い合わせがどの部署宛てかを判定する。\n問い合わせに出てきそうなことを10個:"),
+        (
+            "assistant",
+            "1. 配達の遅れ\n2. 採用面接\n3. パスワード忘れ\n4. 請求書\n5. 画面の故障\n"
+            "6. 懇親会\n7. 交通費\n8. 新しい契約\n9. ソフトウェアの更新\n10. 病気休暇",
+        ),
+    ),
 }
 _USED = {"en": "\nAlready used: {used}.", "ja": "\n使用済み: {used}"}
 
@@ -176,16 +207,21 @@ def _sentence(clause: str, language: str) -> str:
 
 
 def keywords_prompt(task: Task, language: str, count: int, used: Sequence[str], format: Format) -> Prompt:
-    """Return the request for `count` topics that are not among `used`."""
+    """Return the request for topics.
+
+    `json` asks for `count` topics that are not among `used`. `plain` asks for ten whatever is known: a small
+    model copies what it is shown, so variety comes from asking again with another seed.
+    """
+    name = f"keywords/{language}/{format}/1"
     text = pick(KEYWORDS[format], language).format(
         description=task.description,
         field=task.fields[0],
         count=count,
         used=_USED[language].format(used=", ".join(used)) if used else "",
     )
-    schema = {"type": "array", "items": {"type": "string"}} if format == "json" else None
-    prefill = "1." if format == "plain" else ""
-    return Prompt(f"keywords/{language}/{format}/1", (("user", text),), prefill, schema=schema)
+    if format == "json":
+        return Prompt(name, (("user", text),), schema={"type": "array", "items": {"type": "string"}})
+    return Prompt(name, (*_KEYWORDS_SHOWN[language], ("user", text)), "1.", ("\n\n",))
 
 
 def row_prompt(
