@@ -26,8 +26,8 @@ from homespun.records import Attempt, Labelled, Lineage, Row, Verdict, content_h
 from homespun.store import Work
 from homespun.tables import attempts_from, attempts_table
 from homespun.task import Task
-from homespun.text.normalise import clean, comparable
-from homespun.text.parse import parse_keywords, parse_row
+from homespun.text.normalise import clean
+from homespun.text.parse import parse_keywords, parse_row, rank_keywords
 from homespun.text.prompts import STYLES, Prompt, keywords_prompt, pick, row_prompt
 from homespun.text.sentences import fitting
 
@@ -112,13 +112,15 @@ class LabelledGenerator(Generator):
         if not isinstance(self.keywords, int):
             return list(self.keywords)
         style = self._style(writer)
-        found: dict[str, str] = {}
+        avoid = (*ctx.task.labels, *ctx.task.fields)
+        answers: list[list[str]] = []
+        found: list[str] = []
         stale = 0
         with ctx.progress.bar(f"keywords {name}", self.keywords, "topics") as bar:
             for turn in range(20):
                 if len(found) >= self.keywords or stale == 2:
                     break
-                prompt = keywords_prompt(ctx.task, ctx.language, KEYWORDS_PER_ASK, list(found.values()), style)
+                prompt = keywords_prompt(ctx.task, ctx.language, KEYWORDS_PER_ASK, found, style)
                 sampling = Sampling(self.temperature, self.top_p, KEYWORD_TOKENS, prompt.stop)
                 requests = [
                     Request(
@@ -138,9 +140,8 @@ class LabelledGenerator(Generator):
                     ),
                 )
                 before = len(found)
-                for attempt in attempts_from(table):
-                    for topic in parse_keywords(attempt.raw, ctx.language):
-                        found.setdefault(comparable(topic), topic)
+                answers += [parse_keywords(attempt.raw, ctx.language, avoid) for attempt in attempts_from(table)]
+                found = rank_keywords(answers)
                 stale = stale + 1 if len(found) < before * 1.2 + 1 else 0
                 bar.advance(min(len(found), self.keywords) - min(before, self.keywords))
         if not found:
@@ -149,7 +150,7 @@ class LabelledGenerator(Generator):
             )
         if len(found) < self.keywords:
             ctx.progress.say(f"{name}: the writer found {len(found)} of {self.keywords} topics; going on with those")
-        return list(found.values())[: self.keywords]
+        return found[: self.keywords]
 
     def _style(self, writer: Model) -> Literal["plain", "json"]:
         if self.format == "auto":
