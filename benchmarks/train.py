@@ -144,14 +144,14 @@ def trl(name: str, student: ModelSpec, examples: list[Example], scratch: str, **
     return Contestant(name, trainer.train, loss)
 
 
-def ours(name: str, student: ModelSpec, examples: list[Example], scratch: str, share: bool) -> Contestant:
-    """Return the loop behind `kind: sft`, with or without sharing the common start of the prompts."""
+def ours(name: str, student: ModelSpec, examples: list[Example], scratch: str, packed: bool) -> Contestant:
+    """Return the loop behind `kind: sft`, with or without packing rows behind their common start."""
     model = fresh(student)
-    shared = fitting.common_start(model, examples, 0.0) if share else 0
+    shared = fitting.shared_prefix([example.prompt for example in examples]) if packed else 0
 
     def epoch() -> None:
         steps = plan_batches([len(example) for example in examples], BATCH, 1, seed=0)
-        with patch.object(fitting, "common_start", lambda *_: shared), fitting.seeded(0):
+        with patch.object(fitting, "packable", lambda _: packed), fitting.seeded(0):
             fitting.fit(
                 model,
                 examples,
@@ -164,8 +164,7 @@ def ours(name: str, student: ModelSpec, examples: list[Example], scratch: str, s
             )
 
     def loss(rows: list[Example]) -> float:
-        start = torch.tensor(rows[0].prompt[:shared]) if shared else None
-        return float(fitting.completion_loss(model, collate(rows, shared), start).item())
+        return float(fitting.completion_loss(model, collate(rows, shared, fitting.PACK if packed else 0)).item())
 
     return Contestant(name, epoch, loss)
 
@@ -203,8 +202,8 @@ def main() -> None:
         contestants = [
             bare("bare loop, all logits", student, examples, lambda m, rows: m(**padded(rows), use_cache=False).loss),
             bare("bare loop, completion logits", student, examples, completion_logits),
-            ours("Homespun, start not shared", student, examples, scratch, share=False),
-            ours("Homespun", student, examples, scratch, share=True),
+            ours("Homespun, not packed", student, examples, scratch, packed=False),
+            ours("Homespun", student, examples, scratch, packed=True),
         ]
         plain = {"bf16": False, "gradient_checkpointing": False}
         contestants.insert(0, trl("TRL SFTTrainer, float32, no checkpointing", student, examples, scratch, **plain))

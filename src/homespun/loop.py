@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homespun import outcome, reporting, stages
+from homespun import armplan, outcome, reporting, stages
+from homespun.armplan import ArmPlan, Choice
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Row, content_hash
-from homespun.stages import ArmPlan, Choice, Job, Trained
+from homespun.stages import Job, Trained
 from homespun.store import Store
 
 
@@ -44,8 +45,8 @@ def run(recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progres
         HomespunError: with what is wrong and how to mend it; everything finished so far stays.
     """
     progress = progress or Silent()
-    plans = stages.plan_arms(recipe, arms)
-    stages.check_rules(recipe)
+    plans = armplan.plan_arms(recipe, arms)
+    armplan.check_rules(recipe)
     with Store.open(out) as store:
         job = Job(recipe, store, progress)
         outcome.announce_changes(job)
@@ -93,7 +94,7 @@ def _train(job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice]) -> di
         if plan.trainer is None:
             continue
         for seed in plan.trainer.seeds:
-            rows = choices[plan.name].rows(stages.control_seed(job.recipe.seed, seed), choices)
+            rows = choices[plan.name].rows(armplan.control_seed(job.recipe.seed, seed), choices)
             try:
                 plan.trainer.check_rows(rows, job.recipe.task)
             except DegenerateError as error:

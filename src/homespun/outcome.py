@@ -15,12 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 from homespun import yamlfile
+from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate import compare
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Pool
 from homespun.records import JSONDict
-from homespun.stages import BASELINE, ROLES, Answers, Choice, Job
+from homespun.stages import BASELINE, ROLES, Answers, Job
 
 PACKAGES = (
     "homespun",

@@ -14,19 +14,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from homespun.armplan import ArmPlan, Choice, control_seed
 from homespun.engine.context import Context, Models, Role
 from homespun.engine.local import SHARD_ROWS, each_shard
 from homespun.engine.progress import Progress
-from homespun.errors import DegenerateError, UsageError
+from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation, Item, ItemResult
 from homespun.evaluate.results import results_from, results_table
 from homespun.generate.base import Generator, Pool
 from homespun.models.load import load_model, model_identity
-from homespun.records import JSONDict, Row, Scores, Verdict, content_hash, derive_seed
+from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.score.base import Scorer
-from homespun.select.arms import ArmVerdicts, apply, check_columns, control, cut
-from homespun.select.base import Columns, Rule
+from homespun.select.arms import apply, cut
+from homespun.select.base import Columns
 from homespun.store import Store, file_hash
 from homespun.tables import (
     attempts_from,
@@ -50,36 +51,6 @@ Answers = dict[str, dict[int, dict[str, list[ItemResult]]]]  #: arm -> seed -> e
 
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
 ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
-
-
-@dataclass(frozen=True)
-class ArmPlan:
-    """An arm of the run: from the recipe, or made to hold one of the recipe's arms against."""
-
-    name: str
-    sources: tuple[str, ...]
-    select: tuple[Rule, ...]
-    size: int | None
-    trainer: Trainer | None
-    control: str | None = None  #: name of the random arm that this one is held against
-    reference: str | None = None  #: name of the arm with the same rows before selection
-    control_of: str | None = None  #: for a control: the arm it belongs to
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What an arm chose."""
-
-    plan: ArmPlan
-    candidates: tuple[Row, ...]
-    outcome: ArmVerdicts | None  #: None for a control
-
-    def rows(self, seed: int, choices: Mapping[str, Choice]) -> tuple[Row, ...]:
-        """Return the rows to train on; a control draws them with `seed`."""
-        if self.plan.control_of is None:
-            return cast(ArmVerdicts, self.outcome).kept
-        owner = choices[self.plan.control_of]
-        return control(cast(ArmVerdicts, owner.outcome).kept, owner.candidates, seed)
 
 
 @dataclass(frozen=True)
@@ -246,47 +217,6 @@ def _concat(tables: Sequence[pa.Table]) -> pa.Table:
 # Select
 
 
-def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan]:
-    """Return the arms to run: the recipe's, and for each selecting one its reference and its control.
-
-    Raises:
-        UsageError: `only` names an arm that the recipe does not have.
-    """
-    for name in only or ():
-        if name not in recipe.arms:
-            raise UsageError(f'the recipe has no arm "{name}"; its arms are: {", ".join(recipe.arms)}')
-    plans: dict[str, ArmPlan] = {}
-    for name, arm in recipe.arms.items():
-        sources = arm.sources or tuple(recipe.generate)
-        trainer = cast("Trainer | None", recipe.trainer_for(arm))
-        rules = cast("tuple[Rule, ...]", arm.select)
-        plans[name] = ArmPlan(name, sources, rules, arm.size, trainer)
-    wanted = {name: plans[name] for name in only} if only else dict(plans)
-    result: dict[str, ArmPlan] = {}
-    for name, plan in wanted.items():
-        if not plan.select:
-            result.setdefault(name, plan)
-            continue
-        base = (plan.sources, plan.size, plan.trainer)
-        peers = [plan for plan in (*plans.values(), *result.values()) if not plan.select and plan.control_of is None]
-        reference = next((peer for peer in peers if (peer.sources, peer.size, peer.trainer) == base), None)
-        if reference is None:
-            free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
-            reference = ArmPlan(free, plan.sources, (), plan.size, plan.trainer)
-        result.setdefault(reference.name, reference)
-        random = f"{name}/random"
-        result[name] = ArmPlan(name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name)
-        result[random] = ArmPlan(random, plan.sources, (), plan.size, plan.trainer, control_of=name)
-    return list(result.values())
-
-
-def check_rules(recipe: Recipe) -> None:
-    """Refuse rules that read columns which no scorer makes, before anything is generated."""
-    columns = {name: cast(Scorer, scorer).columns() for name, scorer in recipe.score.items()}
-    for arm in recipe.arms.values():
-        check_columns(cast("tuple[Rule, ...]", arm.select), columns)
-
-
 def select(
     job: Job, plans: Sequence[ArmPlan], rows: Mapping[str, Sequence[Row]], scores: Sequence[Scores]
 ) -> dict[str, Choice]:
@@ -433,13 +363,3 @@ def _evaluate_one(
     job.store.write_table(output, results_table(results))
     job.finish(stage, fingerprint, [output], seconds=time.monotonic() - started, units=len(results), unit="items")
     return results_from(job.store.read_table(output))
-
-
-def seeds_of(plan: ArmPlan) -> tuple[int, ...]:
-    """Return the training seeds of an arm."""
-    return plan.trainer.seeds if plan.trainer else ()
-
-
-def control_seed(run_seed: int, seed: int) -> int:
-    """Return the seed of a control's draw, which differs for each training seed."""
-    return derive_seed(run_seed, "control", seed)

@@ -1,6 +1,5 @@
 import math
 
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_student import make_tokenizer
@@ -69,16 +68,41 @@ def test_plan_depends_on_the_seed_groups_by_length_and_wastes_no_step_on_a_remai
     assert sorted(map(len, plan_batches([1] * 7, 6, 1, seed=0))) == [3, 4]  # not 6 and a step of one row
 
 
+ROWS = [Example([1, 2, 3, 4], [7, 9]), Example([1, 2, 5], [8, 6, 9]), Example([1, 2, 5, 5, 5], [9])]
+
+
+def predicted(batch):
+    """Return the target of every prediction and the token that stands behind the predicting column."""
+    at = batch["columns"][batch["column"]]
+    return batch["targets"].tolist(), batch["tokens"][batch["sequence"], at + 1].tolist()
+
+
 def test_collate_points_at_the_position_before_each_completion_token():
-    examples = [Example([1, 2, 3, 4], [7, 9]), Example([1, 2, 5], [8, 6, 9]), Example([1, 2, 5, 5, 5], [9])]
-    for shared in (0, 2):
-        batch = collate(examples, shared)
-        assert batch["tokens"].tolist() == [
-            row[shared:] for row in ([1, 2, 3, 4, 7, 9], [1, 2, 5, 8, 6, 9], [1, 2, 5, 5, 5, 9])
-        ]
-        at = batch["positions"][batch["column"]]
-        following = batch["tokens"][batch["row"], at + 1]
-        assert torch.equal(following, batch["targets"])
-        assert batch["targets"].tolist() == [7, 9, 8, 6, 9, 9]
-        assert batch["row"].tolist() == [0, 0, 1, 1, 1, 2]
-        assert batch["positions"].tolist() == [p - shared for p in (2, 3, 4)]
+    batch = collate(ROWS, shared=0, pack=0)
+    assert batch["tokens"].tolist() == [[1, 2, 3, 4, 7, 9], [1, 2, 5, 8, 6, 9], [1, 2, 5, 5, 5, 9]]
+    assert batch["sequence"].tolist() == [0, 0, 1, 1, 1, 2]
+    assert batch["columns"].tolist() == [2, 3, 4]
+    targets, behind = predicted(batch)
+    assert targets == behind == [7, 9, 8, 6, 9, 9]
+    assert "visible" not in batch
+
+
+def test_packed_rows_see_the_common_start_and_themselves():
+    batch = collate(ROWS, shared=2, pack=100)
+    assert batch["tokens"].tolist() == [[1, 2, 3, 4, 7, 9, 5, 8, 6, 9, 5, 5, 5, 9]]
+    assert batch["places"].tolist() == [[0, 1, 2, 3, 4, 5, 2, 3, 4, 5, 2, 3, 4, 5]]
+    targets, behind = predicted(batch)
+    assert targets == behind == [7, 9, 8, 6, 9, 9]
+    seen = [[c for c, yes in enumerate(row) if yes] for row in batch["visible"][0, 0].tolist()]
+    assert seen[1] == [0, 1]
+    assert seen[5] == [0, 1, 2, 3, 4, 5]
+    assert seen[6] == [0, 1, 6]
+    assert seen[13] == [0, 1, 10, 11, 12, 13]
+
+
+def test_a_long_batch_takes_several_sequences_each_with_the_start():
+    batch = collate(ROWS, shared=2, pack=8)
+    assert batch["tokens"].tolist() == [[1, 2, 3, 4, 7, 9, 0, 0, 0, 0], [1, 2, 5, 8, 6, 9, 5, 5, 5, 9]]
+    targets, behind = predicted(batch)
+    assert targets == behind == [7, 9, 8, 6, 9, 9]
+    assert batch["visible"].any(-1).all()  # padding too sees something: itself

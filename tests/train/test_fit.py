@@ -8,8 +8,9 @@ import torch
 from tiny_student import make_model
 
 from homespun.errors import DegenerateError
-from homespun.train.batches import Example, collate, encode, plan_batches
-from homespun.train.fit import common_start, completion_loss, fit, seeded
+from homespun.models.encoding import shared_prefix
+from homespun.train.batches import collate, encode, plan_batches
+from homespun.train.fit import PACK, completion_loss, fit, packable, seeded
 
 
 def gradients(model, loss):
@@ -33,13 +34,15 @@ def examples(rows, task, tokenizer):
     return encode(rows, task, "en", tokenizer)
 
 
+@pytest.mark.parametrize("pack", [0, 60, PACK])
 @pytest.mark.parametrize("share", [False, True])
-def test_loss_and_gradients_equal_those_over_full_logits(examples, share):
+def test_loss_and_gradients_equal_those_over_full_logits(examples, share, pack):
     model = make_model().train()
-    shared = common_start(model, examples, dropout=0.0) if share else 0
-    assert bool(shared) == share
-    start = torch.tensor(examples[0].prompt[:shared]) if share else None
-    loss = completion_loss(model, collate(examples, shared), start)
+    shared = shared_prefix([example.prompt for example in examples]) if share and pack else 0
+    batch = collate(examples, shared, pack)
+    if pack > 60:
+        assert len(batch["tokens"]) < len(examples)
+    loss = completion_loss(model, batch)
     expected = full_logits_loss(model, examples)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     found, wanted = gradients(model, loss), gradients(model, expected)
@@ -47,23 +50,15 @@ def test_loss_and_gradients_equal_those_over_full_logits(examples, share):
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
 
 
-def test_common_start_is_where_all_prompts_agree(examples):
-    model = make_model()
-    length = common_start(model, examples, dropout=0.0)
-    starts = {tuple(example.prompt[:length]) for example in examples}
-    assert len(starts) == 1
-    assert len({tuple(example.prompt[: length + 1]) for example in examples}) > 1
+def test_rows_share_a_sequence_only_where_that_changes_nothing():
+    from transformers import BloomConfig, BloomForCausalLM, MistralConfig, MistralForCausalLM
 
-
-def test_common_start_is_not_used_where_it_would_change_the_result(examples):
-    from transformers import MistralConfig
-
-    class Sliding:
-        config = MistralConfig(num_hidden_layers=2, sliding_window=16)
-
-    assert common_start(Sliding, examples, dropout=0.0) == 0
-    assert common_start(make_model(), examples, dropout=0.1) == 0
-    assert common_start(make_model(), [Example([1, 2, 3], [4]), Example([1, 2, 5], [4])], dropout=0.0) == 0
+    sizes = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2}
+    sliding = MistralForCausalLM(MistralConfig(**sizes, intermediate_size=8, vocab_size=16, sliding_window=16))
+    by_distance = BloomForCausalLM(BloomConfig(n_layer=1, hidden_size=8, n_head=2, vocab_size=16))
+    assert packable(make_model())
+    assert not packable(sliding)
+    assert not packable(by_distance)
 
 
 def run_fit(model, examples, tmp_path, told, **arguments):

@@ -79,9 +79,9 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(rows, ctx, tiny, tmp_pat
     assert (tmp_path / "0/adapter_config.json").read_bytes() == (tmp_path / "1/adapter_config.json").read_bytes()
 
 
-def test_sharing_the_start_of_the_prompts_changes_no_loss(rows, ctx, tiny, tmp_path, monkeypatch):
+def test_packing_rows_behind_their_common_start_changes_no_loss(rows, ctx, tiny, tmp_path, monkeypatch):
     shared = QUICK(rows, ctx, tiny, 0, tmp_path / "shared").losses
-    monkeypatch.setattr("homespun.train.fit.common_start", lambda *_: 0)
+    monkeypatch.setattr("homespun.train.fit.packable", lambda _: False)
     assert QUICK(rows, ctx, tiny, 0, tmp_path / "plain").losses == pytest.approx(shared, abs=1e-4)
 
 

@@ -20,7 +20,7 @@ from pydantic import Field
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError, UsageError
 from homespun.generate.base import Generator, Pool
-from homespun.generate.hygiene import Hygiene, check
+from homespun.generate.hygiene import Checker, Hygiene
 from homespun.models.base import Completion, Model, Request, Sampling
 from homespun.records import Attempt, Labelled, Lineage, Row, Verdict, content_hash, derive_seed
 from homespun.store import Work
@@ -72,6 +72,8 @@ class LabelledGenerator(Generator):
         attempts: list[Attempt] = []
         verdicts: list[Verdict] = []
         budget = self.max_asked or 8 * self.rows
+        limits = self.hygiene.model_copy(update={"min_length": self.min_length, "max_length": self.max_length})
+        checker = Checker(ctx.task, ctx.language, limits, against)
         with ctx.progress.bar(f"write {name}", self.rows, "rows") as bar:
             index = accepted = 0
             while requests := plan.next_shard(attempts, verdicts, budget - len(attempts)):
@@ -79,8 +81,12 @@ class LabelledGenerator(Generator):
                     f"rows-{index:05d}",
                     lambda asked=requests: attempts_table(plan.ask(asked)),  # type: ignore[misc]
                 )
-                attempts += attempts_from(table)
-                verdicts = self._judge(attempts, ctx, against)
+                answered = attempts_from(table)
+                for attempt in answered:
+                    if attempt.row is not None:
+                        checker.add(attempt.row)
+                attempts += answered
+                verdicts = self._within_quota(attempts, checker.verdicts, list(ctx.task.labels))
                 now = sum(verdict.keep for verdict in verdicts)
                 bar.advance(now - accepted)
                 bar.note(f"{now / len(attempts):.0%} of {len(attempts)} answers accepted")
@@ -90,12 +96,13 @@ class LabelledGenerator(Generator):
                 plan.stop_if_hopeless(attempts, verdicts)
         return Pool(attempts, verdicts, self.rows)
 
-    def _judge(self, attempts: Sequence[Attempt], ctx: Context, against: Sequence[str]) -> list[Verdict]:
-        """Return one verdict per parsed attempt: hygiene, then the quota of each label."""
+    def _within_quota(
+        self, attempts: Sequence[Attempt], checked: Sequence[Verdict], labels: Sequence[str]
+    ) -> list[Verdict]:
+        """Return one verdict per parsed attempt: what hygiene said, then the quota of each label."""
         rows = [attempt.row for attempt in attempts if attempt.row is not None]
-        limits = self.hygiene.model_copy(update={"min_length": self.min_length, "max_length": self.max_length})
-        verdicts = check(rows, ctx.task, ctx.language, limits, against)
-        quota = quotas(self.rows, list(ctx.task.labels))
+        verdicts = list(checked)
+        quota = quotas(self.rows, labels)
         held: Counter[str] = Counter()
         for index, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
             label = row.groups["label"]

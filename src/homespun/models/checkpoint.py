@@ -171,13 +171,17 @@ def folder_hash(folder: Path, length: int = 16) -> str:
 
 def _remember(path: Path, hashes: dict[str, str]) -> None:
     """Replace the file of known hashes; a cache that cannot be written only costs time."""
+    standing = {key: value for key, value in hashes.items() if Path(key.rsplit("|", 2)[0]).exists()}
+    scratch: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as stream:
-            json.dump(hashes, stream, indent=0)
-        os.replace(stream.name, path)
+            scratch = Path(stream.name)
+            json.dump(standing, stream, indent=0)
+        os.replace(scratch, path)
     except OSError:
-        return
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
 
 
 def missing_extra(extra: str = "local") -> MissingExtraError:

@@ -34,7 +34,7 @@ _RATING = re.compile(r"\[\[\s*(\d{1,9})\s*\]\]")
 _LABEL_LINE = re.compile(r"(?:label|ラベル)[\W_]*?[:=][ \t]*([^\n]*)")
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _WRAPPING = " \t\r\n*_`#>\"'“”‘’«»「」『』()[]{}<.。,、:;!-"
-_NEGATED_BEFORE = re.compile(r"(?:\bnot|n['’]t|\bneither|\bnor|\bnever|\bno)(?: \w+)?\s*$")
+_NEGATED_BEFORE = re.compile(r"(?:\bnot|n['’]t|\bneither|\bnor|\bnever|\bno)(?: \w+)?\s*$|\bnon\s*$|[非不未無]$")
 _NEGATED_AFTER = re.compile(r"^\W{0,2}(?:的)?(?:では|じゃ|で)(?:な|あり)")
 
 

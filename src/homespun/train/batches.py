@@ -80,25 +80,56 @@ def plan_batches(lengths: Sequence[int], batch_size: int, epochs: int, seed: int
     return plan
 
 
-def collate(examples: Sequence[Example], shared: int) -> dict[str, torch.Tensor]:
-    """Return one batch without the first `shared` tokens, which all its rows have in common.
+def collate(examples: Sequence[Example], shared: int, pack: int) -> dict[str, torch.Tensor]:
+    """Return one batch: several rows to a sequence, behind one copy of the tokens that all rows begin with.
 
-    `tokens` (rows, width) is padded on the right: behind causal attention no token sees the padding, so
-    no mask is needed. `positions` (K,) are the columns at which any row's completion is predicted;
-    `row`, `column` (N,) say which row and which of those positions predicts each of the N `targets`.
+    Args:
+        examples: the rows of one step.
+        shared: how many leading tokens all prompts have in common.
+        pack: about how many tokens of rows to put into one sequence; 0 for one row each, which no other
+            row and no padding can be seen from (causal attention), so that no mask is needed.
+
+    Returns:
+        `tokens` (sequences, width), padded on the right. With `pack`, `places` of the same shape holds each
+        token's position in its row, and `visible` (sequences, 1, width, width) says which tokens it may look
+        at: those before it in its row, and the common start. `columns` (K,) are those at which any row's
+        completion is predicted; `sequence`, `column` (N,) say which sequence and which of those columns
+        predict each of the N `targets`.
     """
-    bodies = [(example.prompt + example.completion)[shared:] for example in examples]
-    width = max(map(len, bodies))
-    predicted = [
-        (row, len(example.prompt) - shared - 1 + offset, token)
-        for row, example in enumerate(examples)
-        for offset, token in enumerate(example.completion)
-    ]
-    positions = sorted({position for _, position, _ in predicted})
-    return {
-        "tokens": torch.tensor([body + [0] * (width - len(body)) for body in bodies]),
-        "positions": torch.tensor(positions),
-        "row": torch.tensor([row for row, _, _ in predicted]),
-        "column": torch.tensor([positions.index(position) for _, position, _ in predicted]),
+    count = len(examples)
+    if pack:
+        count = min(count, math.ceil(sum(len(example) - shared for example in examples) / pack))
+    edges = [len(examples) * i // count for i in range(count + 1)]
+    start = examples[0].prompt[:shared]
+    tokens, places, owners = [], [], []
+    predicted = []
+    for sequence, (first, end) in enumerate(pairwise(edges)):
+        ids, place, owner = list(start), list(range(shared)), [0] * shared
+        for number, example in enumerate(examples[first:end], start=1):
+            body = (example.prompt + example.completion)[shared:]
+            before = len(ids) + len(example.prompt) - shared - 1
+            predicted += [(sequence, before + offset, token) for offset, token in enumerate(example.completion)]
+            ids += body
+            place += range(shared, shared + len(body))
+            owner += [number] * len(body)
+        tokens.append(ids)
+        places.append(place)
+        owners.append(owner)
+    columns = sorted({column for _, column, _ in predicted})
+    batch = {
+        "tokens": _padded(tokens, 0),
+        "columns": torch.tensor(columns),
+        "sequence": torch.tensor([sequence for sequence, _, _ in predicted]),
+        "column": torch.tensor([columns.index(column) for _, column, _ in predicted]),
         "targets": torch.tensor([token for _, _, token in predicted]),
     }
+    if pack:
+        owned = _padded(owners, -1)  # padding sees padding: a token that saw nothing would be not a number
+        mine = (owned[:, :, None] == owned[:, None, :]) | (owned[:, None, :] == 0)
+        batch |= {"places": _padded(places, 0), "visible": mine.tril()[:, None]}
+    return batch
+
+
+def _padded(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])

@@ -1,0 +1,99 @@
+"""The arms of a run: those of the recipe, and what each selecting one is held against.
+
+A selecting arm needs two others to prove itself: its reference, the same rows before selection, and its
+control, a random draw of the same size and label balance (methods.md A7). Both are made here when the
+recipe does not have them. What the rules say about rows is select/'s; training and results are not
+planned here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from homespun.errors import UsageError
+from homespun.records import Row, derive_seed
+from homespun.score.base import Scorer
+from homespun.select.arms import ArmVerdicts, check_columns, control
+from homespun.select.base import Rule
+from homespun.train.base import Trainer
+
+if TYPE_CHECKING:
+    from homespun.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """An arm of the run: from the recipe, or made to hold one of the recipe's arms against."""
+
+    name: str
+    sources: tuple[str, ...]
+    select: tuple[Rule, ...]
+    size: int | None
+    trainer: Trainer | None
+    control: str | None = None  #: name of the random arm that this one is held against
+    reference: str | None = None  #: name of the arm with the same rows before selection
+    control_of: str | None = None  #: for a control: the arm it belongs to
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an arm chose."""
+
+    plan: ArmPlan
+    candidates: tuple[Row, ...]
+    outcome: ArmVerdicts | None  #: None for a control
+
+    def rows(self, seed: int, choices: Mapping[str, Choice]) -> tuple[Row, ...]:
+        """Return the rows to train on; a control draws them with `seed`."""
+        if self.plan.control_of is None:
+            return cast(ArmVerdicts, self.outcome).kept
+        owner = choices[self.plan.control_of]
+        return control(cast(ArmVerdicts, owner.outcome).kept, owner.candidates, seed)
+
+
+def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan]:
+    """Return the arms to run: the recipe's, and for each selecting one its reference and its control.
+
+    Raises:
+        UsageError: `only` names an arm that the recipe does not have.
+    """
+    for name in only or ():
+        if name not in recipe.arms:
+            raise UsageError(f'the recipe has no arm "{name}"; its arms are: {", ".join(recipe.arms)}')
+    plans: dict[str, ArmPlan] = {}
+    for name, arm in recipe.arms.items():
+        sources = arm.sources or tuple(recipe.generate)
+        trainer = cast("Trainer | None", recipe.trainer_for(arm))
+        rules = cast("tuple[Rule, ...]", arm.select)
+        plans[name] = ArmPlan(name, sources, rules, arm.size, trainer)
+    wanted = {name: plans[name] for name in only} if only else dict(plans)
+    result: dict[str, ArmPlan] = {}
+    for name, plan in wanted.items():
+        if not plan.select:
+            result.setdefault(name, plan)
+            continue
+        base = (plan.sources, plan.size, plan.trainer)
+        peers = [plan for plan in (*plans.values(), *result.values()) if not plan.select and plan.control_of is None]
+        reference = next((peer for peer in peers if (peer.sources, peer.size, peer.trainer) == base), None)
+        if reference is None:
+            free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
+            reference = ArmPlan(free, plan.sources, (), plan.size, plan.trainer)
+        result.setdefault(reference.name, reference)
+        random = f"{name}/random"
+        result[name] = ArmPlan(name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name)
+        result[random] = ArmPlan(random, plan.sources, (), plan.size, plan.trainer, control_of=name)
+    return list(result.values())
+
+
+def check_rules(recipe: Recipe) -> None:
+    """Refuse rules that read columns which no scorer makes, before anything is generated."""
+    columns = {name: cast(Scorer, scorer).columns() for name, scorer in recipe.score.items()}
+    for arm in recipe.arms.values():
+        check_columns(cast("tuple[Rule, ...]", arm.select), columns)
+
+
+def control_seed(run_seed: int, seed: int) -> int:
+    """Return the seed of a control's draw, which differs for each training seed."""
+    return derive_seed(run_seed, "control", seed)
