@@ -14,6 +14,7 @@ from typing import Any, cast
 from homespun import recipe as recipes
 from homespun import stats
 from homespun.errors import StoreError
+from homespun.generate.hygiene import opening_share
 from homespun.outcome import funnel
 from homespun.recipe import Recipe
 from homespun.records import Attempt, JSONDict, Row, Scores, Verdict, content_hash
@@ -288,6 +289,12 @@ def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
                 f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
                 " a model may learn length instead of meaning"
             )
+    opening = opening_share([row.text for row in rows], run.recipe.language)
+    if opening.share > TEMPLATE and opening.share * len(rows) >= 5:
+        found.append(
+            f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'
+            " instead of the task; more keywords or a higher temperature vary the rows"
+        )
     for one, other, value in _near_copies(columns):
         found.append(f"{one} and {other} rank the rows nearly alike (Spearman {value:.2f}): one filter, not two")
     for name, counts in ((run.results or {}).get("funnel", {}).get("generators", {})).items():
@@ -303,6 +310,7 @@ def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]
     return [pair for pair in ranked if pair[2] > 0.9]
 
 
+TEMPLATE = 0.05  #: share of rows with one opening above which the pool looks like a template (methods.md A1)
 STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
 
 
