@@ -77,6 +77,9 @@ def test_a_run_and_the_use_of_its_results(recipe, tmp_path):
     done = homespun("run", recipe, "--out", out, "--set", "train.seeds=[0]")
     assert done.returncode == 0, done.stderr
     assert "accepted" in done.stdout and "probability" in done.stdout
+    assert f"report: {out / 'report/index.html'}" in done.stdout
+    if "No evidence" in done.stdout:
+        assert f"--out {out}-larger --set 'train.seeds=[0]' --set generate.labelled.rows=" in done.stdout
     assert "first 8 answers" in done.stderr  # plain lines, as standard error is no terminal
     again = homespun("run", recipe, "--out", out, "--set", "train.seeds=[0]")
     assert again.returncode == 0 and "nothing to do" in again.stdout

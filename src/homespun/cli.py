@@ -6,6 +6,7 @@ commands, so `homespun --help` answers at once.
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -54,7 +55,8 @@ def run(
     arms: Annotated[str | None, typer.Option(help="only these arms, with commas between")] = None,
 ) -> int:
     """Run a recipe. The same command again goes on where the last one stopped."""
-    from homespun import loop
+    from homespun import loop, reporting
+    from homespun.outcome import larger
     from homespun.recipe import load
 
     loaded = load(recipe, overrides or [])
@@ -65,6 +67,10 @@ def run(
         _say(f"nothing to do: {folder} is complete\n")
     for line in outcome.summary:
         _say(line)
+    if more := larger(loaded, outcome.results):
+        same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
+        _say(f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger{same} {more}")
+    _say(f"report: {folder / reporting.PAGE}")
     return PARTIAL if outcome.missing else 0
 
 

@@ -20,8 +20,10 @@ from homespun.errors import StoreError
 from homespun.evaluate import compare
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Pool
+from homespun.recipe import Recipe
 from homespun.records import JSONDict
 from homespun.stages import BASELINE, ROLES, Answers, Job
+from homespun.train.base import Trainer
 
 PACKAGES = (
     "homespun",
@@ -201,6 +203,25 @@ def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
             lines.append(f"{arm}: keeps {entry['kept']} of {entry['candidates']} rows")
     lines += compare.summary_lines(found)
     return lines + [f"missing: {text}" for text in lacking]
+
+
+def larger(recipe: Recipe, found: Mapping[str, Any]) -> str:
+    """Return the options that make the run larger where a verdict is `no evidence`; empty where none is."""
+    compared = [
+        entry[key]
+        for evaluation in found["evaluations"].values()
+        for entry in evaluation["arms"].values()
+        for key in ("versus_control", "versus_reference")
+    ]
+    if not any(comparison and comparison["verdict"] == "no evidence" for comparison in compared):
+        return ""
+    rows = [
+        f"--set generate.{name}.rows={3 * written}"
+        for name, generator in recipe.generate.items()
+        if isinstance(written := getattr(generator, "rows", None), int)
+    ]
+    seeds = range(len(cast(Trainer, recipe.train).seeds) + 2)
+    return " ".join([*rows, f"--set 'train.seeds=[{','.join(map(str, seeds))}]'"])
 
 
 # manifest.json

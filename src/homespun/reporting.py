@@ -14,6 +14,7 @@ from typing import Any, cast
 from homespun import recipe as recipes
 from homespun import stats
 from homespun.errors import StoreError
+from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.hygiene import opening_share
 from homespun.outcome import funnel
 from homespun.recipe import Recipe
@@ -143,12 +144,11 @@ def gather(store: Store, recipe: Recipe) -> ReportData:
 def _sentences(results: Mapping[str, Any] | None) -> list[str]:
     if not results:
         return []
-    return [
-        entry["sentence"]
-        for evaluation in results["evaluations"].values()
-        for entry in evaluation["arms"].values()
-        if entry["sentence"]
-    ]
+    found = []
+    for evaluation in results["evaluations"].values():
+        found += tuning_sentences(evaluation)
+        found += [entry["sentence"] for entry in evaluation["arms"].values() if entry["sentence"]]
+    return found
 
 
 def _funnel(run: _Run, name: str) -> Funnel:

@@ -181,6 +181,8 @@ def test_summary_lines():
     assert "(100 % of the answers name no label)" in text
     assert "judge                   90.0 %" in text
     assert "judge helped: +20.0 points of accuracy over a random choice of as many rows" in text
+    assert "unfiltered helped: +18.0 points of accuracy over the untrained model" in text
+    assert "judge/random helped" not in text
 
 
 flag_rows = st.lists(st.booleans(), min_size=8, max_size=8)

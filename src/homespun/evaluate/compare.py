@@ -235,5 +235,20 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
                 f"  {arm:<{width}}  {100 * value['mean']:.1f} %"
                 f"  ({100 * value['low']:.1f} to {100 * value['high']:.1f}; by seed {seeds})"
             )
-        lines += [f"  {entry['sentence']}" for entry in evaluation["arms"].values() if entry["sentence"]]
+        lines += [f"  {text}" for text in tuning_sentences(evaluation)]
+        compared = [
+            entry[key] for entry in evaluation["arms"].values() for key in ("versus_control", "versus_reference")
+        ]
+        lines += [f"  {comparison['sentence']}" for comparison in compared if comparison]
     return lines
+
+
+def tuning_sentences(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return a sentence per arm that neither selects nor is a control: did tuning on written rows help at all."""
+    arms = evaluation["arms"]
+    controls = {entry["versus_control"]["against"] for entry in arms.values() if entry["versus_control"]}
+    return [
+        entry["versus_baseline"]["sentence"]
+        for name, entry in arms.items()
+        if name not in controls and not entry["versus_control"] and not entry["versus_reference"]
+    ]
