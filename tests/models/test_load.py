@@ -163,7 +163,7 @@ def test_missing_libraries_name_the_extra(folder, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'homespun\[local\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install -e '\.\[local\]'"):
         load_model(spec(folder))
 
 

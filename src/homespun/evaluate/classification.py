@@ -122,7 +122,8 @@ def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
         import datasets
     except ImportError as error:
         raise MissingExtraError(
-            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set, pip install "homespun[train]"'
+            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set, install the extra `train`:'
+            " pip install -e '.[train]' in the clone"
         ) from error
     try:
         table = datasets.load_dataset(name, split=split)

@@ -188,5 +188,5 @@ def missing_extra(extra: str = "local") -> MissingExtraError:
     """Return the error for a machine without torch, transformers or PEFT."""
     return MissingExtraError(
         f"models in this process need torch and transformers{' and PEFT' if extra == 'train' else ''}; "
-        f"run: pip install 'homespun[{extra}]'"
+        f"install the extra `{extra}`: pip install -e '.[{extra}]' in the clone"
     )
