@@ -85,6 +85,21 @@ def report(folder: RunDir) -> int:
 
 
 @app.command()
+def ledger(
+    folder: RunDir,
+    row: Annotated[str | None, typer.Option(help="show every attempt for this row, as JSON lines")] = None,
+) -> int:
+    """Show what servers were asked and what they answered: counts, tokens, failures by kind."""
+    from homespun import ledgerview
+    from homespun.store import Store
+
+    path = Store(folder).path("ledger.db")
+    for line in ledgerview.answers(path, row) if row else ledgerview.summary(path):
+        _say(line)
+    return 0
+
+
+@app.command()
 def predict(
     folder: RunDir,
     file: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet with the task's fields")],
