@@ -160,7 +160,8 @@ class Ledger:
         if _checksum(values) != checksum:
             self._set_aside(key)
             return None
-        return Entry(*values[:-1], final=bool(values[-1]))
+        *rest, final = values
+        return Entry(*rest, bool(final))
 
     def _set_aside(self, key: str) -> None:
         """Move a damaged answer out of the way, so that it is asked for once more and never used."""
