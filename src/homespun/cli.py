@@ -53,6 +53,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change the recipe: train.epochs=3")
     ] = None,
     arms: Annotated[str | None, typer.Option(help="only these arms, with commas between")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="ask servers again for rows that failed")] = False,
 ) -> int:
     """Run a recipe. The same command again goes on where the last one stopped."""
     from homespun import loop, reporting
@@ -62,7 +63,7 @@ def run(
     loaded = load(recipe, overrides or [])
     folder = out or Path("runs") / loaded.name
     chosen = [name.strip() for name in arms.split(",") if name.strip()] if arms else None
-    outcome = loop.run(loaded, folder, arms=chosen, progress=_progress())
+    outcome = loop.run(loaded, folder, arms=chosen, progress=_progress(), retry_failed=retry_failed)
     if not outcome.fresh:
         _say(f"nothing to do: {folder} is complete\n")
     for line in outcome.summary:
@@ -80,6 +81,21 @@ def report(folder: RunDir) -> int:
     from homespun import reporting
 
     _say(str(reporting.rewrite(folder)))
+    return 0
+
+
+@app.command()
+def ledger(
+    folder: RunDir,
+    row: Annotated[str | None, typer.Option(help="show every attempt for this row, as JSON lines")] = None,
+) -> int:
+    """Show what servers were asked and what they answered: counts, tokens, failures by kind."""
+    from homespun import ledgerview
+    from homespun.store import Store
+
+    path = Store(folder).path("ledger.db")
+    for line in ledgerview.answers(path, row) if row else ledgerview.summary(path):
+        _say(line)
     return 0
 
 

@@ -8,6 +8,7 @@ finished run does nothing. A recipe may end after generation, selection or train
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,14 @@ class Outcome:
     fresh: bool = True  #: False when there was nothing left to do
 
 
-def run(recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progress: Progress | None = None) -> Outcome:
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    arms: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    retry_failed: bool = False,
+) -> Outcome:
     """Run a recipe into a directory, or go on where an earlier run of it stopped.
 
     Args:
@@ -40,6 +48,7 @@ def run(recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progres
         out: the run directory; made if it is not there.
         arms: run only these arms of the recipe, with the controls and references they need.
         progress: where to report to; silent by default.
+        retry_failed: ask servers again for the rows that failed in an earlier run.
 
     Raises:
         HomespunError: with what is wrong and how to mend it; everything finished so far stays.
@@ -48,23 +57,29 @@ def run(recipe: Recipe, out: Path, *, arms: Sequence[str] | None = None, progres
     plans = armplan.plan_arms(recipe, arms)
     armplan.check_rules(recipe)
     with Store.open(out) as store:
-        job = Job(recipe, store, progress)
-        outcome.announce_changes(job)
-        items = stages.evaluation_items(job)
+        job = Job(recipe, store, progress, retry_failed=retry_failed)
+        with closing(job):
+            return _run(job, plans)
 
-        rows, pools, fingerprint = _pool(job, items)
-        scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
-        choices = stages.select(job, plans, rows, scores)
-        trained = _train(job, plans, choices)
-        answers = _evaluate(job, items, trained)
 
-        results = outcome.results(job, pools, choices, answers)
-        if job.fresh or not store.has("results.json"):
-            store.write_json("results.json", results)
-            outcome.write_manifest(job)
-            reporting.write(store, recipe)
-        missing = outcome.missing(pools)
-        return Outcome(out, results, outcome.summary(results, missing), missing, bool(job.fresh))
+def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
+    store, recipe = job.store, job.recipe
+    outcome.announce_changes(job)
+    items = stages.evaluation_items(job)
+
+    rows, pools, fingerprint = _pool(job, items)
+    scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
+    choices = stages.select(job, plans, rows, scores)
+    trained = _train(job, plans, choices)
+    answers = _evaluate(job, items, trained)
+
+    results = outcome.results(job, pools, choices, answers)
+    if job.fresh or not store.has("results.json"):
+        store.write_json("results.json", results)
+        outcome.write_manifest(job)
+        reporting.write(store, recipe)
+    missing = outcome.missing(pools)
+    return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 
 def _pool(job: Job, items: stages.Items) -> tuple[dict[str, Sequence[Row]], stages.Pools, str]:

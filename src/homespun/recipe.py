@@ -184,7 +184,8 @@ class _Reader:
         if isinstance(data, Mapping) and isinstance(data.get("id"), str):
             scheme, colon, rest = data["id"].partition(":")
             located = f"scripted:{self.located(rest)}" if scheme == "scripted" and colon else self.located(data["id"])
-            data = {**data, "id": "embedded" if data["id"] == "embedded" else located}
+            as_it_is = data["id"] == "embedded" or scheme in ("http", "https")
+            data = {**data, "id": data["id"] if as_it_is else located}
         try:
             return ModelSpec.model_validate(data)
         except ValidationError as error:
@@ -264,6 +265,7 @@ class _Reader:
                 self.fits((section, name), strategy, recipe.task)
         if recipe.language not in ("en", "ja"):
             self.error(("language",), f'no prompts for language "{recipe.language}"; there are: en, ja')
+        self.servers(recipe)
         for name, arm in recipe.arms.items():
             path: Paths = ("arms", name)
             for source in arm.sources or ():
@@ -295,6 +297,26 @@ class _Reader:
             self.error(("evaluate",), "evaluating arms needs `train`; add it or take `evaluate` out")
         if recipe.train is not None and not recipe.arms:
             self.error(("train",), "nothing to train: the recipe has no arms (`arms: {unfiltered: {}}` is the least)")
+
+    def servers(self, recipe: Recipe) -> None:
+        """Find what a model behind a server cannot do, before it is paid for anything."""
+        for role in ROLES:
+            spec = recipe.model_for(role)
+            if spec.is_server and not spec.id.partition("#")[2]:
+                self.error(("models", role), f'"{spec.id}" names no model; write {spec.id}#MODEL')
+        if recipe.train is not None and recipe.model_for("student").is_server:
+            self.error(
+                ("models", "student"),
+                "a model behind a server cannot be tuned here; name a path, a hub id or embedded as the student",
+            )
+        for name, scorer in recipe.score.items():
+            asked = getattr(scorer, "likelihood_of", None)
+            if asked and recipe.model_for(asked).is_server:
+                self.error(
+                    ("score", name),
+                    f"reads probabilities of given answers from the {asked}, which servers do not give; set"
+                    f" models.{asked} to embedded, a path or a hub id, or judge by text (answer: text)",
+                )
 
     def fits(self, path: Paths, strategy: Strategy, task: Task) -> None:
         try:

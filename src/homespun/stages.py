@@ -22,6 +22,7 @@ from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation, Item, ItemResult
 from homespun.evaluate.results import results_from, results_table
 from homespun.generate.base import Generator, Pool
+from homespun.ledger import Ledger
 from homespun.models.load import load_model, model_identity
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
@@ -43,7 +44,9 @@ from homespun.train.base import Card, Trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from homespun.models.base import Model
     from homespun.recipe import Recipe
+    from homespun.task import ModelSpec
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
 Pools = dict[str, Pool]  #: generator -> what it wrote
@@ -71,6 +74,8 @@ class Job:
     recipe: Recipe
     store: Store
     progress: Progress
+    retry_failed: bool = False  #: ask servers again for rows that failed
+    stage: str = ""  #: the one that runs
     identities: dict[str, str] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
     fresh: set[str] = field(default_factory=set)  #: stages that this process finished
@@ -78,8 +83,31 @@ class Job:
     @cached_property
     def context(self) -> Context:
         """What steps get."""
-        models = Models({role: self.recipe.model_for(role) for role in ROLES}, load_model)
+        models = Models({role: self.recipe.model_for(role) for role in ROLES}, self._load)
         return Context(self.recipe.task, self.recipe.language, self.recipe.seed, models, self.progress)
+
+    def _load(self, spec: ModelSpec) -> Model:
+        if not spec.is_server:
+            return load_model(spec)
+        from homespun.models.server import connect
+
+        return connect(
+            spec,
+            self.ledger,
+            stage=lambda: self.stage,
+            say=self.progress.say,
+            retry_failed=self.retry_failed,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every answer, opened when a server is asked for the first time."""
+        return Ledger(self.store.path("ledger.db"))
+
+    def close(self) -> None:
+        """Close what the run opened."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
 
     def identity(self, role: str) -> str:
         """Return name and content hash of a role's model, without loading it."""
@@ -98,8 +126,13 @@ class Job:
         self.store.finish(stage, fingerprint, outputs, **facts)
         self.fresh.add(stage)
 
+    def again(self, stage: str) -> bool:
+        """Whether a finished stage is done again because some of its rows failed and that is asked for."""
+        return self.retry_failed and bool((self.store.marker(stage) or {}).get("failed"))
+
     def begin(self, stage: str) -> None:
-        """Note whether a stage goes on where an earlier process stopped."""
+        """Note that a stage runs, and whether it goes on where an earlier process stopped."""
+        self.stage = stage
         if self.store.has(f"work/{stage}"):
             self.resumed.add(stage)
 
@@ -135,13 +168,14 @@ def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[
         }
     )
     stage, rows, checks = f"pool/{name}", f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
-    if job.store.finished(stage, fingerprint):
+    if job.store.finished(stage, fingerprint) and not job.again(stage):
         marker = cast(JSONDict, job.store.marker(stage))
         attempts = attempts_from(job.store.read_table(rows))
         verdicts = verdicts_from(job.store.read_table(checks))
         return Pool(attempts, verdicts, marker["wanted"]), fingerprint
     job.begin(stage)
-    work = job.store.work(stage, fingerprint)
+    # What a server has answered is in the ledger: its shards are made again without asking for it twice.
+    work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
     pool = generator(name, job.context, work, against)
     job.store.write_table(rows, attempts_table(pool.attempts))
     job.store.write_table(checks, verdicts_table(pool.verdicts))
@@ -150,6 +184,7 @@ def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[
         fingerprint,
         [rows, checks],
         wanted=pool.wanted,
+        failed=sum(attempt.status == "failed" for attempt in pool.attempts),
         seconds=work.seconds,
         units=len(pool.attempts),
         unit="answers",

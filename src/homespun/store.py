@@ -203,11 +203,11 @@ class Store:
         self.write_json(f"done/{stage}.json", {"fingerprint": fingerprint, "outputs": hashes, **facts})
         shutil.rmtree(self.path(f"work/{stage}"), ignore_errors=True)
 
-    def work(self, stage: str, fingerprint: str) -> Work:
-        """Open a stage's unfinished work; work of another fingerprint is cleared away first."""
+    def work(self, stage: str, fingerprint: str, *, afresh: bool = False) -> Work:
+        """Open a stage's unfinished work; work of another fingerprint (or all) is cleared away first."""
         folder = self.path(f"work/{stage}")
         named = folder / "fingerprint"
-        if folder.exists() and not (named.is_file() and named.read_text() == fingerprint):
+        if folder.exists() and not (not afresh and named.is_file() and named.read_text() == fingerprint):
             shutil.rmtree(folder)
         self.path(f"done/{stage}.json").unlink(missing_ok=True)
         self.write_text(f"work/{stage}/fingerprint", fingerprint)

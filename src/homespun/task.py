@@ -12,16 +12,25 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 
 class ModelSpec(BaseModel):
-    """A model of the recipe: `embedded`, a local path, a hub id, `scripted`, or written out in full."""
+    """A model of the recipe: `embedded`, a local path, a hub id, a server, `scripted`, or written out in full."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(min_length=1, description="embedded, a local path, a hub id, or scripted:FILE")
+    id: str = Field(
+        min_length=1, description="embedded, a local path, a hub id, http://HOST:PORT/v1#MODEL, or scripted:FILE"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on a CPU, bfloat16 on a GPU"
     )
-    key_env: str | None = Field(None, description="environment variable that holds the key of a server")
+    key_env: str | None = Field(None, description="server: the environment variable that holds its key")
+    concurrency: int = Field(32, ge=1, le=4096, description="server: requests in flight at most; fewer if it refuses")
+    structured: bool = Field(True, description="server: whether it honours JSON schemas (response_format)")
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the id is the address of a server."""
+        return self.id.startswith(("http://", "https://"))
 
 
 class Task(BaseModel):

@@ -44,6 +44,7 @@ class Request:
     seed: int
     prefill: str = ""  #: text the answer is made to begin with; not repeated in the answer
     schema: dict[str, Any] | None = None  #: JSON schema, honoured where `Model.structured`
+    whole: bool = False  #: an answer cut off at max_tokens is of no use: a server is asked once more with more room
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def find_folder(model_id: str) -> Path:
     """
     if model_id.startswith(("http://", "https://")):
         raise UsageError(
-            f'"{model_id}" is a server; servers are not supported yet in this version. '
+            f'"{model_id}" is a server: it can write and judge, but has no weights here. '
             "Use `embedded`, a local model folder or a hub id (org/name)."
         )
     if model_id == "embedded":

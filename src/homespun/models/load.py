@@ -2,7 +2,7 @@
 
 Only safetensors are read and no code from a model folder is run (`trust_remote_code` is off). Importing
 this module imports no torch; loading does. A LoRA adapter is merged into the weights when the model is
-loaded, so a tuned model answers as fast as its base. Servers are not supported in this version.
+loaded, so a tuned model answers as fast as its base. Models behind servers are server.py's.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def model_identity(spec: ModelSpec, adapter: Path | None = None) -> str:
     Raises:
         ModelError: there is no such model, or it is not pulled yet.
     """
+    if spec.is_server:
+        return f"{spec.id}{'' if spec.structured else ' plain'}"
     if spec.id.startswith(SCRIPTED):
         from homespun.models.scripted import ScriptedModel
 

@@ -38,6 +38,11 @@ class Scorer(Strategy, ABC):
         return False
 
     @property
+    def likelihood_of(self) -> str | None:
+        """The role whose model is asked for probabilities of given answers, if one is."""
+        return None
+
+    @property
     @abstractmethod
     def primary(self) -> str:
         """Name of the column meant by the scorer's bare name."""

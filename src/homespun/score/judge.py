@@ -58,6 +58,11 @@ class Judge(Scorer):
         return self.calibrate == "pool" and self.answer == "likelihood" and self.mode != "rating"
 
     @property
+    def likelihood_of(self) -> str | None:
+        """The judge, unless its text is read."""
+        return "judge" if self.answer == "likelihood" else None
+
+    @property
     def primary(self) -> str:
         """The agreement, or the rating where there is nothing else."""
         return "rating" if self.mode == "rating" else "agreement"

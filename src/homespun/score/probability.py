@@ -47,6 +47,11 @@ class Probability(Scorer):
         return self.calibrate == "pool"
 
     @property
+    def likelihood_of(self) -> str:
+        """The scorer."""
+        return "scorer"
+
+    @property
     def primary(self) -> str:
         """The posterior of the row's own label."""
         return "posterior"

@@ -1,0 +1,94 @@
+"""What `homespun ledger DIR` shows: answers, failures by kind, tokens, and one row's answers in full.
+
+Reads the file without changing it, also while a run is writing to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from homespun.errors import StoreError, UsageError
+from homespun.ledger import FAILURES, OK
+
+LAST = "SELECT *, max(attempt) FROM answer GROUP BY key"  #: SQLite takes the other columns from that same row
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise StoreError(
+            f"{path} does not exist: no model behind a server was asked in this run (a model in this process keeps"
+            " its answers in pool/ and scores/)"
+        )
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            yield database
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+
+
+def summary(path: Path) -> list[str]:
+    """Return a table with a line per stage and model, and below it the failures by kind."""
+    with _opened(path) as database:
+        stages = database.execute(
+            f"SELECT stage, endpoint, model, count(*) AS requests, sum(outcome IN ('{OK}', 'truncated')) AS answered,"
+            " sum(NOT final) AS unfinished, sum(prompt_tokens) AS prompt, sum(completion_tokens) AS written"
+            f" FROM ({LAST}) GROUP BY stage, endpoint, model ORDER BY stage"
+        ).fetchall()
+        attempts = dict(
+            database.execute("SELECT stage || endpoint || model, count(*) FROM answer GROUP BY 1").fetchall()
+        )
+        kinds = database.execute(
+            f"SELECT outcome, count(*) AS rows, min(row) AS example, min(problem) AS problem FROM ({LAST})"
+            f" WHERE outcome NOT IN ('{OK}') GROUP BY outcome ORDER BY rows DESC"
+        ).fetchall()
+    head = ("stage", "model", "requests", "answered", "failed", "attempts", "tokens in", "tokens out")
+    lines = [head] + [
+        (
+            each["stage"],
+            f"{each['endpoint']}#{each['model']}",
+            f"{each['requests']:,}",
+            f"{each['answered']:,}",
+            f"{each['requests'] - each['answered'] - each['unfinished']:,}",
+            f"{attempts[each['stage'] + each['endpoint'] + each['model']]:,}",
+            f"{each['prompt']:,}",
+            f"{each['written']:,}",
+        )
+        for each in stages
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    shown = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    for kind in kinds:
+        meaning = FAILURES.get(kind["outcome"], "")
+        shown.append(f"{kind['rows']:,} x {kind['outcome']}: {meaning}, e.g. {kind['example']} ({kind['problem']})")
+    return shown
+
+
+def answers(path: Path, row: str) -> list[str]:
+    """Return every attempt for one row, with request and body, as JSON lines.
+
+    Raises:
+        UsageError: the ledger has no such row.
+    """
+    with _opened(path) as database:
+        found = database.execute("SELECT * FROM answer WHERE row = ? ORDER BY stage, key, attempt", (row,)).fetchall()
+        if not found:
+            some = [each["row"] for each in database.execute("SELECT DISTINCT row FROM answer LIMIT 3")]
+            raise UsageError(f'the ledger has no row "{row}"; rows are called, for example: {", ".join(some)}')
+    lines = []
+    for each in found:
+        told = {name: each[name] for name in each.keys() if name not in ("request", "body", "checksum", "final")}  # noqa: SIM118
+        told |= {name: each[name].decode("utf-8", "replace") for name in ("request", "body")}
+        lines.append(json.dumps(told, ensure_ascii=False))
+    return lines

@@ -1,0 +1,266 @@
+"""One server: sends a request within its limits, tries again where that can help, and loses no answer.
+
+The only module that opens a connection. Between the last byte of a body and its first reader stands the
+ledger: `ask` returns an entry that is committed. This is the one layer that retries. The key is read from
+the environment, sent to its own host only (redirects are not followed) and taken out of every text that
+leaves this module.
+
+aiohttp and not httpx2: on one core, 64 requests in flight, it needs a third of the time per request
+(docs/servers.md has the figures).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from homespun.errors import ModelError, UsageError
+from homespun.ledger import FAILED_BODY, OK, Entry, Ledger, request_key
+from homespun.models import wire
+from homespun.models.limits import Limit, RetryBudget, wait_before
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import aiohttp
+
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+LARGEST = 256 << 20  #: bytes of a body; more is not an answer
+HIDDEN = "***"
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds on the monotonic clock; waiting for a turn counts for none of them."""
+
+    connect: float = 10.0
+    first_byte: float = 300.0  #: of a long answer that is not streamed, all of the writing
+    idle: float = 30.0  #: between two parts of a body
+    total: float = 600.0
+
+
+class Secret:
+    """The key of a server: never shown, stored, hashed or pickled."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a key is not pickled")
+
+    def header(self) -> dict[str, str]:
+        """Return the header that carries the key."""
+        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
+
+    def out_of(self, data: bytes) -> bytes:
+        """Return the data without the key, however it is written in there."""
+        if not self._value:
+            return data
+        raw = self._value.encode()
+        for form in (raw, quote(self._value, safe="").encode(), base64.b64encode(raw).rstrip(b"=")):
+            data = data.replace(form, HIDDEN.encode())
+        return data
+
+
+def read_key(variable: str | None) -> Secret:
+    """Return the key that an environment variable holds; no variable, no key.
+
+    Raises:
+        UsageError: the variable is named and not set.
+    """
+    if variable is None:
+        return Secret("")
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise UsageError(f'key_env: the environment variable "{variable}" is not set; export {variable}=...')
+    if any(character.isspace() or not character.isprintable() for character in value):
+        raise UsageError(f'key_env: the variable "{variable}" holds white space or control characters')
+    return Secret(value)
+
+
+@dataclass
+class Call:
+    """One request as `ask` takes it."""
+
+    path: str
+    payload: Mapping[str, Any]
+    read: Callable[[int, bytes], wire.Reading]
+    row: str = ""
+    sample: int = 0
+
+
+@dataclass
+class Endpoint:
+    """A server and what is known about it during a run."""
+
+    base_url: str
+    model: str
+    key: Secret
+    ledger: Ledger
+    concurrency: int = 64
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    retries: int = 5  #: of one request, refusals for load not counted
+    patience: float = 900.0  #: seconds that one request may be refused for load
+    retry_failed: bool = False  #: ask again for what an earlier run recorded as failed
+    stage: Callable[[], str] = lambda: ""  #: which step is asking
+    answering: str = ""  #: name of the model that gave the first answer
+    say: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f'"{self.base_url}" is no address of a server; write http://HOST:PORT/v1#MODEL')
+        if parts.username or parts.password or parts.query:
+            raise UsageError(
+                f'the address of "{parts.hostname}" holds a user, a password or a query; keys belong into an'
+                " environment variable: key_env"
+            )
+        if self.key.header() and parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
+            self.say(f"warning: the key for {parts.hostname} travels over plain http; use https")
+        self.limit = Limit(self.concurrency)
+        self.budget = RetryBudget()
+        self.rng = random.Random(0)  # of waiting times only
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Open the connections of one event loop."""
+        import aiohttp
+
+        connector = aiohttp.TCPConnector(limit=self.concurrency, keepalive_timeout=30, ttl_dns_cache=300)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.deadlines.connect)
+        headers = {"Content-Type": "application/json", **self.key.header()}
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers=headers, auto_decompress=True, read_bufsize=1 << 22
+        ) as session:
+            yield session
+
+    async def ask(self, session: aiohttp.ClientSession, call: Call) -> tuple[Entry, wire.Reading]:
+        """Return the committed answer to a request, from the ledger where it is there.
+
+        Raises:
+            ModelError: the server takes no request of ours at all (no such key, no such model).
+            StoreError: an answer could not be written.
+        """
+        key = request_key(self.base_url, call.path, call.payload, call.sample)
+        known = self.ledger.find(key)
+        if known is not None and (known.outcome not in wire.RETRIED or not self.retry_failed) and known.final:
+            read = known.outcome in (OK, "truncated")
+            return known, call.read(known.status, known.body) if read else wire.Reading(known.outcome, known.problem)
+        attempt, tries, refused_since = known.attempt if known else 0, 0, None
+        body = wire.encode(call.payload)
+        while True:
+            attempt, tries = attempt + 1, tries + 1
+            entry, reading, headers = await self._once(session, call, key, attempt, body)
+            wait = self._wait(reading, tries, headers)
+            if reading.outcome == "rate limited":
+                tries -= 1
+                refused_since = refused_since or time.monotonic()
+                if time.monotonic() + (wait or 0) - refused_since > self.patience:
+                    wait = None
+            entry = replace(entry, final=wait is None)
+            await self.ledger.save(entry)
+            if wait is None:
+                return entry, reading
+            await asyncio.sleep(wait)
+
+    def _wait(self, reading: wire.Reading, tries: int, headers: Mapping[str, str]) -> float | None:
+        """Return the seconds before another try, or None where there is none."""
+        if reading.outcome == OK:
+            self.budget.answered()
+        if reading.outcome not in wire.RETRIED:
+            return None
+        if reading.outcome != "rate limited" and (tries > self.retries or not self.budget.take()):
+            return None
+        return wait_before(tries, headers, self.rng)
+
+    async def _once(
+        self, session: aiohttp.ClientSession, call: Call, key: str, attempt: int, body: bytes
+    ) -> tuple[Entry, wire.Reading, Mapping[str, str]]:
+        epoch = await self.limit.enter()
+        refused = False
+        started = time.monotonic()
+        try:
+            status, answer, headers, problem = await self._send(session, call.path, body)
+            reading = wire.Reading(*problem) if problem else call.read(status, answer)
+            refused = reading.outcome == "rate limited"
+        finally:
+            self.limit.leave(epoch, refused=refused)
+        reading = self._checked(reading, status)
+        kept = self.key.out_of(answer)
+        if reading.outcome != OK and reading.outcome != "truncated":
+            kept = kept[:FAILED_BODY]
+        entry = Entry(
+            key=key,
+            attempt=attempt,
+            stage=self.stage(),
+            row=call.row,
+            endpoint=self.base_url,
+            model=self.model,
+            request=body,
+            outcome=reading.outcome,
+            problem=reading.problem,
+            status=status,
+            body=kept,
+            prompt_tokens=reading.prompt_tokens,
+            completion_tokens=reading.completion_tokens,
+            seconds=round(time.monotonic() - started, 4),
+        )
+        return entry, reading, headers
+
+    def _checked(self, reading: wire.Reading, status: int) -> wire.Reading:
+        """Stop where no request can succeed; tell an answer by another model than the first."""
+        problem = self.key.out_of(reading.problem.encode()).decode("utf-8", "replace")
+        if status in (401, 403):
+            raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
+        if status == 404:
+            raise ModelError(f'{self.base_url} knows no model "{self.model}" or no such call ({problem})')
+        if reading.outcome == OK and reading.model:
+            self.answering = self.answering or reading.model
+            if reading.model != self.answering:
+                told = f'"{reading.model}" answered, before it was "{self.answering}"'
+                return replace(reading, outcome="wrong model", problem=told, text="")
+        return replace(reading, problem=problem)
+
+    async def _send(
+        self, session: aiohttp.ClientSession, path: str, body: bytes
+    ) -> tuple[int, bytes, Mapping[str, str], tuple[str, str] | None]:
+        """Return status, body, lower-case headers, and (outcome, words) where there is no whole answer."""
+        import aiohttp
+
+        got = bytearray()
+        status, headers = 0, {}
+        try:
+            async with asyncio.timeout(self.deadlines.total):
+                async with asyncio.timeout(self.deadlines.first_byte):
+                    response = await session.post(f"{self.base_url}/{path}", data=body, allow_redirects=False)
+                async with response:
+                    status = response.status
+                    headers = {name.lower(): value for name, value in response.headers.items()}
+                    while True:
+                        async with asyncio.timeout(self.deadlines.idle):
+                            part = await response.content.readany()
+                        if not part:
+                            break
+                        got += part
+                        if len(got) > LARGEST:
+                            return status, bytes(got), headers, ("malformed", f"more than {LARGEST >> 20} MB")
+        except TimeoutError:
+            return status, bytes(got), headers, ("timed out", f"no whole answer in time, {len(got)} bytes came")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # The name only: the text of some of these errors holds the request's headers.
+            return status, bytes(got), headers, ("unreachable", type(error).__name__)
+        return status, bytes(got), headers, None

@@ -1,0 +1,187 @@
+"""A model behind an OpenAI-compatible server, as `homespun.models.base.Model`.
+
+Many requests at once from a bounded set of workers, answers in the order asked. Each answer is in the ledger
+before it is read, so a second run of the same list sends nothing. What one request needs (deadlines, retries,
+limits) is endpoint.py's business; what a body means is wire.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.errors import ModelError
+from homespun.ledger import OK, Entry, Ledger
+from homespun.models import wire
+from homespun.models.base import (
+    Advance,
+    Completion,
+    Continuation,
+    LogprobQuery,
+    Request,
+    ignore_progress,
+)
+from homespun.models.endpoint import Call, Endpoint, read_key
+from homespun.task import ModelSpec
+
+if TYPE_CHECKING:
+    import aiohttp
+
+DRAIN = 30.0  #: seconds that requests in flight get to end after an interruption
+MORE_ROOM = 4  #: times as many tokens for the one retry of a truncated answer
+EMBEDDED_AT_ONCE = 64  #: texts in one call
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def connect(
+    spec: ModelSpec,
+    ledger: Ledger,
+    *,
+    stage: Callable[[], str] = lambda: "",
+    say: Callable[[str], None] = lambda _: None,
+    retry_failed: bool = False,
+) -> ServerModel:
+    """Return the model that a recipe writes as http://HOST:PORT/v1#MODEL; nothing is sent yet.
+
+    Args:
+        spec: address, name of the variable with the key, requests in flight.
+        ledger: where every answer goes first.
+        stage: tells which step is asking, for the ledger.
+        say: takes warnings.
+        retry_failed: ask again for what an earlier run recorded as failed.
+
+    Raises:
+        UsageError: the address or the key's variable is no good.
+    """
+    address, _, name = spec.id.partition("#")
+    endpoint = Endpoint(
+        address,
+        name,
+        read_key(spec.key_env),
+        ledger,
+        concurrency=spec.concurrency,
+        stage=stage,
+        say=say,
+        retry_failed=retry_failed,
+    )
+    return ServerModel(endpoint, structured=spec.structured)
+
+
+class ServerModel:
+    """Answers over HTTP."""
+
+    def __init__(self, endpoint: Endpoint, *, structured: bool = True, extra: dict[str, Any] | None = None) -> None:
+        """Take an endpoint; `structured` says that it honours JSON schemas, `extra` are fields for it alone."""
+        self.endpoint, self.structured, self.extra = endpoint, structured, extra or {}
+        self.id = f"{endpoint.base_url}#{endpoint.model}"
+
+    def complete(self, requests: Sequence[Request], advance: Advance = ignore_progress) -> list[Completion]:
+        """Answer every request, in the order asked; a failure is a Completion with its kind in words."""
+        return list(self._run(requests, self._complete, advance))
+
+    def logprobs(
+        self, queries: Sequence[LogprobQuery], advance: Advance = ignore_progress
+    ) -> list[tuple[Continuation, ...]]:
+        """Not over chat completions.
+
+        Raises:
+            ModelError: always, in this version.
+        """
+        raise ModelError(
+            f"{self.endpoint.base_url} gives no log-probabilities of given answers; score with a model in this process"
+            " (scorer: embedded, a path or a hub id), or judge by text (mode: rate)"
+        )
+
+    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
+        """Return one vector per text, shape (len(texts), dimensions), not normalised.
+
+        Raises:
+            ModelError: a call failed; there is no vector to go on with.
+        """
+        parts = [texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), EMBEDDED_AT_ONCE)]
+        found = self._run(parts, self._embed, lambda count: advance(min(count * EMBEDDED_AT_ONCE, len(texts))))
+        return np.concatenate(list(found)) if parts else np.zeros((0, 0), np.float32)
+
+    async def _complete(self, session: aiohttp.ClientSession, request: Request) -> Completion:
+        payload = wire.chat_payload(self.endpoint.model, request, structured=self.structured, extra=self.extra)
+        call = Call(wire.CHAT, payload, wire.read_chat, row=request.key)
+        entry, reading = await self.endpoint.ask(session, call)
+        if reading.outcome == "truncated" and request.whole:
+            more = {**payload, "max_tokens": MORE_ROOM * request.sampling.max_tokens}
+            entry, reading = await self.endpoint.ask(session, replace(call, payload=more))
+        return _completion(request, entry, reading)
+
+    async def _embed(self, session: aiohttp.ClientSession, texts: Sequence[str]) -> NDArray[np.float32]:
+        payload = {"model": self.endpoint.model, "input": list(texts)}
+
+        def read(status: int, body: bytes) -> wire.Reading:
+            return wire.read_list(status, body, "data", len(texts))
+
+        _, reading = await self.endpoint.ask(session, Call(wire.EMBEDDINGS, payload, read))
+        if reading.content is None or reading.outcome != OK:
+            raise ModelError(f"{self.endpoint.base_url} gives no embeddings: {reading.outcome} ({reading.problem})")
+        return np.array([entry["embedding"] for entry in reading.content["data"]], np.float32)
+
+    def _run(
+        self,
+        items: Iterable[Item],
+        one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
+        advance: Advance,
+    ) -> Iterator[Found]:
+        """Ask for all items at once, within the limit; return what came, in the items' order."""
+        found = asyncio.run(self._all(items, one, advance))
+        return (found[index] for index in range(len(found)))
+
+    async def _all(
+        self,
+        items: Iterable[Item],
+        one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
+        advance: Advance,
+    ) -> dict[int, Found]:
+        found: dict[int, Found] = {}
+        waiting = enumerate(items)
+        stopping = False
+
+        async def work(session: aiohttp.ClientSession) -> None:
+            for index, item in waiting:
+                if stopping:
+                    return
+                found[index] = await one(session, item)
+                advance(1)
+
+        async with self.endpoint.session() as session:
+            # Twice as many workers as may be in flight: a row that waits after a refusal holds no one up.
+            workers = [asyncio.create_task(work(session)) for _ in range(2 * self.endpoint.concurrency)]
+            try:
+                await _first_failure(workers)
+            except asyncio.CancelledError:
+                stopping = True  # nothing more is admitted; what is in flight may end
+                await asyncio.wait(workers, timeout=DRAIN)
+                raise
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+        return found
+
+
+async def _first_failure(workers: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for all workers, or raise what the first one to fail raises."""
+    done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+    for worker in done:
+        worker.result()
+
+
+def _completion(request: Request, entry: Entry, reading: wire.Reading) -> Completion:
+    if reading.outcome in (OK, "truncated"):
+        return Completion(
+            request.key, reading.text, reading.finish_reason, reading.prompt_tokens, reading.completion_tokens
+        )
+    told = f"{reading.outcome}: {reading.problem}" if reading.problem else reading.outcome
+    return Completion(request.key, "", "error", entry.prompt_tokens, entry.completion_tokens, error=told)

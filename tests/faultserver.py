@@ -1,0 +1,273 @@
+"""A model server that misbehaves on purpose, on loopback, with a bill of its own.
+
+What it does to a request is a pure function of (seed, request body, how often that body was seen), so a run
+against it can be repeated. It keeps a bill: how many answers it finished writing, whether or not the client
+ever saw them. `python faultserver.py PORT [plan as JSON]` runs it by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Plan:
+    """What goes wrong and how often: shares of requests, drawn per request body and attempt."""
+
+    seed: int = 0
+    latency: float = 0.0  #: seconds before every answer
+    tail: float = 0.0  #: share of answers that take ten times as long
+    slots: int | None = None  #: requests at once; more get a 429
+    retry_after: str | None = "1"  #: header of a 429
+    limited: float = 0.0  #: share of 429 whatever the load
+    broken: float = 0.0  #: share of 500 with an HTML body
+    cut: float = 0.0  #: share of answers cut in the middle of the JSON, with the connection closed
+    malformed: float = 0.0  #: share of answers that are no JSON
+    hang: float = 0.0  #: share that is never answered
+    dropped: float = 0.0  #: share of connections closed after the answer was written (billed) but before it was sent
+    empty: float = 0.0  #: share of answers without text
+    always: dict[str, int] = field(default_factory=dict)  #: substring of the body -> status, every time
+    answers: dict[str, str] = field(default_factory=dict)  #: substring of the body -> raw body of a 200
+    swap_model_after: int | None = None  #: from the n-th answer on, another model answers
+    echo_headers: bool = False  #: error bodies hold the request's headers
+    length: int = 12  #: words of an answer
+    ceiling: int | None = None  #: an answer never has more tokens than this, whatever was asked: finish_reason length
+
+
+@dataclass
+class Seen:
+    """What the server saw."""
+
+    requests: int = 0
+    billed: Counter[str] = field(default_factory=Counter)  #: hash of the body -> answers written
+    statuses: Counter[int] = field(default_factory=Counter)
+    in_flight: int = 0
+    most: int = 0
+    log: list[tuple[float, str, int, str]] = field(default_factory=list)  #: time, hash, attempt, what happened
+    authorization: set[str] = field(default_factory=set)
+
+
+class FaultServer:
+    """The server; `serve` runs it in a thread."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.seen = plan, Seen()
+        self.attempts: Counter[str] = Counter()
+        self.port = 0
+
+    def draw(self, what: str, body_hash: str, attempt: int) -> float:
+        """Return a number in [0, 1) that depends on nothing but its arguments and the seed."""
+        text = f"{self.plan.seed}|{what}|{body_hash}|{attempt}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / 2**48
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it closes."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                line, *rest = head.decode("latin-1").split("\r\n")
+                method, path, _ = line.split(" ", 2)
+                headers = {k.strip().lower(): v.strip() for k, _, v in (one.partition(":") for one in rest if one)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                if not await self.respond(method, path, headers, body, writer):
+                    break
+        writer.close()
+
+    async def respond(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answer one request; False closes the connection."""
+        if path.endswith("/_bill"):
+            return await self.send(writer, 200, json.dumps(self.bill()).encode())
+        if path.endswith("/models"):
+            return await self.send(writer, 200, b'{"object":"list","data":[{"id":"fault-1","object":"model"}]}')
+        seen = self.seen
+        mark = hashlib.blake2b(path.encode() + body, digest_size=12).hexdigest()
+        self.attempts[mark] += 1
+        attempt = self.attempts[mark]
+        seen.requests += 1
+        seen.in_flight += 1
+        seen.most = max(seen.most, seen.in_flight)
+        if "authorization" in headers:
+            seen.authorization.add(headers["authorization"])
+        try:
+            return await self.fate(path, headers, body, writer, mark, attempt)
+        finally:
+            seen.in_flight -= 1
+
+    async def fate(
+        self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter, mark: str, attempt: int
+    ) -> bool:
+        plan, seen = self.plan, self.seen
+        loop = asyncio.get_running_loop()
+
+        def log(what: str) -> None:
+            seen.log.append((loop.time(), mark, attempt, what))
+
+        text = body.decode("utf-8", "replace")
+        for part, status in plan.always.items():
+            if part in text:
+                log(str(status))
+                return await self.error(writer, status, headers)
+        if (plan.slots is not None and seen.in_flight > plan.slots) or self.draw(
+            "limited", mark, attempt
+        ) < plan.limited:
+            log("429")
+            return await self.error(writer, 429, headers, plan.retry_after)
+        if self.draw("hang", mark, attempt) < plan.hang:
+            log("hang")
+            await asyncio.sleep(3600)
+        wait = plan.latency * (10 if self.draw("tail", mark, 0) < plan.tail else 1)
+        if wait:
+            await asyncio.sleep(wait)
+        if self.draw("broken", mark, attempt) < plan.broken:
+            log("500")
+            return await self.error(writer, 500, headers)
+        seen.billed[mark] += 1
+        if self.draw("dropped", mark, attempt) < plan.dropped:
+            log("dropped")
+            return False
+        answer = self.answer(path, json.loads(text), mark)
+        for part, raw in plan.answers.items():
+            if part in text:
+                answer = raw.encode("utf-8", "surrogatepass")
+        if self.draw("malformed", mark, attempt) < plan.malformed:
+            answer = answer[: len(answer) // 2]
+        if self.draw("cut", mark, attempt) < plan.cut:
+            log("cut")
+            return await self.send(writer, 200, answer, cut=True)
+        log("200")
+        return await self.send(writer, 200, answer)
+
+    def answer(self, path: str, request: dict[str, Any], mark: str) -> bytes:
+        """Write the body of a good answer."""
+        plan, count = self.plan, sum(self.seen.billed.values())
+        swapped = plan.swap_model_after is not None and count > plan.swap_model_after
+        model = "another-model" if swapped else request.get("model", "fault-1")
+        words = [f"w{int(mark[i : i + 2], 16)}" for i in range(0, 2 * min(plan.length, 12), 2)]
+        words = (words * (plan.length // len(words) + 1))[: plan.length] if words else []
+        room = min(request.get("max_tokens") or 10**9, plan.ceiling or 10**9)
+        reason = "length" if len(words) > room else "stop"
+        text = " ".join(words[:room])
+        if self.draw("empty", mark, 0) < plan.empty:
+            text = ""
+        usage = {
+            "prompt_tokens": 7,
+            "completion_tokens": min(len(words), room),
+            "total_tokens": 7 + min(len(words), room),
+        }
+        if path.endswith("/chat/completions"):
+            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+            whole: dict[str, Any] = {"object": "chat.completion", "choices": [choice]}
+        elif path.endswith("/embeddings"):
+            texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
+            vectors = [[self.draw(f"e{d}", t, 0) for d in range(8)] for t in texts]
+            whole = {"object": "list", "data": [{"index": i, "embedding": v} for i, v in enumerate(vectors)]}
+        else:
+            prompts = request["prompt"] if isinstance(request["prompt"], list) else [request["prompt"]]
+            whole = {
+                "object": "text_completion",
+                "choices": [self.completion(i, p, request, text) for i, p in enumerate(prompts)],
+            }
+        return json.dumps({"id": f"a-{mark}", "model": model, **whole, "usage": usage}).encode()
+
+    def completion(self, index: int, prompt: str, request: dict[str, Any], text: str) -> dict[str, Any]:
+        """Write one choice of /completions; with echo and logprobs one token per word of the prompt."""
+        choice: dict[str, Any] = {"index": index, "text": text, "finish_reason": "stop"}
+        if request.get("echo"):
+            starts, at = [], 0
+            pieces = [part if i == 0 else " " + part for i, part in enumerate(prompt.split(" "))]
+            for piece in pieces:
+                starts.append(at)
+                at += len(piece)
+            values = [None, *(-self.draw(f"t{i}", piece, 0) for i, piece in enumerate(pieces[1:], 1))]
+            choice |= {"text": prompt, "logprobs": {"tokens": pieces, "token_logprobs": values, "text_offset": starts}}
+        return choice
+
+    async def error(
+        self, writer: asyncio.StreamWriter, status: int, headers: dict[str, str], retry_after: str | None = None
+    ) -> bool:
+        """Answer with an error; its body may give the request's headers away, as real proxies have done."""
+        shown = f"<!-- {headers} -->" if self.plan.echo_headers else ""
+        body = f"<html><body><h1>{status}</h1>{shown}</body></html>".encode()
+        extra = f"Retry-After: {retry_after}\r\n" if retry_after else ""
+        return await self.send(writer, status, body, kind="text/html", extra=extra)
+
+    async def send(
+        self,
+        writer: asyncio.StreamWriter,
+        status: int,
+        body: bytes,
+        kind: str = "application/json",
+        extra: str = "",
+        cut: bool = False,
+    ) -> bool:
+        """Send a response; `cut` stops in the middle and closes."""
+        self.seen.statuses[status] += 1
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+        writer.write(head.encode("latin-1") + (body[: len(body) // 2] if cut else body))
+        await writer.drain()
+        return not cut
+
+    def bill(self) -> dict[str, Any]:
+        """Return what would be on the invoice."""
+        billed = self.seen.billed
+        return {"answers": sum(billed.values()), "requests": self.seen.requests, "by_request": dict(billed)}
+
+
+@contextmanager
+def serve(plan: Plan) -> Iterator[FaultServer]:
+    """Run a server on a free port of 127.0.0.1 in a thread of its own."""
+    server = FaultServer(plan)
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+
+    async def start() -> None:
+        listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, limit=1 << 26, backlog=1024)
+        server.port = listening.sockets[0].getsockname()[1]
+        ready.set()
+
+    def work() -> None:
+        asyncio.set_event_loop(loop)
+        starting = loop.create_task(start())
+        loop.run_forever()
+        del starting
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        yield server
+    finally:
+
+        def stop() -> None:
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.call_soon(loop.stop)
+
+        loop.call_soon_threadsafe(stop)
+        thread.join()
+        loop.close()
+
+
+async def main(port: int, plan: Plan) -> None:
+    """Run in the foreground, for benchmarks and for runs that are killed."""
+    server = FaultServer(plan)
+    listening = await asyncio.start_server(server.handle, "127.0.0.1", port, limit=1 << 26, backlog=1024)
+    sys.stdout.write(json.dumps({"port": listening.sockets[0].getsockname()[1], "plan": asdict(plan)}) + "\n")
+    sys.stdout.flush()
+    await listening.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), Plan(**json.loads(sys.argv[2]) if len(sys.argv) > 2 else {})))

@@ -1,0 +1,146 @@
+"""A run whose writer is a server that misbehaves, from the command line: complete, resumable, paid for once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from faultserver import FaultServer, Plan, serve
+from homespun.store import file_hash
+
+RECIPE = """
+name: served
+models:
+  writer: {{id: "http://127.0.0.1:{port}/v1#fault-1", structured: false, concurrency: 8}}
+  judge: {{id: "http://127.0.0.1:{port}/v1#fault-1", structured: false, concurrency: 8}}
+task:
+  kind: classification
+  description: Decide whether a movie review is positive or negative.
+  fields: [review]
+  labels: {{good: the reviewer liked it, bad: the reviewer disliked it}}
+generate:
+  labelled:
+    kind: labelled
+    keywords: [acting, plot, music, ending]
+    rows: {rows}
+    shard: 16
+    hygiene: {{near_duplicate: null}}
+score:
+  judge: {{kind: judge, answer: text, retries: 0}}
+"""
+
+
+def command(recipe: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "homespun.cli", "run", str(recipe), "--out", str(out), *more]
+
+
+def homespun(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "homespun.cli", *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+def written(folder: Path, server: FaultServer, rows: int = 48) -> Path:
+    path = folder / "served.yaml"
+    path.write_text(RECIPE.format(port=server.port, rows=rows))
+    return path
+
+
+def pool(root: Path) -> dict[str, str]:
+    found = [path for name in ("pool", "scores") for path in (root / name).glob("*.parquet")]
+    return {path.name: file_hash(path) for path in sorted(found)}
+
+
+def test_a_run_against_a_bad_server_is_complete_and_asks_nothing_twice(tmp_path):
+    plan = Plan(length=16, limited=0.05, retry_after="0.05", broken=0.03, cut=0.02)
+    with serve(plan) as server:
+        recipe = written(tmp_path, server)
+        done = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        funnel = json.loads((tmp_path / "run/results.json").read_text())["funnel"]
+        assert funnel["kept"] == 48 and funnel["asked"] == funnel["answered"] + funnel["failed"]
+        requests = server.seen.requests
+        again = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
+        assert "nothing to do" in again.stdout and server.seen.requests == requests
+        shown = homespun("ledger", tmp_path / "run").stdout
+        assert "pool/labelled" in shown and "scores/judge" in shown
+        with sqlite3.connect(tmp_path / "run/ledger.db") as database:
+            (row,) = database.execute("SELECT row FROM answer WHERE stage = 'pool/labelled' LIMIT 1").fetchone()
+        told = [json.loads(line) for line in homespun("ledger", tmp_path / "run", "--row", row).stdout.splitlines()]
+        assert told and told[0]["row"] == row and "messages" in told[0]["request"]
+        wrong = homespun("ledger", tmp_path / "run", "--row", "nobody")
+        assert wrong.returncode == 1 and 'no row "nobody"' in wrong.stderr
+
+
+def test_a_poisoned_row_fails_alone_and_can_be_asked_for_again(tmp_path):
+    plan = Plan(length=16, always={"about: acting": 500, "acting": 500})
+    with serve(plan) as server:
+        recipe = written(tmp_path, server, rows=24)
+        done = subprocess.run(
+            command(recipe, tmp_path / "run", "--set", "generate.labelled.max_asked=24"),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        results = json.loads((tmp_path / "run/results.json").read_text())
+        assert results["funnel"]["failed"] == 6 and results["funnel"]["kept"] == 18
+        assert "server error" in homespun("ledger", tmp_path / "run").stdout
+        plan.always.clear()
+        healed = subprocess.run(
+            command(recipe, tmp_path / "run", "--set", "generate.labelled.max_asked=24", "--retry-failed"),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert healed.returncode == 0, healed.stderr
+        results = json.loads((tmp_path / "run/results.json").read_text())
+        assert results["funnel"]["failed"] == 0 and results["funnel"]["kept"] == 24
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopping_a_run_changes_nothing_and_costs_only_what_was_in_flight(tmp_path, how):
+    with serve(Plan(length=16, latency=0.05)) as server:
+        recipe = written(tmp_path, server)
+        subprocess.run(command(recipe, tmp_path / "clean"), check=True, capture_output=True)
+        wanted, bill = pool(tmp_path / "clean"), sum(server.seen.billed.values())
+        kills = 0
+        server.seen.billed.clear()
+        for wait in (1.2, 1.4, 1.6, 1.8):
+            running = subprocess.Popen(
+                command(recipe, tmp_path / "run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )  # fmt: skip
+            time.sleep(wait)
+            if running.poll() is None:
+                running.send_signal(how)
+                kills += 1
+            _, told = running.communicate(timeout=60)
+            if how == signal.SIGINT and running.returncode:
+                assert running.returncode == 130 and b"run the same command again" in told
+        subprocess.run(command(recipe, tmp_path / "run"), check=True, capture_output=True)
+        assert kills and pool(tmp_path / "run") == wanted
+        extra = sum(server.seen.billed.values()) - bill
+        assert extra <= (kills * 8 if how == signal.SIGKILL else 0)
+
+
+def test_what_a_server_cannot_do_is_said_before_it_is_asked(tmp_path):
+    with serve(Plan()) as server:
+        recipe = written(tmp_path, server)
+        text = recipe.read_text()
+        for change, told in (
+            (text.replace("answer: text, retries: 0", "mode: blind"), "reads probabilities of given answers"),
+            (text.replace("#fault-1", ""), "names no model"),
+            (
+                text.replace("  judge: {id", "  student: {id") + "arms: {all: {}}\ntrain: {kind: sft}\n",
+                "cannot be tuned here",
+            ),
+        ):
+            recipe.write_text(change)
+            done = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
+            assert done.returncode == 1
+            assert told in done.stderr
+        assert server.seen.requests == 0
