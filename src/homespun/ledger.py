@@ -160,8 +160,8 @@ class Ledger:
         if _checksum(values) != checksum:
             self._set_aside(key)
             return None
-        *rest, final = values
-        return Entry(*rest, bool(final))
+        named = dict(zip(_NAMES, values, strict=True))
+        return Entry(**{**named, "final": bool(named["final"])})
 
     def _set_aside(self, key: str) -> None:
         """Move a damaged answer out of the way, so that it is asked for once more and never used."""

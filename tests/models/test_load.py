@@ -117,7 +117,6 @@ def test_damaged_weights_are_a_model_error(folder):
     [
         ("embeded", ModelError, 'Did you mean "embedded"'),
         ("embedded", ModelError, "homespun models pull smollm2"),
-        ("http://localhost:8000/v1#m", UsageError, "not supported yet"),
         ("./no/such/folder", ModelError, "no model folder"),
         ("pyproject.toml", ModelError, "is a file"),
     ],
@@ -127,6 +126,13 @@ def test_an_id_that_is_no_model(name, error, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
         model_identity(ModelSpec(id=name))
+
+
+def test_a_server_has_an_id_and_no_weights():
+    server = ModelSpec(id="http://localhost:8000/v1#m")
+    assert model_identity(server) == "http://localhost:8000/v1#m"
+    with pytest.raises(UsageError, match="has no weights here"):
+        load_model(server)
 
 
 def test_a_hub_model_that_cannot_be_fetched(monkeypatch):
