@@ -45,6 +45,13 @@ def test_the_last_attempt_counts(tmp_path):
     assert found is not None and (found.attempt, found.outcome, found.body) == (2, "ok", b"late")
 
 
+def test_totals_count_every_attempt(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.totals() == []
+        ledger.save_now([entry(1, outcome="malformed"), entry(1, attempt=2), entry(2)])
+        assert ledger.totals() == [("http://here/v1", "m", 9, 15)]
+
+
 @given(st.binary(max_size=300), st.text(max_size=50))
 def test_any_bytes_come_back_as_they_were(tmp_path_factory, body, row):
     row = row.encode("utf-8", "replace").decode()

@@ -127,6 +127,41 @@ def test_stopping_a_run_changes_nothing_and_costs_only_what_was_in_flight(tmp_pa
         assert extra <= (kills * 8 if how == signal.SIGKILL else 0)
 
 
+def test_rows_are_judged_while_others_are_written(tmp_path):
+    with serve(Plan(length=16, latency=0.1)) as writer, serve(Plan(length=16, latency=0.02, broken=0.05)) as judge:
+        recipe = written(tmp_path, writer)
+        text = recipe.read_text().replace(
+            f'judge: {{id: "http://127.0.0.1:{writer.port}', f'judge: {{id: "http://127.0.0.1:{judge.port}'
+        )
+        recipe.write_text(text)
+        done = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        judged = [moment for moment, *_ in judge.seen.log]
+        assert min(judged) < max(moment for moment, *_ in writer.seen.log) - 0.2
+        assert max(judge.seen.billed.values()) == 1
+        lines = homespun("ledger", tmp_path / "run").stdout.splitlines()
+        (line,) = [line for line in lines if line.startswith("scores/judge")]
+        assert f"http://127.0.0.1:{judge.port}/v1#fault-1" in line
+
+
+def test_a_budget_ends_a_run_in_good_order(tmp_path):
+    with serve(Plan(length=16)) as server:
+        recipe = written(tmp_path, server)
+        done = subprocess.run(
+            command(recipe, tmp_path / "run", "--set", "budget.tokens=600"), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2 and "the budget is spent (tokens:" in done.stderr
+        sent = server.seen.requests
+        again = subprocess.run(
+            command(recipe, tmp_path / "run", "--set", "budget.tokens=600"), capture_output=True, text=True, check=False
+        )
+        assert again.returncode == 2 and server.seen.requests == sent
+        more = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
+        assert more.returncode == 0, more.stderr
+        assert "budget: nothing" in more.stderr
+        assert sum(server.seen.billed.values()) == server.seen.requests
+
+
 def test_what_a_server_cannot_do_is_said_before_it_is_asked(tmp_path):
     with serve(Plan()) as server:
         recipe = written(tmp_path, server)

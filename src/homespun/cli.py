@@ -236,12 +236,12 @@ def main() -> None:
     except BrokenPipeError:
         code = 1
     except (ValueError, RuntimeError, OSError, ImportError) as error:
-        from homespun.errors import HomespunError
+        from homespun.errors import BudgetError, HomespunError
 
         if not isinstance(error, HomespunError | OSError):
             raise
         _complain(str(error))
-        code = 1
+        code = PARTIAL if isinstance(error, BudgetError) else 1
     if code == INTERRUPTED:  # typer turns an interrupt inside a command into this code
         sys.stderr.write("\nstopped; finished work is kept. To go on, run the same command again:\n")
         sys.stderr.write(f"  {_command()}\n")

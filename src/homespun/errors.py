@@ -33,6 +33,10 @@ class DegenerateError(HomespunError, RuntimeError):
     """A stage produced nothing that the next one could use (no rows, one label)."""
 
 
+class BudgetError(HomespunError, RuntimeError):
+    """What the recipe allows is spent before the run is complete; everything so far is kept."""
+
+
 class StoreError(HomespunError, OSError):
     """The run directory cannot be written or does not hold what it should."""
 

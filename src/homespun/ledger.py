@@ -163,6 +163,13 @@ class Ledger:
         named = dict(zip(_NAMES, values, strict=True))
         return Entry(**{**named, "final": bool(named["final"])})
 
+    def totals(self) -> list[tuple[str, str, int, int]]:
+        """Return endpoint, model, prompt tokens and answer tokens of everything that was ever answered."""
+        with self._reading, self._database_errors():
+            return self._reader.execute(
+                "SELECT endpoint, model, sum(prompt_tokens), sum(completion_tokens) FROM answer GROUP BY 1, 2"
+            ).fetchall()
+
     def _set_aside(self, key: str) -> None:
         """Move a damaged answer out of the way, so that it is asked for once more and never used."""
         self.corrupt += 1

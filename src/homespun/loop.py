@@ -16,9 +16,10 @@ from homespun import armplan, outcome, reporting, stages
 from homespun.armplan import ArmPlan, Choice
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
+from homespun.job import Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Row, content_hash
-from homespun.stages import Job, Trained
+from homespun.stages import Trained
 from homespun.store import Store
 
 

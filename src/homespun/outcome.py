@@ -20,9 +20,10 @@ from homespun.errors import StoreError
 from homespun.evaluate import compare
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Pool
+from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.stages import BASELINE, ROLES, Answers, Job
+from homespun.stages import BASELINE, Answers
 from homespun.train.base import Trainer
 
 PACKAGES = (
@@ -39,6 +40,7 @@ PACKAGES = (
 
 #: first key of a changed recipe -> what it touches, in words
 TOUCHES = {
+    "budget": "nothing: it only says where a run stops",
     "task": "everything",
     "language": "everything",
     "seed": "everything",
@@ -49,6 +51,7 @@ TOUCHES = {
     "train": "training and evaluation",
     "evaluate": "that evaluation, and generation where rows are checked against it",
 }
+HOW_ASKED = ("concurrency", "key_env", "price", "input", "output")  #: settings of a model that change no answer
 
 
 def announce_changes(job: Job) -> None:
@@ -69,7 +72,7 @@ def announce_changes(job: Job) -> None:
             job.progress.say("the recipe changed since the last run:")
             for path, before, after in changed:
                 job.progress.say(f"  {path}: {before!r} -> {after!r}")
-            touched = dict.fromkeys(f"{path.split('.')[0]}: {TOUCHES[path.split('.')[0]]}" for path, *_ in changed)
+            touched = dict.fromkeys(_touched(path.split(".")) for path, *_ in changed)
             job.progress.say("redone where it matters; what is not touched is kept:")
             for line in touched:
                 job.progress.say(f"  {line}")
@@ -77,6 +80,12 @@ def announce_changes(job: Job) -> None:
         job.store.write_text("recipe.yaml", text)
     if not job.store.has("started.json"):
         job.store.write_json("started.json", {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _touched(path: Sequence[str]) -> str:
+    if path[0] == "models" and path[-1] in HOW_ASKED:
+        return f"{'.'.join(path)}: nothing: it only says how the model is asked"
+    return f"{path[0]}: {TOUCHES[path[0]]}"
 
 
 def _changes(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 
 from homespun import yamlfile
+from homespun.budget import Budget
 from homespun.errors import RecipeError, UsageError
 from homespun.records import JSONDict
 from homespun.registry import Strategy, did_you_mean, kinds, lookup
@@ -62,6 +63,7 @@ class Recipe(BaseModel):
         {}, description="writer and student (default embedded); judge and scorer default to the writer"
     )
     task: Task
+    budget: Budget = Field(Budget(), description="where a run stops: tokens, money, minutes")
     generate: dict[Name, AnyStrategy] = {}
     score: dict[Name, AnyStrategy] = {}
     arms: dict[Name, Arm] = {}
@@ -86,7 +88,8 @@ class Recipe(BaseModel):
 
     def dump(self) -> JSONDict:
         """Return the recipe as plain data, defaults included."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {name: value for name, value in data.items() if name != "budget" or value}
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSONDict:
@@ -310,8 +313,8 @@ class _Reader:
                 "a model behind a server cannot be tuned here; name a path, a hub id or embedded as the student",
             )
         for name, scorer in recipe.score.items():
-            asked = getattr(scorer, "likelihood_of", None)
-            if asked and recipe.model_for(asked).is_server:
+            asked = getattr(scorer, "role", "scorer")
+            if getattr(scorer, "needs_likelihood", False) and recipe.model_for(asked).is_server:
                 self.error(
                     ("score", name),
                     f"reads probabilities of given answers from the {asked}, which servers do not give; set"

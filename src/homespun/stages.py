@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from homespun.armplan import ArmPlan, Choice, control_seed
-from homespun.engine.context import Context, Models, Role
+from homespun.engine.ahead import ahead
 from homespun.engine.local import SHARD_ROWS, each_shard
-from homespun.engine.progress import Progress
 from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation, Item, ItemResult
 from homespun.evaluate.results import results_from, results_table
 from homespun.generate.base import Generator, Pool
-from homespun.ledger import Ledger
-from homespun.models.load import load_model, model_identity
+from homespun.job import RUNNING, Job
+from homespun.models.load import load_model
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.score.base import Scorer
@@ -44,16 +42,12 @@ from homespun.train.base import Card, Trainer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from homespun.models.base import Model
-    from homespun.recipe import Recipe
-    from homespun.task import ModelSpec
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
 Pools = dict[str, Pool]  #: generator -> what it wrote
 Answers = dict[str, dict[int, dict[str, list[ItemResult]]]]  #: arm -> seed -> evaluation -> item results
 
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
-ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
 
 
 @dataclass(frozen=True)
@@ -65,76 +59,6 @@ class Trained:
     adapter: str  #: folder relative to the run directory
     fingerprint: str
     card: Card
-
-
-@dataclass
-class Job:
-    """A run in progress: the recipe, its directory, and what is known about its inputs."""
-
-    recipe: Recipe
-    store: Store
-    progress: Progress
-    retry_failed: bool = False  #: ask servers again for rows that failed
-    stage: str = ""  #: the one that runs
-    identities: dict[str, str] = field(default_factory=dict)
-    resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
-    fresh: set[str] = field(default_factory=set)  #: stages that this process finished
-
-    @cached_property
-    def context(self) -> Context:
-        """What steps get."""
-        models = Models({role: self.recipe.model_for(role) for role in ROLES}, self._load)
-        return Context(self.recipe.task, self.recipe.language, self.recipe.seed, models, self.progress)
-
-    def _load(self, spec: ModelSpec) -> Model:
-        if not spec.is_server:
-            return load_model(spec)
-        from homespun.models.server import connect
-
-        return connect(
-            spec,
-            self.ledger,
-            stage=lambda: self.stage,
-            say=self.progress.say,
-            retry_failed=self.retry_failed,
-        )
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """The record of every answer, opened when a server is asked for the first time."""
-        return Ledger(self.store.path("ledger.db"))
-
-    def close(self) -> None:
-        """Close what the run opened."""
-        if "ledger" in self.__dict__:
-            self.ledger.close()
-
-    def identity(self, role: str) -> str:
-        """Return name and content hash of a role's model, without loading it."""
-        spec = self.recipe.model_for(role)
-        key = spec.model_dump_json()
-        if key not in self.identities:
-            self.identities[key] = f"{model_identity(spec)} {spec.device} {spec.dtype}"
-        return self.identities[key]
-
-    def base(self) -> JSONDict:
-        """Return what every fingerprint begins with."""
-        return {"task": self.recipe.task.model_dump(mode="json"), "language": self.recipe.language}
-
-    def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
-        """Mark a stage as finished."""
-        self.store.finish(stage, fingerprint, outputs, **facts)
-        self.fresh.add(stage)
-
-    def again(self, stage: str) -> bool:
-        """Whether a finished stage is done again because some of its rows failed and that is asked for."""
-        return self.retry_failed and bool((self.store.marker(stage) or {}).get("failed"))
-
-    def begin(self, stage: str) -> None:
-        """Note that a stage runs, and whether it goes on where an earlier process stopped."""
-        self.stage = stage
-        if self.store.has(f"work/{stage}"):
-            self.resumed.add(stage)
 
 
 def settings(strategy: Strategy) -> JSONDict:
@@ -176,7 +100,8 @@ def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[
     job.begin(stage)
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
     work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
-    pool = generator(name, job.context, work, against)
+    with ahead(_scored_ahead(job)) as accepted:
+        pool = generator(name, replace(job.context, accepted=accepted), work, against)
     job.store.write_table(rows, attempts_table(pool.attempts))
     job.store.write_table(checks, verdicts_table(pool.verdicts))
     job.finish(
@@ -192,6 +117,22 @@ def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[
         tokens=sum(attempt.completion_tokens for attempt in pool.attempts),
     )
     return pool, fingerprint
+
+
+def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
+    """Return the scorers that may ask about a row while the next is written: by a server that does not write."""
+    steps: list[Callable[[Sequence[Row]], object]] = []
+    for name, strategy in job.recipe.score.items():
+        scorer = cast(Scorer, strategy)
+        spec = job.recipe.model_for(scorer.role)
+        if spec.is_server and spec != job.recipe.model_for("writer") and not scorer.whole_pool:
+
+            def step(rows: Sequence[Row], name: str = name, scorer: Scorer = scorer) -> None:
+                RUNNING.set(f"scores/{name}")
+                scorer(rows, job.context.silent(), name=name)
+
+            steps.append(step)
+    return steps
 
 
 def file_rows(job: Job) -> dict[str, tuple[list[Row], str]]:

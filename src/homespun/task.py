@@ -11,6 +11,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
+class Price(BaseModel):
+    """What a million tokens of a model cost, in any currency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, description="per million prompt tokens")
+    output: float = Field(ge=0, description="per million answer tokens")
+
+
 class ModelSpec(BaseModel):
     """A model of the recipe: `embedded`, a local path, a hub id, a server, `scripted`, or written out in full."""
 
@@ -25,6 +34,7 @@ class ModelSpec(BaseModel):
     )
     key_env: str | None = Field(None, description="server: the environment variable that holds its key")
     concurrency: int = Field(32, ge=1, le=4096, description="server: requests in flight at most; fewer if it refuses")
+    price: Price | None = Field(None, description="what its tokens cost: {input:, output:} per million")
     structured: bool = Field(True, description="server: whether it honours JSON schemas (response_format)")
 
     @property

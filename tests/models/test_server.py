@@ -12,12 +12,13 @@ from itertools import pairwise
 import pytest
 
 from faultserver import Plan, serve
-from homespun.errors import ModelError, UsageError
+from homespun.budget import Budget, Spending
+from homespun.errors import BudgetError, ModelError, UsageError
 from homespun.ledger import FAILED_BODY, Ledger
 from homespun.models.base import Request, Sampling
 from homespun.models.endpoint import Deadlines, Endpoint, Secret, read_key
 from homespun.models.server import ServerModel, connect
-from homespun.task import ModelSpec
+from homespun.task import ModelSpec, Price
 
 
 @pytest.fixture
@@ -191,6 +192,19 @@ def test_failed_bodies_are_kept_short_and_good_ones_whole(ledger, tmp_path):
     with sqlite3.connect(ledger.path) as database:
         sizes = dict(database.execute("SELECT row, length(body) FROM answer"))
     assert sizes["row-2"] == FAILED_BODY and sizes["row-1"] == len(long)
+
+
+@pytest.mark.parametrize("budget", [Budget(tokens=400), Budget(money=0.0004)])
+def test_a_spent_budget_stops_sending_and_keeps_what_came(ledger, budget):
+    with serve(Plan(latency=0.02)) as server:
+        spending = Spending(budget)
+        asked = model(server, ledger, spending=spending, price=Price(input=1, output=1))
+        with pytest.raises(BudgetError, match="is spent"):
+            asked.complete(requests(200))
+        sent = server.seen.requests
+        assert 400 / 19 <= sent <= 400 / 19 + 17  # 19 tokens each; at most what was in flight is over
+        more = model(server, ledger)
+        assert all(answer.text for answer in more.complete(requests(200))) and server.seen.requests == 200
 
 
 def test_embeddings_in_the_order_asked(ledger):

@@ -6,11 +6,12 @@ the student is trained. The context holds no results: those go through the retur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from homespun.engine.progress import Progress, Silent
+from homespun.records import Row
 from homespun.task import ModelSpec, Task
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Context:
     seed: int
     models: Models
     progress: Progress = field(default_factory=Silent)
+    accepted: Callable[[Sequence[Row]], None] = lambda rows: None  #: a generator tells of rows that passed
 
     def silent(self) -> Context:
         """Return the same context without progress."""

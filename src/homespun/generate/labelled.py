@@ -87,7 +87,9 @@ class LabelledGenerator(Generator):
                         checker.add(attempt.row)
                 attempts += answered
                 verdicts = self._within_quota(attempts, checker.verdicts, list(ctx.task.labels))
-                now = sum(verdict.keep for verdict in verdicts)
+                passed = {verdict.row_id for verdict in verdicts if verdict.keep}
+                ctx.accepted([a.row for a in answered if a.row is not None and a.row.id in passed])
+                now = len(passed)
                 bar.advance(now - accepted)
                 bar.note(f"{now / len(attempts):.0%} of {len(attempts)} answers accepted")
                 if index == 0:
@@ -218,7 +220,8 @@ class _Plan:
         self.groups[key] = {"label": label, "keyword": topic, "style": style}
         self.prompts[key] = prompt
         sampling = Sampling(spec.temperature, spec.top_p, spec.max_tokens, prompt.stop)
-        return Request(key, prompt.messages, sampling, seed, prompt.prefill, prompt.schema)
+        whole = self.style == "json" or not spec.trim
+        return Request(key, prompt.messages, sampling, seed, prompt.prefill, prompt.schema, whole)
 
     def ask(self, requests: Sequence[Request]) -> list[Attempt]:
         """Ask the writer and parse what comes back."""

@@ -22,10 +22,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from homespun.budget import Spending
 from homespun.errors import ModelError, UsageError
 from homespun.ledger import FAILED_BODY, OK, Entry, Ledger, request_key
 from homespun.models import wire
 from homespun.models.limits import Limit, RetryBudget, wait_before
+from homespun.task import Price
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -114,6 +116,8 @@ class Endpoint:
     deadlines: Deadlines = field(default_factory=Deadlines)
     retries: int = 5  #: of one request, refusals for load not counted
     patience: float = 900.0  #: seconds that one request may be refused for load
+    spending: Spending = field(default_factory=Spending)  #: of all models of the run
+    price: Price | None = None
     retry_failed: bool = False  #: ask again for what an earlier run recorded as failed
     stage: Callable[[], str] = lambda: ""  #: which step is asking
     answering: str = ""  #: name of the model that gave the first answer
@@ -152,6 +156,7 @@ class Endpoint:
         """Return the committed answer to a request, from the ledger where it is there.
 
         Raises:
+            BudgetError: the run has spent what it may; nothing was sent.
             ModelError: the server takes no request of ours at all (no such key, no such model).
             StoreError: an answer could not be written.
         """
@@ -194,11 +199,13 @@ class Endpoint:
         refused = False
         started = time.monotonic()
         try:
+            self.spending.check()
             status, answer, headers, problem = await self._send(session, call.path, body)
             reading = wire.Reading(*problem) if problem else call.read(status, answer)
             refused = reading.outcome == "rate limited"
         finally:
             self.limit.leave(epoch, refused=refused)
+        self.spending.charge(self.price, reading.prompt_tokens, reading.completion_tokens)
         reading = self._checked(reading, status)
         kept = self.key.out_of(answer)
         if reading.outcome != OK and reading.outcome != "truncated":

@@ -93,6 +93,7 @@ def ask_text(
                 derive_seed(seed, keys[place], sample, attempt),
                 prompts[place].prefill,
                 prompts[place].schema,
+                whole=True,
             )
             for place, sample in open_slots
         ]

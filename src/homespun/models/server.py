@@ -8,14 +8,15 @@ limits) is endpoint.py's business; what a body means is wire.py's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.errors import ModelError
+from homespun.budget import Spending
+from homespun.errors import BudgetError, ModelError
 from homespun.ledger import OK, Entry, Ledger
 from homespun.models import wire
 from homespun.models.base import (
@@ -45,6 +46,7 @@ def connect(
     *,
     stage: Callable[[], str] = lambda: "",
     say: Callable[[str], None] = lambda _: None,
+    spending: Spending | None = None,
     retry_failed: bool = False,
 ) -> ServerModel:
     """Return the model that a recipe writes as http://HOST:PORT/v1#MODEL; nothing is sent yet.
@@ -54,6 +56,7 @@ def connect(
         ledger: where every answer goes first.
         stage: tells which step is asking, for the ledger.
         say: takes warnings.
+        spending: counts tokens and money for all models of a run.
         retry_failed: ask again for what an earlier run recorded as failed.
 
     Raises:
@@ -68,6 +71,8 @@ def connect(
         concurrency=spec.concurrency,
         stage=stage,
         say=say,
+        spending=spending or Spending(),
+        price=spec.price,
         retry_failed=retry_failed,
     )
     return ServerModel(endpoint, structured=spec.structured)
@@ -130,7 +135,7 @@ class ServerModel:
 
     def _run(
         self,
-        items: Iterable[Item],
+        items: Sequence[Item],
         one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
         advance: Advance,
     ) -> Iterator[Found]:
@@ -140,7 +145,7 @@ class ServerModel:
 
     async def _all(
         self,
-        items: Iterable[Item],
+        items: Sequence[Item],
         one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
         advance: Advance,
     ) -> dict[int, Found]:
@@ -150,9 +155,12 @@ class ServerModel:
 
         async def work(session: aiohttp.ClientSession) -> None:
             for index, item in waiting:
-                if stopping:
+                if stopping or self.endpoint.spending.over():
                     return
-                found[index] = await one(session, item)
+                try:
+                    found[index] = await one(session, item)
+                except BudgetError:  # told below, when what is in flight has come in
+                    return
                 advance(1)
 
         async with self.endpoint.session() as session:
@@ -160,14 +168,16 @@ class ServerModel:
             workers = [asyncio.create_task(work(session)) for _ in range(2 * self.endpoint.concurrency)]
             try:
                 await _first_failure(workers)
-            except asyncio.CancelledError:
-                stopping = True  # nothing more is admitted; what is in flight may end
+            except (asyncio.CancelledError, ModelError):
+                stopping = True  # nothing more is admitted; what is in flight, and billed, may end
                 await asyncio.wait(workers, timeout=DRAIN)
                 raise
             finally:
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
+        if len(found) < len(items):
+            self.endpoint.spending.check()
         return found
 
 

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from homespun.engine.context import Context
+from homespun.engine.context import Context, Role
 from homespun.models.base import Advance, ignore_progress
 from homespun.records import Row, Scores
 from homespun.registry import Strategy
@@ -38,9 +38,14 @@ class Scorer(Strategy, ABC):
         return False
 
     @property
-    def likelihood_of(self) -> str | None:
-        """The role whose model is asked for probabilities of given answers, if one is."""
-        return None
+    def role(self) -> Role:
+        """Which of the run's models it asks."""
+        return "scorer"
+
+    @property
+    def needs_likelihood(self) -> bool:
+        """Whether it asks for probabilities of given answers, which a server does not give."""
+        return False
 
     @property
     @abstractmethod

@@ -22,7 +22,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from homespun.engine.context import Context
+from homespun.engine.context import Context, Role
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.judge import Question, Replies, ask_likelihood, ask_text
@@ -58,9 +58,14 @@ class Judge(Scorer):
         return self.calibrate == "pool" and self.answer == "likelihood" and self.mode != "rating"
 
     @property
-    def likelihood_of(self) -> str | None:
-        """The judge, unless its text is read."""
-        return "judge" if self.answer == "likelihood" else None
+    def role(self) -> Role:
+        """The judge."""
+        return "judge"
+
+    @property
+    def needs_likelihood(self) -> bool:
+        """Unless its text is read."""
+        return self.answer == "likelihood"
 
     @property
     def primary(self) -> str:

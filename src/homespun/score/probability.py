@@ -47,9 +47,9 @@ class Probability(Scorer):
         return self.calibrate == "pool"
 
     @property
-    def likelihood_of(self) -> str:
-        """The scorer."""
-        return "scorer"
+    def needs_likelihood(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def primary(self) -> str:

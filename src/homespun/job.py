@@ -1,0 +1,108 @@
+"""A run in progress: the recipe, its directory, its models behind the ledger, and what it has cost.
+
+Every stage gets the job; it knows how models are loaded and what identifies them, and it marks stages as
+begun and finished. What a stage does is stages.py's business.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from homespun.budget import Spending
+from homespun.engine.context import Context, Models, Role
+from homespun.engine.progress import Progress
+from homespun.ledger import Ledger
+from homespun.models.load import load_model, model_identity
+from homespun.models.recorded import Recorded
+from homespun.records import JSONDict
+from homespun.store import Store
+
+if TYPE_CHECKING:
+    from homespun.models.base import Model
+    from homespun.recipe import Recipe
+    from homespun.task import ModelSpec
+
+RUNNING: ContextVar[str] = ContextVar("running", default="")  #: the stage that asks, for the ledger
+ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
+
+
+@dataclass
+class Job:
+    """A run in progress: the recipe, its directory, and what is known about its inputs."""
+
+    recipe: Recipe
+    store: Store
+    progress: Progress
+    retry_failed: bool = False  #: ask servers again for rows that failed
+    identities: dict[str, str] = field(default_factory=dict)
+    resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
+    fresh: set[str] = field(default_factory=set)  #: stages that this process finished
+
+    @cached_property
+    def context(self) -> Context:
+        """What steps get."""
+        models = Models({role: self.recipe.model_for(role) for role in ROLES}, self._load)
+        return Context(self.recipe.task, self.recipe.language, self.recipe.seed, models, self.progress)
+
+    def _load(self, spec: ModelSpec) -> Model:
+        if not spec.is_server:
+            return Recorded(load_model(spec), self.ledger, RUNNING.get, self.spending, spec.price)
+        from homespun.models.server import connect
+
+        return connect(
+            spec,
+            self.ledger,
+            stage=RUNNING.get,
+            say=self.progress.say,
+            spending=self.spending,
+            retry_failed=self.retry_failed,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every answer, opened when a model is asked for the first time."""
+        return Ledger(self.store.path("ledger.db"))
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What the run has cost, earlier starts included."""
+        spending = Spending(self.recipe.budget)
+        prices = {f"{spec.id}": spec.price for spec in map(self.recipe.model_for, ROLES)}
+        for endpoint, model, prompt, written in self.ledger.totals():
+            spending.charge(prices.get(f"{endpoint}#{model}", prices.get(model.partition("@")[0])), prompt, written)
+        return spending
+
+    def close(self) -> None:
+        """Close what the run opened."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    def identity(self, role: str) -> str:
+        """Return name and content hash of a role's model, without loading it."""
+        spec = self.recipe.model_for(role)
+        key = spec.model_dump_json()
+        if key not in self.identities:
+            self.identities[key] = f"{model_identity(spec)} {spec.device} {spec.dtype}"
+        return self.identities[key]
+
+    def base(self) -> JSONDict:
+        """Return what every fingerprint begins with."""
+        return {"task": self.recipe.task.model_dump(mode="json"), "language": self.recipe.language}
+
+    def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
+        """Mark a stage as finished."""
+        self.store.finish(stage, fingerprint, outputs, **facts)
+        self.fresh.add(stage)
+
+    def again(self, stage: str) -> bool:
+        """Whether a finished stage is done again because some of its rows failed and that is asked for."""
+        return self.retry_failed and bool((self.store.marker(stage) or {}).get("failed"))
+
+    def begin(self, stage: str) -> None:
+        """Note that a stage runs, and whether it goes on where an earlier process stopped."""
+        RUNNING.set(stage)
+        if self.store.has(f"work/{stage}"):
+            self.resumed.add(stage)
