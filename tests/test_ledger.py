@@ -104,6 +104,11 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path):
         Ledger(tmp_path / "ledger.db")
 
 
+def test_what_cannot_be_stored_is_told_and_does_not_hang(tmp_path):
+    with Ledger(tmp_path / "ledger.db") as ledger, pytest.raises(StoreError, match="cannot use"):
+        ledger.save_now([Entry("k", 1, "s", "lone \ud800", "e", "m", b"", "ok", "", 200, b"")])
+
+
 WRITER = """
 import sys, asyncio
 from pathlib import Path

@@ -221,7 +221,7 @@ class Ledger:
             if handed and self._failure is None:
                 try:
                     self._commit(connection, [entry for one in handed for entry in one.entries])
-                except sqlite3.Error as error:
+                except Exception as error:  # whatever it is: those who wait must be told
                     self._failure = self._said(error)
             _tell(handed, self._failure)
         if self._failure is None:
@@ -243,7 +243,7 @@ class Ledger:
         except sqlite3.Error as error:
             raise self._said(error) from error
 
-    def _said(self, error: sqlite3.Error) -> StoreError:
+    def _said(self, error: Exception) -> StoreError:
         text = str(error)
         if "full" in text or "I/O" in text:
             return StoreError(

@@ -215,6 +215,14 @@ def test_embeddings_in_the_order_asked(ledger):
         assert (model(server, ledger).embed(texts[100:]) == found[100:]).all()
 
 
+def test_an_error_in_odd_text_is_a_failed_row(ledger):
+    odd = '{"error": {"message": "no \\ud800 such \\u0000 thing"}}'
+    with serve(Plan(answers={"Say 1.": odd})) as server:
+        asked = [Request(f"row \ud800 {n}", (("user", f"Say {n}."),), Sampling(), n) for n in range(3)]
+        answers = model(server, ledger, retries=0).complete(asked)
+        assert [answer.finish_reason for answer in answers] == ["stop", "error", "stop"]
+
+
 def test_odd_text_reaches_the_server_and_comes_back(ledger):
     odd = ["nul \0", "line\u2028separator", "lone \ud800", "日本語", "\u202e back"]
     with serve(Plan()) as server:

@@ -165,17 +165,21 @@ class Endpoint:
         if known is not None and (known.outcome not in wire.RETRIED or not self.retry_failed) and known.final:
             read = known.outcome in (OK, "truncated")
             return known, call.read(known.status, known.body) if read else wire.Reading(known.outcome, known.problem)
-        attempt, tries, refused_since = known.attempt if known else 0, 0, None
+        attempt, tries, refusals = known.attempt if known else 0, 0, 0
+        refused_since = 0.0
         body = wire.encode(call.payload)
         while True:
-            attempt, tries = attempt + 1, tries + 1
+            attempt += 1
             entry, reading, headers = await self._once(session, call, key, attempt, body)
-            wait = self._wait(reading, tries, headers)
             if reading.outcome == "rate limited":
-                tries -= 1
+                refusals += 1
                 refused_since = refused_since or time.monotonic()
+                wait: float | None = wait_before(refusals, headers, self.rng)
                 if time.monotonic() + (wait or 0) - refused_since > self.patience:
                     wait = None
+            else:
+                tries += 1
+                wait = self._wait(reading, tries, headers)
             entry = replace(entry, final=wait is None)
             await self.ledger.save(entry)
             if wait is None:
@@ -183,12 +187,10 @@ class Endpoint:
             await asyncio.sleep(wait)
 
     def _wait(self, reading: wire.Reading, tries: int, headers: Mapping[str, str]) -> float | None:
-        """Return the seconds before another try, or None where there is none."""
+        """Return the seconds before another try of what failed, or None where there is none."""
         if reading.outcome == OK:
             self.budget.answered()
-        if reading.outcome not in wire.RETRIED:
-            return None
-        if reading.outcome != "rate limited" and (tries > self.retries or not self.budget.take()):
+        if reading.outcome not in wire.RETRIED or tries > self.retries or not self.budget.take():
             return None
         return wait_before(tries, headers, self.rng)
 
@@ -214,7 +216,7 @@ class Endpoint:
             key=key,
             attempt=attempt,
             stage=self.stage(),
-            row=call.row,
+            row=call.row.encode("utf-8", "replace").decode("utf-8"),
             endpoint=self.base_url,
             model=self.model,
             request=body,
@@ -230,7 +232,7 @@ class Endpoint:
 
     def _checked(self, reading: wire.Reading, status: int) -> wire.Reading:
         """Stop where no request can succeed; tell an answer by another model than the first."""
-        problem = self.key.out_of(reading.problem.encode()).decode("utf-8", "replace")
+        problem = self.key.out_of(reading.problem.encode("utf-8", "replace")).decode("utf-8", "replace")
         if status in (401, 403):
             raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
         if status == 404:
