@@ -30,7 +30,6 @@ import aiohttp
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from faultserver import Plan  # noqa: E402
-
 from homespun.ledger import Ledger  # noqa: E402
 from homespun.models.base import Request, Sampling  # noqa: E402
 from homespun.models.endpoint import Deadlines, Endpoint, Secret  # noqa: E402
@@ -64,6 +63,7 @@ def server(plan: Plan) -> Iterator[int]:
 
 
 def prompts(count: int) -> list[Request]:
+    """Return the requests of a case."""
     return [Request(str(n), (("user", f"Write line {n}."),), Sampling(), n) for n in range(count)]
 
 
