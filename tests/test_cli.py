@@ -136,6 +136,8 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(recipe, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore the signal, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "run/pool").exists() and process.poll() is None and time.monotonic() < deadline:

@@ -112,7 +112,7 @@ def test_stopping_a_run_changes_nothing_and_costs_only_what_was_in_flight(tmp_pa
         for wait in (1.2, 1.4, 1.6, 1.8):
             running = subprocess.Popen(
                 command(recipe, tmp_path / "run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )  # fmt: skip
             time.sleep(wait)
             if running.poll() is None:
