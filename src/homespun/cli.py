@@ -89,7 +89,7 @@ def ledger(
     folder: RunDir,
     row: Annotated[str | None, typer.Option(help="show every attempt for this row, as JSON lines")] = None,
 ) -> int:
-    """Show what servers were asked and what they answered: counts, tokens, failures by kind."""
+    """Show what models were asked and what they answered: counts, tokens, failures by kind."""
     from homespun import ledgerview
     from homespun.store import Store
 

@@ -20,10 +20,7 @@ LAST = "SELECT *, max(attempt) FROM answer GROUP BY key"  #: SQLite takes the ot
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
-        raise StoreError(
-            f"{path} does not exist: no model behind a server was asked in this run (a model in this process keeps"
-            " its answers in pool/ and scores/)"
-        )
+        raise StoreError(f"{path} does not exist: this run has asked no model yet, or is older than the ledger")
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
@@ -88,7 +85,8 @@ def answers(path: Path, row: str) -> list[str]:
             raise UsageError(f'the ledger has no row "{row}"; rows are called, for example: {", ".join(some)}')
     lines = []
     for each in found:
-        told = {name: each[name] for name in each.keys() if name not in ("request", "body", "checksum", "final")}  # noqa: SIM118
-        told |= {name: each[name].decode("utf-8", "replace") for name in ("request", "body")}
+        columns = dict(each)
+        told = {name: columns[name] for name in columns if name not in ("request", "body", "checksum", "final")}
+        told |= {name: columns[name].decode("utf-8", "replace") for name in ("request", "body")}
         lines.append(json.dumps(told, ensure_ascii=False))
     return lines

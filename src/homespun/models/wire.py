@@ -16,7 +16,7 @@ from homespun.ledger import OK
 from homespun.models.base import Request
 from homespun.records import JSONDict
 
-CHAT, COMPLETIONS, EMBEDDINGS = "chat/completions", "completions", "embeddings"
+CHAT, EMBEDDINGS = "chat/completions", "embeddings"
 RETRIED = {"rate limited", "server error", "timed out", "unreachable", "malformed"}  #: outcomes that may pass
 SEED_BITS = 31  #: several servers take no larger seed
 
@@ -97,12 +97,7 @@ def read_status(status: int, body: bytes) -> Reading | None:
 
 def read_chat(status: int, body: bytes) -> Reading:
     """Return what the answer to a chat completion says."""
-    return _read(status, body, _chat_text)
-
-
-def read_completion(status: int, body: bytes) -> Reading:
-    """Return what the answer to a completion of one prompt says."""
-    return _read(status, body, lambda choice: choice.get("text"))
+    return _read(status, body)
 
 
 def read_list(status: int, body: bytes, field: str, count: int) -> Reading:
@@ -123,12 +118,12 @@ def read_list(status: int, body: bytes, field: str, count: int) -> Reading:
     return Reading(OK, "", "", "stop", _name(found), prompt, completion, {**found, field: ordered})
 
 
-def _read(status: int, body: bytes, text_of: Any) -> Reading:
+def _read(status: int, body: bytes) -> Reading:
     found = read_list(status, body, "choices", 1)
     if found.outcome != OK or found.content is None:
         return found
     choice = found.content["choices"][0]
-    text, reason = text_of(choice), choice.get("finish_reason") or "stop"
+    text, reason = _chat_text(choice), choice.get("finish_reason") or "stop"
     told = replace(found, finish_reason="length" if reason == "length" else "stop")
     message = choice.get("message")
     declined = message.get("refusal") if isinstance(message, dict) else None
