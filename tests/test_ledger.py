@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from homespun.errors import StoreError
 from homespun.ledger import Entry, Ledger, request_key
+from homespun.models.wire import encode
 
 
 def entry(number: int, *, attempt: int = 1, body: bytes = b"{}", outcome: str = "ok") -> Entry:
-    key = request_key("http://here/v1", "chat/completions", {"model": "m", "n": number})
+    key = request_key("http://here/v1", "chat/completions", b'{"model": "m", "n": %d}' % number)
     return Entry(
         key, attempt, "pool/a", f"row-{number}", "http://here/v1", "m", b"{}", outcome, "", 200, body, 3, 5, 0.25
     )
@@ -76,9 +77,9 @@ PAYLOAD = {"model": "m", "messages": [{"role": "user", "content": "a"}], "temper
     ],
 )
 def test_whatever_decides_an_answer_changes_its_key(endpoint, path, payload, sample):
-    same = request_key("http://here/v1", "chat/completions", dict(reversed(PAYLOAD.items())))
-    assert request_key("http://here/v1", "chat/completions", PAYLOAD) == same
-    assert request_key(endpoint, path, payload, sample) != same
+    same = request_key("http://here/v1", "chat/completions", encode(PAYLOAD))
+    assert request_key("http://here/v1", "chat/completions", encode(dict(PAYLOAD))) == same
+    assert request_key(endpoint, path, encode(payload), sample) != same
 
 
 @pytest.mark.parametrize("column", ["body", "request", "outcome", "completion_tokens", "row"])

@@ -14,6 +14,7 @@ import pytest
 
 from faultserver import FaultServer, Plan, serve
 from homespun.store import file_hash
+from homespun.tables import read_table
 
 RECIPE = """
 name: served
@@ -34,6 +35,17 @@ generate:
     hygiene: {{near_duplicate: null}}
 score:
   judge: {{kind: judge, answer: text, retries: 0}}
+"""
+
+
+BATCH = """
+name: batch
+models:
+  writer: {{id: "http://127.0.0.1:{port}/v1#fault-1", concurrency: 8}}
+sources:
+  prompts: {{kind: file, path: prompts.jsonl, field: prompt, id: name}}
+generate:
+  answers: {{kind: responses, n: 2, max_tokens: 40}}
 """
 
 
@@ -180,4 +192,61 @@ def test_what_a_server_cannot_do_is_said_before_it_is_asked(tmp_path):
             done = subprocess.run(command(recipe, tmp_path / "run"), capture_output=True, text=True, check=False)
             assert done.returncode == 1
             assert told in done.stderr
+        assert server.seen.requests == 0
+
+
+def batch(folder: Path, server: FaultServer, prompts: int = 40) -> Path:
+    with (folder / "prompts.jsonl").open("w") as file:
+        for number in range(prompts):
+            file.write(json.dumps({"name": f"p{number}", "prompt": f"Say {number}."}) + "\n")
+    path = folder / "batch.yaml"
+    path.write_text(BATCH.format(port=server.port))
+    return path
+
+
+def ran(recipe: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(recipe, out, *more), capture_output=True, text=True, check=False)
+
+
+def test_plain_batch_inference_answers_a_file_and_exports_it(tmp_path):
+    with serve(Plan(limited=0.05, retry_after="0.05", broken=0.03)) as server:
+        recipe = batch(tmp_path, server)
+        done = ran(recipe, tmp_path / "run")
+        assert done.returncode == 0, done.stderr
+        assert "80 asked, 80 answered, 80 parsed, 80 accepted" in done.stdout
+        asked = server.seen.requests
+        assert "nothing to do" in ran(recipe, tmp_path / "run").stdout and server.seen.requests == asked
+        out = homespun("export", tmp_path / "run", "--format", "messages", "--out", tmp_path / "rows.jsonl")
+        assert out.stdout == f"80 rows in {tmp_path / 'rows.jsonl'}\n"
+        rows = [json.loads(line)["messages"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert [row[0]["content"] for row in rows] == [f"Say {n}." for n in range(40) for _ in range(2)]
+        assert len({row[1]["content"] for row in rows}) == 80
+        table = homespun("export", tmp_path / "run", "--format", "parquet", "--out", tmp_path / "rows.parquet")
+        assert table.returncode == 0
+        columns = read_table(tmp_path / "rows.parquet").to_pydict()
+        assert columns["prompt_id"][:3] == ["p0", "p0", "p1"] and columns["sample"][:3] == ["0", "1", "0"]
+        assert "Say " in (tmp_path / "run/report/index.html").read_text()
+        more = ran(recipe, tmp_path / "run", "--set", "generate.answers.n=3")
+        assert more.returncode == 0 and sum(server.seen.billed.values()) == 120  # 40 more
+
+
+def test_what_is_missing_is_told_and_asked_for_again(tmp_path):
+    with serve(Plan(always={"Say 3.": 500, "Say 4.": 400})) as server:
+        recipe = batch(tmp_path, server, prompts=6)
+        done = ran(recipe, tmp_path / "run")
+        assert done.returncode == 2
+        assert "missing: answers: 8 of 12 rows (2 server error, 2 rejected); `--retry-failed`" in done.stdout
+        asked = server.seen.requests
+        del server.plan.always["Say 3."]
+        assert "10 of 12 rows (2 rejected)" in ran(recipe, tmp_path / "run", "--retry-failed").stdout
+        assert server.seen.requests == asked + 2
+
+
+def test_prompts_that_cannot_be_asked_are_named(tmp_path):
+    with serve(Plan()) as server:
+        recipe = batch(tmp_path, server, prompts=3)
+        with (tmp_path / "prompts.jsonl").open("a") as file:
+            file.write('{"name": "p3", "text": "no prompt here"}\n')
+        done = ran(recipe, tmp_path / "run")
+        assert done.returncode == 1 and 'record 4 has no "prompt"' in done.stderr and "Traceback" not in done.stderr
         assert server.seen.requests == 0

@@ -56,9 +56,10 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="ask servers again for rows that failed")] = False,
 ) -> int:
     """Run a recipe. The same command again goes on where the last one stopped."""
-    from homespun import loop, reporting
+    from homespun import loop
     from homespun.outcome import larger
     from homespun.recipe import load
+    from homespun.stages import PAGE
 
     loaded = load(recipe, overrides or [])
     folder = out or Path("runs") / loaded.name
@@ -71,7 +72,7 @@ def run(
     if more := larger(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         _say(f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger{same} {more}")
-    _say(f"report: {folder / reporting.PAGE}")
+    _say(f"report: {folder / PAGE}")
     return PARTIAL if outcome.missing else 0
 
 
@@ -123,8 +124,8 @@ def predict(
 @app.command()
 def export(
     folder: RunDir,
-    arm: ArmName,
     out: Annotated[Path, typer.Option(help="file (rows) or folder (model) to write")],
+    arm: Annotated[str | None, typer.Option("--arm", help="an arm of the run, where it has some")] = None,
     format: Annotated[
         str | None, typer.Option(help="rows: messages, prompt-completion, alpaca, sharegpt, parquet")
     ] = None,
@@ -132,15 +133,20 @@ def export(
     seed: Seed = None,
 ) -> int:
     """Write an arm's rows for another trainer, or its tuned model for transformers and vLLM."""
-    from homespun import results_use
     from homespun.errors import UsageError
 
     if (format is None) == (model is None):
         raise UsageError("give either --format (rows) or --model (the tuned model)")
     if format is not None:
-        _say(results_use.export_rows(folder, arm, format, out, seed))
+        from homespun.exporting import export_rows
+
+        _say(export_rows(folder, arm, format, out, seed))
     else:
-        _say(results_use.export_model(folder, arm, str(model), out, seed))
+        from homespun.results_use import export_model
+
+        if arm is None:
+            raise UsageError("--arm is missing: whose model?")
+        _say(export_model(folder, arm, str(model), out, seed))
     return 0
 
 

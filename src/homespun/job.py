@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from homespun.budget import Spending
 from homespun.engine.context import Context, Models, Role
@@ -18,11 +18,13 @@ from homespun.ledger import Ledger
 from homespun.models.load import load_model, model_identity
 from homespun.models.recorded import Recorded
 from homespun.records import JSONDict
+from homespun.sources.base import Source
 from homespun.store import Store
 
 if TYPE_CHECKING:
     from homespun.models.base import Model
     from homespun.recipe import Recipe
+    from homespun.registry import Strategy
     from homespun.task import ModelSpec
 
 RUNNING: ContextVar[str] = ContextVar("running", default="")  #: the stage that asks, for the ledger
@@ -45,7 +47,9 @@ class Job:
     def context(self) -> Context:
         """What steps get."""
         models = Models({role: self.recipe.model_for(role) for role in ROLES}, self._load)
-        return Context(self.recipe.task, self.recipe.language, self.recipe.seed, models, self.progress)
+        sources = {name: cast(Source, source) for name, source in self.recipe.sources.items()}
+        recipe = self.recipe
+        return Context(recipe.described, recipe.language, recipe.seed, models, self.progress, sources)
 
     def _load(self, spec: ModelSpec) -> Model:
         if not spec.is_server:
@@ -90,7 +94,17 @@ class Job:
 
     def base(self) -> JSONDict:
         """Return what every fingerprint begins with."""
-        return {"task": self.recipe.task.model_dump(mode="json"), "language": self.recipe.language}
+        task = self.recipe.described
+        return {"task": task.model_dump(mode="json") if task else None, "language": self.recipe.language}
+
+    def source_of(self, generator: Strategy) -> JSONDict:
+        """Return what a generator's fingerprint says of the source it takes; nothing where it takes none."""
+        find = getattr(generator, "source_of", None)
+        if find is None:
+            return {}
+        source = self.recipe.sources[find(self.recipe.sources)]
+        told = source.model_dump(mode="json", exclude={"path"})
+        return {"source": {**told, "digest": cast(Source, source).digest()}}
 
     def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
         """Mark a stage as finished."""
@@ -99,7 +113,7 @@ class Job:
 
     def again(self, stage: str) -> bool:
         """Whether a finished stage is done again because some of its rows failed and that is asked for."""
-        return self.retry_failed and bool((self.store.marker(stage) or {}).get("failed"))
+        return self.retry_failed and bool((self.store.marker(stage) or {}).get("counts", {}).get("failed"))
 
     def begin(self, stage: str) -> None:
         """Note that a stage runs, and whether it goes on where an earlier process stopped."""

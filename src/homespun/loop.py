@@ -12,14 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homespun import armplan, outcome, reporting, stages
+from homespun import armplan, outcome, stages
 from homespun.armplan import ArmPlan, Choice
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Row, content_hash
-from homespun.stages import Trained
+from homespun.stages import Pool, Trained
 from homespun.store import Store
 
 
@@ -68,7 +68,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     outcome.announce_changes(job)
     items = stages.evaluation_items(job)
 
-    rows, pools, fingerprint = _pool(job, items)
+    rows, pools, fingerprint = _pool(job, items, used=bool(recipe.score or plans))
     scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
     choices = stages.select(job, plans, rows, scores)
     trained = _train(job, plans, choices)
@@ -78,19 +78,21 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     if job.fresh or not store.has("results.json"):
         store.write_json("results.json", results)
         outcome.write_manifest(job)
+        from homespun import reporting  # only now: nobody waits for the page before the first request is sent
+
         reporting.write(store, recipe)
     missing = outcome.missing(pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 
-def _pool(job: Job, items: stages.Items) -> tuple[dict[str, Sequence[Row]], stages.Pools, str]:
-    """Write the rows of every generator, and read the files of real rows that arms name."""
+def _pool(job: Job, items: stages.Items, used: bool) -> tuple[dict[str, Sequence[Row]], dict[str, Pool], str]:
+    """Write every generator's rows and read the files of real rows that arms name; `used`: somebody needs rows."""
     rows: dict[str, Sequence[Row]] = {}
-    pools: stages.Pools = {}
+    pools: dict[str, Pool] = {}
     prints = []
     for name in job.recipe.generate:
         pools[name], fingerprint = stages.generate(job, name, items)
-        rows[name] = pools[name].accepted
+        rows[name] = pools[name].accepted() if used else ()  # a pool of any size stays on disk
         prints.append(fingerprint)
     for name, (real, digest) in stages.file_rows(job).items():
         rows[name] = real

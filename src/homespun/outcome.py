@@ -17,13 +17,11 @@ from typing import Any, cast
 from homespun import yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
-from homespun.evaluate import compare
 from homespun.evaluate.base import Evaluation
-from homespun.generate.base import Pool
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.stages import BASELINE, Answers
+from homespun.stages import BASELINE, Answers, Pool
 from homespun.train.base import Trainer
 
 PACKAGES = (
@@ -45,6 +43,7 @@ TOUCHES = {
     "language": "everything",
     "seed": "everything",
     "models": "the stages that use the changed model, and all after them",
+    "sources": "the rows of the generators that take them, all scores, and the arms",
     "generate": "the rows of that generator, all scores, and the arms",
     "score": "that score, and the arms that use it",
     "arms": "selection, training and evaluation of that arm",
@@ -100,23 +99,6 @@ def _changes(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
 # results.json
 
 
-def funnel(pool: Pool) -> JSONDict:
-    """Count a pool: asked = answered + failed, answered = parsed + unparsed, parsed = kept + dropped."""
-    status = Counter(attempt.status for attempt in pool.attempts)
-    dropped = Counter(verdict.rule for verdict in pool.verdicts if not verdict.keep)
-    return {
-        "asked": len(pool.attempts),
-        "answered": len(pool.attempts) - status["failed"],
-        "failed": status["failed"],
-        "parsed": status["parsed"],
-        "unparsed": status["unparsed"],
-        "kept": status["parsed"] - dropped.total(),
-        "dropped": dropped.total(),
-        "dropped_by": dict(dropped.most_common()),
-        "wanted": pool.wanted,
-    }
-
-
 def results(
     job: Job,
     pools: Mapping[str, Pool],
@@ -124,7 +106,9 @@ def results(
     answers: Answers,
 ) -> JSONDict:
     """Return the content of results.json."""
-    funnels = {name: funnel(pool) for name, pool in pools.items()}
+    from homespun.evaluate import compare
+
+    funnels = {name: pool.counts for name, pool in pools.items()}
     evaluations = {
         name: compare.compare(
             list(job.recipe.task.labels),
@@ -154,11 +138,18 @@ def results(
 def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
     total: Counter[str] = Counter()
     by: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
     for counts in funnels.values():
         total.update({key: value for key, value in counts.items() if isinstance(value, int)})
         by.update(counts["dropped_by"])
+        failed.update(counts["failed_by"])
     keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept", "dropped", "wanted")
-    return {**{key: total[key] for key in keys}, "dropped_by": dict(by.most_common()), "generators": dict(funnels)}
+    return {
+        **{key: total[key] for key in keys},
+        "dropped_by": dict(by.most_common()),
+        "failed_by": dict(failed.most_common()),
+        "generators": dict(funnels),
+    }
 
 
 def _arm(choice: Choice, choices: Mapping[str, Choice]) -> JSONDict:
@@ -189,17 +180,28 @@ def _usage(job: Job) -> JSONDict:
 
 
 def missing(pools: Mapping[str, Pool]) -> list[str]:
-    """Say what was asked for and is not there; empty when the run is complete."""
-    return [
-        f"{name}: {len(pool.accepted)} of {pool.wanted} rows (the budget of answers is spent;"
-        f" raise generate.{name}.max_asked or relax its checks)"
-        for name, pool in pools.items()
-        if len(pool.accepted) < pool.wanted
-    ]
+    """Say what was asked for and is not there, and why; empty when the run is complete."""
+    found = []
+    for name, pool in pools.items():
+        counts = pool.counts
+        if counts["kept"] >= counts["wanted"]:
+            continue
+        why = {**counts["failed_by"], **counts["dropped_by"]}
+        if counts["unparsed"]:
+            why["unparsed"] = counts["unparsed"]
+        told = ", ".join(f"{count} {kind}" for kind, count in why.items())
+        mend = "`--retry-failed` asks again for what failed" if counts["failed"] else ""
+        if counts["asked"] > counts["wanted"]:
+            more = f"raise generate.{name}.max_asked or relax its checks"
+            mend = f"the budget of answers is spent: {more}" + (f"; {mend}" if mend else "")
+        found.append(f"{name}: {counts['kept']} of {counts['wanted']} rows ({told}){'; ' if mend else ''}{mend}")
+    return found
 
 
 def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
     """Return the result in a few lines for the terminal."""
+    from homespun.evaluate import compare
+
     counts = found["funnel"]
     lines = []
     if counts["asked"]:

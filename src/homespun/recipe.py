@@ -14,15 +14,16 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 
-from homespun import yamlfile
+from homespun import recipe_checks, yamlfile
 from homespun.budget import Budget
 from homespun.errors import RecipeError, UsageError
+from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
 from homespun.registry import Strategy, did_you_mean, kinds, lookup
 from homespun.task import ModelSpec, Task
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
-ROLES = ("writer", "student", "judge", "scorer")
+SECTIONS = {"sources": "source", "generate": "generator", "score": "scorer", "evaluate": "evaluation"}
 AnyStrategy = SerializeAsAny[Strategy]
 Paths = yamlfile.Path_
 
@@ -54,7 +55,7 @@ class Arm(BaseModel):
 class Recipe(BaseModel):
     """Everything a run needs to know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: Name
     language: str = Field("en", description="language of prompts and rows: en or ja")
@@ -62,13 +63,25 @@ class Recipe(BaseModel):
     models: dict[str, ModelSpec] = Field(
         {}, description="writer and student (default embedded); judge and scorer default to the writer"
     )
-    task: Task
+    described: Task | None = Field(None, alias="task", description="what the tuned model is to do")
     budget: Budget = Field(Budget(), description="where a run stops: tokens, money, minutes")
+    sources: dict[Name, AnyStrategy] = Field({}, description="prompts or documents from outside")
     generate: dict[Name, AnyStrategy] = {}
     score: dict[Name, AnyStrategy] = {}
     arms: dict[Name, Arm] = {}
     train: AnyStrategy | None = None
     evaluate: dict[Name, AnyStrategy] = {}
+
+    @property
+    def task(self) -> Task:
+        """The task.
+
+        Raises:
+            RecipeError: the recipe describes none; what needs it is refused when the recipe is read.
+        """
+        if self.described is None:
+            raise RecipeError(f"the recipe {self.name} describes no `task`, and this needs one")
+        return self.described
 
     def model_for(self, role: str) -> ModelSpec:
         """Return the model of a role with the defaults applied."""
@@ -209,7 +222,7 @@ class _Reader:
             raise RecipeError(f"{self.name}: a recipe is a mapping with name, task, generate, ...; this is not")
         self.generators = frozenset(self.table(raw, "generate"))
         prepared = dict(raw)
-        for section, group in (("generate", "generator"), ("score", "scorer"), ("evaluate", "evaluation")):
+        for section, group in SECTIONS.items():
             prepared[section] = {
                 name: self.strategy(group, entry, (section, name)) for name, entry in self.table(raw, section).items()
             }
@@ -231,7 +244,10 @@ class _Reader:
         except ValidationError as error:
             self.pydantic((), error, Recipe)
             raise RecipeError("\n".join(self.errors)) from None
-        self.cross_check(recipe)
+        for path, message in recipe_checks.problems(recipe, self.folder):
+            self.error(path, message)
+        for name, arm in recipe.arms.items():
+            self.overridden(recipe, arm, ("arms", name, "train"))
         if self.errors:
             raise RecipeError("\n".join(self.errors))
         return recipe
@@ -261,71 +277,12 @@ class _Reader:
             self.pydantic(path, error, Arm)
             return None
 
-    def cross_check(self, recipe: Recipe) -> None:
-        """Find names that refer to nothing and strategies that do not fit the task."""
-        for section in ("generate", "score", "evaluate"):
-            for name, strategy in getattr(recipe, section).items():
-                self.fits((section, name), strategy, recipe.task)
-        if recipe.language not in ("en", "ja"):
-            self.error(("language",), f'no prompts for language "{recipe.language}"; there are: en, ja')
-        self.servers(recipe)
-        for name, arm in recipe.arms.items():
-            path: Paths = ("arms", name)
-            for source in arm.sources or ():
-                if source not in recipe.generate and not (self.folder / source).is_file():
-                    known = list(recipe.generate)
-                    self.error(
-                        (*path, "from"),
-                        f'"{source}" is no generator and no file.{did_you_mean(source, known)}'
-                        f" Generators: {', '.join(known) or 'none'}.",
-                    )
-            for index, rule in enumerate(arm.select):
-                self.fits((*path, "select", index), rule, recipe.task)
-                for scorer in sorted({column.partition(".")[0] for column in rule.needs()}):
-                    if scorer not in recipe.score:
-                        known = list(recipe.score)
-                        self.error(
-                            (*path, "select", index),
-                            f'names the score "{scorer}", which the recipe does not make.'
-                            f"{did_you_mean(scorer, known)} Scores: {', '.join(known) or 'none'}.",
-                        )
-            if arm.train and recipe.train is None:
-                self.error((*path, "train"), "the recipe has no train that this could change")
-            elif arm.train:
-                try:
-                    recipe.trainer_for(arm)
-                except ValidationError as error:
-                    self.pydantic((*path, "train"), error, type(cast(Strategy, recipe.train)))
-        if recipe.evaluate and recipe.train is None:
-            self.error(("evaluate",), "evaluating arms needs `train`; add it or take `evaluate` out")
-        if recipe.train is not None and not recipe.arms:
-            self.error(("train",), "nothing to train: the recipe has no arms (`arms: {unfiltered: {}}` is the least)")
-
-    def servers(self, recipe: Recipe) -> None:
-        """Find what a model behind a server cannot do, before it is paid for anything."""
-        for role in ROLES:
-            spec = recipe.model_for(role)
-            if spec.is_server and not spec.id.partition("#")[2]:
-                self.error(("models", role), f'"{spec.id}" names no model; write {spec.id}#MODEL')
-        if recipe.train is not None and recipe.model_for("student").is_server:
-            self.error(
-                ("models", "student"),
-                "a model behind a server cannot be tuned here; name a path, a hub id or embedded as the student",
-            )
-        for name, scorer in recipe.score.items():
-            asked = getattr(scorer, "role", "scorer")
-            if getattr(scorer, "needs_likelihood", False) and recipe.model_for(asked).is_server:
-                self.error(
-                    ("score", name),
-                    f"reads probabilities of given answers from the {asked}, which servers do not give; set"
-                    f" models.{asked} to embedded, a path or a hub id, or judge by text (answer: text)",
-                )
-
-    def fits(self, path: Paths, strategy: Strategy, task: Task) -> None:
+    def overridden(self, recipe: Recipe, arm: Arm, path: Paths) -> None:
+        """Check the trainer that an arm's own settings give."""
         try:
-            strategy.check(task)
-        except UsageError as error:
-            self.error(path, str(error))
+            recipe.trainer_for(arm)
+        except ValidationError as error:
+            self.pydantic(path, error, type(cast(Strategy, recipe.train)))
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -61,17 +61,43 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """Payload of a response: what was asked, as a conversation, and what a model answered."""
+
+    messages: tuple[Message, ...]
+    output: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The prompt as one text, turns of a longer conversation with their roles."""
+        if len(self.messages) == 1:
+            return {"prompt": self.messages[0][1]}
+        return {"prompt": "\n\n".join(f"{role}: {content}" for role, content in self.messages)}
+
+
+Payload = Labelled | Response
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a source: its name there and the value of the field that is used."""
+
+    id: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One training example with its lineage."""
 
     id: str
-    payload: Labelled
+    payload: Payload
     language: str
-    groups: Mapping[str, str]  #: group keys that rules and controls can work `within`: label, keyword
+    groups: Mapping[str, str]  #: group keys that rules and controls can work `within`: label, keyword, prompt
     lineage: Lineage
 
     @staticmethod
-    def make(payload: Labelled, *, language: str, groups: Mapping[str, str], lineage: Lineage) -> Row:
+    def make(payload: Payload, *, language: str, groups: Mapping[str, str], lineage: Lineage) -> Row:
         """Build a row with its content-hash id."""
         identity = [payload.fields, payload.output, language, lineage.generator, lineage.key]
         return Row(content_hash(identity), payload, language, groups, lineage)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import entry_points
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +19,11 @@ from homespun.errors import UsageError
 from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "generator": {"labelled": "homespun.generate.labelled:LabelledGenerator"},
+    "source": {"file": "homespun.sources.file:FileSource"},
+    "generator": {
+        "labelled": "homespun.generate.labelled:LabelledGenerator",
+        "responses": "homespun.generate.responses:Responses",
+    },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",
         "probability": "homespun.score.probability:Probability",
@@ -47,6 +52,7 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
+    needs_task: ClassVar[bool] = True  #: False: works in a recipe that describes no task
 
     def check(self, task: Task) -> None:
         """Raise a UsageError when this strategy cannot do the task; called before anything runs."""

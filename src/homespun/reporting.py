@@ -15,10 +15,11 @@ from homespun import recipe as recipes
 from homespun import stats
 from homespun.errors import StoreError
 from homespun.evaluate.compare import tuning_sentences
+from homespun.generate.base import Funnel as Counted
+from homespun.generate.base import Piece
 from homespun.generate.hygiene import opening_share
-from homespun.outcome import funnel
 from homespun.recipe import Recipe
-from homespun.records import Attempt, JSONDict, Row, Scores, Verdict, content_hash
+from homespun.records import Attempt, JSONDict, Response, Row, Scores, Verdict, content_hash
 from homespun.report.data import (
     ArmInfo,
     Cell,
@@ -33,13 +34,13 @@ from homespun.report.data import (
 )
 from homespun.report.html import build_report
 from homespun.select.explain import nearest_to_threshold
-from homespun.stages import BASELINE
+from homespun.stages import BASELINE, PAGE, pool_files
 from homespun.store import Store
 from homespun.tables import attempts_from, scores_from, verdicts_from
 from homespun.text.words import words
 
+READ = 500  #: answers that are read of plain batch inference, whatever its size; counts are of all
 SHOWN = 12  #: rows of each kind on the page
-PAGE = "report/index.html"
 
 
 def open_run(folder: Path) -> tuple[Store, Recipe]:
@@ -76,10 +77,16 @@ class _Run:
         self.store, self.recipe = store, recipe
         self.attempts: dict[str, list[Attempt]] = {}
         self.checks: dict[str, list[Verdict]] = {}
-        for name in recipe.generate:
-            if store.has(f"pool/{name}.verdicts.parquet"):
-                self.attempts[name] = attempts_from(store.read_table(f"pool/{name}.parquet"))
-                self.checks[name] = verdicts_from(store.read_table(f"pool/{name}.verdicts.parquet"))
+        self.counts: dict[str, JSONDict] = {}
+        for name, generator in recipe.generate.items():
+            marker = store.marker(f"pool/{name}")
+            if marker:
+                rows, checks = pool_files(name)
+                at_most = READ if getattr(generator, "payload", "") == "response" and not recipe.score else None
+                self.attempts[name] = attempts_from(store.read_table(rows, at_most))
+                parsed = sum(attempt.row is not None for attempt in self.attempts[name])
+                self.checks[name] = verdicts_from(store.read_table(checks, parsed))
+                self.counts[name] = marker["counts"]
         self.scores: list[Scores] = [
             scores_from(store.read_table(f"scores/{name}.parquet"))
             for name in recipe.score
@@ -97,16 +104,11 @@ class _Run:
     def selecting(self) -> list[str]:
         return [arm for arm, entry in self.arms.items() if entry["control"]]
 
-    def parsed(self, name: str) -> list[Row]:
-        return [attempt.row for attempt in self.attempts[name] if attempt.row is not None]
+    def piece(self, name: str) -> Piece:
+        return Piece(self.attempts[name], self.checks[name])
 
     def accepted(self) -> list[Row]:
-        return [
-            row
-            for name in self.attempts
-            for row, verdict in zip(self.parsed(name), self.checks[name], strict=True)
-            if verdict.keep
-        ]
+        return [row for name in self.attempts for row in self.piece(name).accepted]
 
 
 def gather(store: Store, recipe: Recipe) -> ReportData:
@@ -120,8 +122,8 @@ def gather(store: Store, recipe: Recipe) -> ReportData:
         name=recipe.name,
         language=recipe.language,
         created=store.read_json("started.json")["started"],
-        task=recipe.task.description,
-        labels=recipe.task.labels,
+        task=recipe.described.description if recipe.described else "",
+        labels=_labels(recipe),
         recipe_yaml=store.path("recipe.yaml").read_text(encoding="utf-8"),
         command=f"homespun run {store.root / 'recipe.yaml'} --out {store.root}",
         manifest={k: v for k, v in manifest.items() if k != "usage"},
@@ -152,20 +154,21 @@ def _sentences(results: Mapping[str, Any] | None) -> list[str]:
 
 
 def _funnel(run: _Run, name: str) -> Funnel:
-    def counts(attempts: Sequence[Attempt]) -> Counts:
-        from homespun.generate.base import Pool
-
-        ids = {attempt.row.id for attempt in attempts if attempt.row is not None}
-        found = funnel(Pool(attempts, [v for v in run.checks[name] if v.row_id in ids], 0))
+    def counts(found: Mapping[str, Any]) -> Counts:
         keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept")
         return Counts(**{key: found[key] for key in keys}, dropped=found["dropped_by"])
 
-    attempts = run.attempts[name]
-    labels = {
-        label: counts([attempt for attempt in attempts if attempt.groups["label"] == label])
-        for label in run.recipe.task.labels
-    }
-    return Funnel(counts(attempts), labels)
+    def of_label(label: str) -> Counts:
+        attempts = [attempt for attempt in run.attempts[name] if attempt.groups.get("label") == label]
+        ids = {attempt.row.id for attempt in attempts if attempt.row is not None}
+        piece = Piece(attempts, [verdict for verdict in run.checks[name] if verdict.row_id in ids])
+        return counts(Counted.of([piece]).counts())
+
+    return Funnel(counts(run.counts[name]), {label: of_label(label) for label in _labels(run.recipe)})
+
+
+def _labels(recipe: Recipe) -> Mapping[str, str]:
+    return recipe.described.labels if recipe.described else {}
 
 
 def _columns(run: _Run) -> list[ScoreColumn]:
@@ -207,9 +210,9 @@ def _rows_to_read(run: _Run) -> tuple[list[ReadRow], dict[str, int]]:
         entries.setdefault(group, []).append(
             ReadRow(
                 id=row.id,
-                fields=row.payload.fields,
+                fields=_shown(row),
                 group=group,
-                label=row.payload.output,
+                label=row.groups.get("label", ""),
                 keyword=row.groups.get("keyword", ""),
                 kept_by=kept_by,
                 reason=reason,
@@ -231,12 +234,12 @@ def _rows_to_read(run: _Run) -> tuple[list[ReadRow], dict[str, int]]:
                         id=attempt.key,
                         fields={"answer": attempt.raw},
                         group="unparsed answer",
-                        label=attempt.groups["label"],
-                        keyword=attempt.groups["keyword"],
+                        label=attempt.groups.get("label", ""),
+                        keyword=attempt.groups.get("keyword", ""),
                         reason=attempt.problem,
                     )
                 )
-        for row, check in zip(run.parsed(name), run.checks[name], strict=True):
+        for row, check in zip(run.piece(name).parsed, run.checks[name], strict=True):
             if not check.keep:
                 add("dropped by hygiene", row, f"{check.rule}: {check.reason}")
                 continue
@@ -257,19 +260,29 @@ def _rows_to_read(run: _Run) -> tuple[list[ReadRow], dict[str, int]]:
     return shown, {group: len(found) for group, found in entries.items()}
 
 
+def _shown(row: Row) -> Mapping[str, str]:
+    payload = row.payload
+    return {**payload.fields, "response": payload.output} if isinstance(payload, Response) else payload.fields
+
+
 def _coverage(run: _Run) -> list[Cell]:
     asked: Counter[tuple[str, str]] = Counter()
     accepted: Counter[tuple[str, str]] = Counter()
     for attempts in run.attempts.values():
-        asked.update((a.groups["label"], a.groups["keyword"]) for a in attempts)
-    accepted.update((row.groups["label"], row.groups["keyword"]) for row in run.accepted())
+        asked.update((a.groups["label"], a.groups["keyword"]) for a in attempts if "keyword" in a.groups)
+    accepted.update((r.groups["label"], r.groups["keyword"]) for r in run.accepted() if "keyword" in r.groups)
     return [Cell(label, word, count, accepted[(label, word)]) for (label, word), count in sorted(asked.items())]
+
+
+def _written(row: Row) -> str:
+    """Return the part of a row that a model wrote."""
+    return row.payload.output if isinstance(row.payload, Response) else row.text
 
 
 def _diversity(rows: Sequence[Row]) -> dict[str, float]:
     if not rows:
         return {}
-    tokens = [words(row.text, row.language) for row in rows]
+    tokens = [words(_written(row), row.language) for row in rows]
     return {
         "distinct-1": stats.distinct_n(tokens, 1),
         "distinct-2": stats.distinct_n(tokens, 2),
@@ -280,7 +293,7 @@ def _diversity(rows: Sequence[Row]) -> dict[str, float]:
 def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
     found = []
     rows = run.accepted()
-    labels = list(run.recipe.task.labels)
+    labels = list(_labels(run.recipe))
     if rows and len(labels) == 2:
         lengths = [float(len(words(row.text, row.language))) for row in rows]
         area = stats.auc(lengths, [int(row.payload.output == labels[0]) for row in rows]).value
@@ -289,7 +302,7 @@ def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
                 f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
                 " a model may learn length instead of meaning"
             )
-    opening = opening_share([row.text for row in rows], run.recipe.language)
+    opening = opening_share([_written(row) for row in rows], run.recipe.language)
     if opening.share > TEMPLATE and opening.share * len(rows) >= 5:
         found.append(
             f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'

@@ -5,7 +5,8 @@ Made from the same pydantic models that check a recipe, plug-ins included, so it
 
 from __future__ import annotations
 
-from homespun.recipe import ROLES, Recipe
+from homespun.recipe import SECTIONS, Recipe
+from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
 from homespun.registry import kinds, lookup
 
@@ -26,8 +27,7 @@ def json_schema() -> JSONDict:
             options.append({"$ref": f"#/$defs/{group}-{kind}"})
         return {"oneOf": options}
 
-    named = {"generate": "generator", "score": "scorer", "evaluate": "evaluation"}
-    for section, group in named.items():
+    for section, group in SECTIONS.items():
         schema["properties"][section] = {"type": "object", "additionalProperties": union(group)}
     schema["properties"]["train"] = union("trainer")
     model = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}

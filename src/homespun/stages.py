@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +20,7 @@ from homespun.engine.local import SHARD_ROWS, each_shard
 from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation, Item, ItemResult
 from homespun.evaluate.results import results_from, results_table
-from homespun.generate.base import Generator, Pool
+from homespun.generate.base import Funnel, Generator, Piece, Pieces
 from homespun.job import RUNNING, Job
 from homespun.models.load import load_model
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
@@ -29,11 +30,13 @@ from homespun.select.arms import apply, cut
 from homespun.select.base import Columns
 from homespun.store import Store, file_hash
 from homespun.tables import (
+    attempt_schema,
     attempts_from,
     attempts_table,
     rows_from_file,
     scores_from,
     scores_table,
+    verdict_schema,
     verdicts_from,
     verdicts_table,
 )
@@ -44,9 +47,9 @@ if TYPE_CHECKING:
 
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
-Pools = dict[str, Pool]  #: generator -> what it wrote
 Answers = dict[str, dict[int, dict[str, list[ItemResult]]]]  #: arm -> seed -> evaluation -> item results
 
+PAGE = "report/index.html"
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
 
 
@@ -77,8 +80,28 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     return found
 
 
-def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[Pool, str]:
-    """Write a generator's rows, or read them back. Returns the pool and its fingerprint."""
+@dataclass(frozen=True)
+class Pool:
+    """Everything a generator asked for, as it stands in the run directory."""
+
+    store: Store
+    name: str
+    counts: JSONDict  #: see Funnel.counts; with `wanted`
+
+    def accepted(self) -> list[Row]:
+        """Read the rows that passed the generator's own checks, in plan order."""
+        rows, checks = pool_files(self.name)
+        attempts = attempts_from(self.store.read_table(rows))
+        return Piece(attempts, verdicts_from(self.store.read_table(checks))).accepted
+
+
+def pool_files(name: str) -> tuple[str, str]:
+    """Return where a generator's answers and its verdicts on them stand."""
+    return f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
+
+
+def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
+    """Write a generator's rows, unless they are there. Returns the pool and its fingerprint."""
     generator = cast(Generator, job.recipe.generate[name])
     against = sorted({text for group in items.values() for item in group for text in item.fields.values()})
     fingerprint = content_hash(
@@ -89,34 +112,48 @@ def generate(job: Job, name: str, items: Mapping[str, Sequence[Item]]) -> tuple[
             "name": name,
             "writer": job.identity("writer"),
             "against": content_hash(against),
+            **job.source_of(generator),
         }
     )
-    stage, rows, checks = f"pool/{name}", f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
+    stage = f"pool/{name}"
     if job.store.finished(stage, fingerprint) and not job.again(stage):
-        marker = cast(JSONDict, job.store.marker(stage))
-        attempts = attempts_from(job.store.read_table(rows))
-        verdicts = verdicts_from(job.store.read_table(checks))
-        return Pool(attempts, verdicts, marker["wanted"]), fingerprint
+        return Pool(job.store, name, cast(JSONDict, job.store.marker(stage))["counts"]), fingerprint
     job.begin(stage)
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
     work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
+    started = time.monotonic()
     with ahead(_scored_ahead(job)) as accepted:
-        pool = generator(name, replace(job.context, accepted=accepted), work, against)
-    job.store.write_table(rows, attempts_table(pool.attempts))
-    job.store.write_table(checks, verdicts_table(pool.verdicts))
+        ctx = replace(job.context, accepted=accepted)
+        funnel = _written(job.store, name, generator(name, ctx, work, against))
+    counts = {**funnel.counts(), "wanted": generator.wanted(ctx)}
     job.finish(
         stage,
         fingerprint,
-        [rows, checks],
-        wanted=pool.wanted,
-        failed=sum(attempt.status == "failed" for attempt in pool.attempts),
-        seconds=work.seconds,
-        units=len(pool.attempts),
+        list(pool_files(name)),
+        counts=counts,
+        seconds=work.seconds or time.monotonic() - started,
+        units=counts["asked"],
         unit="answers",
-        prompt_tokens=sum(attempt.prompt_tokens for attempt in pool.attempts),
-        tokens=sum(attempt.completion_tokens for attempt in pool.attempts),
+        prompt_tokens=funnel.prompt_tokens,
+        tokens=funnel.completion_tokens,
     )
-    return pool, fingerprint
+    return Pool(job.store, name, counts), fingerprint
+
+
+def _written(store: Store, name: str, pieces: Pieces) -> Funnel:
+    """Write pieces as they come, and count them."""
+    rows, checks = pool_files(name)
+    funnel = Funnel()
+    with (
+        closing(pieces),
+        store.table_writer(rows, attempt_schema()) as write_rows,
+        store.table_writer(checks, verdict_schema()) as write_checks,
+    ):
+        for piece in pieces:
+            write_rows(attempts_table(piece.attempts))
+            write_checks(verdicts_table(piece.verdicts))
+            funnel.add(piece)
+    return funnel
 
 
 def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
@@ -137,11 +174,11 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
 
 def file_rows(job: Job) -> dict[str, tuple[list[Row], str]]:
     """Read the files of real rows that arms name under `from`, with a hash of each."""
-    task = job.recipe.task
     found = {}
     for arm in job.recipe.arms.values():
         for source in arm.sources or ():
             if source not in job.recipe.generate and source not in found:
+                task = job.recipe.task
                 rows = rows_from_file(Path(source), task.fields, list(task.labels), job.recipe.language)
                 found[source] = (rows, file_hash(Path(source)))
     return found

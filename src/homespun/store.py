@@ -155,6 +155,29 @@ class Store:
         """Write a Parquet file."""
         self.write_bytes(relative, parquet_bytes(table))
 
+    @contextmanager
+    def table_writer(self, relative: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+        """Write a Parquet file piece by piece; it is wholly there when this is left without an error, or not at all."""
+        import pyarrow.parquet as pq
+
+        path = self.path(relative)
+        temporary = path.with_name(path.name + ".tmp")
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            crash_point()
+            try:
+                with temporary.open("wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+                    yield writer.write_table
+                    writer.close()
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            crash_point()
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+
     def read_json(self, relative: str) -> Any:
         """Read a JSON file.
 
@@ -169,12 +192,21 @@ class Store:
         except ValueError as error:
             raise StoreError(f"{path} is damaged: {error}") from None
 
-    def read_table(self, relative: str) -> pa.Table:
-        """Read a Parquet file of the run."""
+    def read_table(self, relative: str, at_most: int | None = None) -> pa.Table:
+        """Read a Parquet file of the run, or its first `at_most` rows."""
         path = self.path(relative)
         if not path.is_file():
             raise StoreError(f"{path} does not exist; did the run get that far?")
-        return read_table(path)
+        return read_table(path, at_most)
+
+    def read_batches(self, relative: str) -> Iterator[pa.Table]:
+        """Read a Parquet file of the run slice by slice."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path(relative)) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                yield pa.Table.from_batches([batch])
 
     def has(self, relative: str) -> bool:
         """Whether a file or folder is there."""

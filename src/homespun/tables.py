@@ -8,14 +8,24 @@ line and what was wrong with it. JSONL is split at newlines only (a text may hol
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homespun.errors import DataError
-from homespun.records import Attempt, JSONDict, Labelled, Lineage, Row, Scores, Verdict, canonical_json
+from homespun.records import (
+    Attempt,
+    JSONDict,
+    Labelled,
+    Lineage,
+    Payload,
+    Response,
+    Row,
+    Scores,
+    Verdict,
+    canonical_json,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +34,12 @@ READABLE = (".jsonl", ".csv", ".parquet")
 
 
 def read_records(path: Path) -> list[JSONDict]:
-    """Read a JSONL, CSV or Parquet file into one dict per record.
+    """Read a JSONL, CSV or Parquet file into one dict per record (see iter_records)."""
+    return list(iter_records(path))
+
+
+def iter_records(path: Path) -> Iterator[JSONDict]:
+    """Read a JSONL, CSV or Parquet file record by record, in constant memory.
 
     Raises:
         DataError: missing, empty, not UTF-8, malformed (with the line), or of another kind.
@@ -34,34 +49,34 @@ def read_records(path: Path) -> list[JSONDict]:
     kind = path.suffix.lower()
     if kind not in READABLE:
         raise DataError(f'{path}: cannot read "{kind or "no suffix"}" files; use one of {", ".join(READABLE)}')
-    if kind == ".parquet":
-        records = _read_parquet(path)
-    else:
-        text = _utf8(path)
-        records = _parse_jsonl(text, path) if kind == ".jsonl" else _parse_csv(text, path)
-    if not records:
+    reader = {".jsonl": _iter_jsonl, ".csv": _iter_csv, ".parquet": _iter_parquet}[kind]
+    empty = True
+    for record in reader(path):
+        empty = False
+        yield record
+    if empty:
         raise DataError(f"{path}: the file is empty; it needs at least one record")
-    return records
 
 
-def _utf8(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path}:{line}: not UTF-8 (byte {error.start}); convert it, for example with iconv -f cp932 -t utf-8"
-        ) from None
+def _lines(path: Path) -> Iterator[str]:
+    """Return the lines of a UTF-8 file with their ends, split at newlines only."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}:{number}: not UTF-8 (byte {error.start} of the line); convert it, for example with"
+                    " iconv -f cp932 -t utf-8"
+                ) from None
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _parse_jsonl(text: str, path: Path) -> list[JSONDict]:
-    records: list[JSONDict] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+def _iter_jsonl(path: Path) -> Iterator[JSONDict]:
+    for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         try:
@@ -70,13 +85,11 @@ def _parse_jsonl(text: str, path: Path) -> list[JSONDict]:
             raise DataError(f"{path}:{number}: not a JSON object: {error}") from None
         if not isinstance(record, dict):
             raise DataError(f"{path}:{number}: expected a JSON object, got {line.strip()[:40]}")
-        records.append(record)
-    return records
+        yield record
 
 
-def _parse_csv(text: str, path: Path) -> list[JSONDict]:
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    records: list[JSONDict] = []
+def _iter_csv(path: Path) -> Iterator[JSONDict]:
+    reader = csv.DictReader(_lines(path), strict=True)
     try:
         for record in reader:
             if None in record or None in record.values():
@@ -84,27 +97,38 @@ def _parse_csv(text: str, path: Path) -> list[JSONDict]:
                     f"{path}:{reader.line_num}: has another number of columns than the header"
                     f" ({len(reader.fieldnames or [])})"
                 )
-            records.append(dict(record))
+            yield dict(record)
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
-    return records
 
 
-def _read_parquet(path: Path) -> list[JSONDict]:
+def _iter_parquet(path: Path) -> Iterator[JSONDict]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return list(pq.read_table(path).to_pylist())
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                yield from batch.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a Parquet file: {error}") from None
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a Parquet file that this project wrote."""
+def read_table(path: Path, at_most: int | None = None) -> pa.Table:
+    """Read a Parquet file that this project wrote, or its first `at_most` rows."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(path)
+    if at_most is None:
+        return pq.read_table(path)
+    with pq.ParquetFile(path) as file:
+        some, count = [], 0
+        for batch in file.iter_batches(batch_size=min(at_most, 1024)):
+            some.append(batch.slice(0, at_most - count))
+            count += len(some[-1])
+            if count >= at_most:
+                break
+        return pa.Table.from_batches(some, file.schema_arrow)
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -123,32 +147,39 @@ def _strings(*names: str) -> list[tuple[str, Any]]:
     return [(name, pa.string()) for name in names]
 
 
-def _attempt_schema() -> pa.Schema:
+def attempt_schema() -> pa.Schema:
+    """Return the columns of a table of attempts."""
     import pyarrow as pa
 
     integers = [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "seed")]
     return pa.schema(
-        _strings("id", "key", "status", "problem", "fields", "output", "language", "groups", "raw")
+        _strings("id", "key", "status", "problem", "payload", "fields", "output", "language", "groups", "raw")
         + _strings("generator", "model", "prompt", "prompt_hash", "finish_reason")
         + integers
     )
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
-    """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row."""
+    """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row.
+
+    `payload` says what a row is: `labelled`, with its input in `fields`, or `response`, with the conversation that
+    was answered under `messages`.
+    """
     import pyarrow as pa
 
     records = []
     for attempt in attempts:
         row = attempt.row
         lineage = row.lineage if row else Lineage("", attempt.key)
+        payload, fields = _payload_columns(row.payload) if row else ("", {})
         records.append(
             {
                 "id": row.id if row else "",
                 "key": attempt.key,
                 "status": attempt.status,
                 "problem": attempt.problem,
-                "fields": canonical_json(dict(row.payload.fields)) if row else "{}",
+                "payload": payload,
+                "fields": canonical_json(fields),
                 "output": row.payload.output if row else "",
                 "language": row.language if row else "",
                 "groups": canonical_json(dict(attempt.groups)),
@@ -163,7 +194,20 @@ def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
                 "seed": lineage.seed,
             }
         )
-    return pa.Table.from_pylist(records, schema=_attempt_schema())
+    return pa.Table.from_pylist(records, schema=attempt_schema())
+
+
+def _payload_columns(payload: Payload) -> tuple[str, JSONDict]:
+    if isinstance(payload, Response):
+        return "response", {"messages": [list(message) for message in payload.messages]}
+    return "labelled", dict(payload.fields)
+
+
+def _payload(record: Mapping[str, Any]) -> Payload:
+    fields = json.loads(record["fields"])
+    if record.get("payload") == "response":
+        return Response(tuple((role, content) for role, content in fields["messages"]), record["output"])
+    return Labelled(fields, record["output"])
 
 
 def attempts_from(table: pa.Table) -> list[Attempt]:
@@ -185,8 +229,7 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
             finish_reason=record["finish_reason"],
             tokens=record["completion_tokens"],
         )
-        payload = Labelled(json.loads(record["fields"]), record["output"])
-        row = Row(record["id"], payload, record["language"], groups, lineage)
+        row = Row(record["id"], _payload(record), record["language"], groups, lineage)
     return Attempt(
         key=record["key"],
         status=record["status"],
@@ -200,11 +243,11 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
     )
 
 
-def verdicts_table(verdicts: Sequence[Verdict]) -> pa.Table:
-    """Return verdicts as a table."""
+def verdict_schema() -> pa.Schema:
+    """Return the columns of a table of verdicts."""
     import pyarrow as pa
 
-    schema = pa.schema(
+    return pa.schema(
         [
             ("row_id", pa.string()),
             ("keep", pa.bool_()),
@@ -215,6 +258,13 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> pa.Table:
             ("duplicate_of", pa.string()),
         ]
     )
+
+
+def verdicts_table(verdicts: Sequence[Verdict]) -> pa.Table:
+    """Return verdicts as a table."""
+    import pyarrow as pa
+
+    schema = verdict_schema()
     names = schema.names
     records = [{name: getattr(verdict, name) for name in names} for verdict in verdicts]
     return pa.Table.from_pylist(records, schema=schema)

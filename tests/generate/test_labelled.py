@@ -44,7 +44,8 @@ def generator(**changes) -> LabelledGenerator:
 
 def written(spec, tmp_path, ctx=None, against=(), name="run"):
     with Store.open(tmp_path / name) as store:
-        return spec("labelled", ctx or context(), store.work("pool/labelled", "f"), against)
+        (piece,) = spec("labelled", ctx or context(), store.work("pool/labelled", "f"), against)
+    return piece
 
 
 def test_every_cell_of_the_grid_gets_its_share(tmp_path):
@@ -57,7 +58,7 @@ def test_every_cell_of_the_grid_gets_its_share(tmp_path):
 def test_stopping_early_leaves_the_labels_balanced(tmp_path):
     pool = written(generator(max_asked=6), tmp_path)
     assert Counter(row.payload.output for row in pool.accepted) == {"positive": 3, "negative": 3}
-    assert pool.wanted == 12
+    assert generator(max_asked=6).wanted(context()) == 12
 
 
 def test_quotas_of_odd_counts():

@@ -6,12 +6,13 @@ the student is trained. The context holds no results: those go through the retur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from homespun.engine.progress import Progress, Silent
-from homespun.records import Row
+from homespun.errors import UsageError
+from homespun.records import Record, Row
 from homespun.task import ModelSpec, Task
 
 if TYPE_CHECKING:
@@ -43,12 +44,20 @@ class Models:
 class Context:
     """Handed to every step."""
 
-    task: Task
+    described: Task | None  #: None for plain batch inference
     language: str  #: en or ja: of the prompts and of the rows
     seed: int
     models: Models
     progress: Progress = field(default_factory=Silent)
+    sources: Mapping[str, Callable[[], Iterator[Record]]] = field(default_factory=dict)  #: fresh from the start
     accepted: Callable[[Sequence[Row]], None] = lambda rows: None  #: a generator tells of rows that passed
+
+    @property
+    def task(self) -> Task:
+        """The task; a recipe without one has no step that asks for it (recipe.py checks)."""
+        if self.described is None:
+            raise UsageError("this step needs a `task`, and the recipe has none")
+        return self.described
 
     def silent(self) -> Context:
         """Return the same context without progress."""

@@ -1,27 +1,31 @@
 """What every generator is and returns.
 
-A generator turns a task into attempts, shard by shard, through a `Work` that commits each shard before the
-next is planned. What it returns is a pure function of the committed shards.
+A generator turns a task, or the records of a source, into attempts, shard by shard. It hands them on in
+pieces, in plan order, each with the verdicts of its own checks; what it returns is a pure function of what
+models answered. A generator whose checks look at all rows together hands on one piece at the end; one that
+judges every row alone hands on many, and then a pool of any size needs no more memory than a piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Generator as Generated
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from homespun.engine.context import Context
-from homespun.records import Attempt, Row, Verdict
+from homespun.records import Attempt, JSONDict, Row, Verdict
 from homespun.registry import Strategy
 from homespun.store import Work
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Everything a generator asked for, and what became of it."""
+class Piece:
+    """Attempts in plan order, and one verdict per parsed one: the generator's own checks."""
 
     attempts: Sequence[Attempt]
-    verdicts: Sequence[Verdict]  #: one per parsed attempt, in order: the generator's own checks
-    wanted: int  #: accepted rows asked for; fewer means that the budget ran out
+    verdicts: Sequence[Verdict]
 
     @property
     def parsed(self) -> list[Row]:
@@ -34,16 +38,69 @@ class Pool:
         return [row for row, verdict in zip(self.parsed, self.verdicts, strict=True) if verdict.keep]
 
 
+@dataclass
+class Funnel:
+    """Counts of a pool: asked = answered + failed, answered = parsed + unparsed, parsed = kept + dropped."""
+
+    status: Counter[str] = field(default_factory=Counter)
+    dropped_by: Counter[str] = field(default_factory=Counter)  #: rule -> rows
+    failed_by: Counter[str] = field(default_factory=Counter)  #: kind of failure -> attempts
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @classmethod
+    def of(cls, pieces: Iterable[Piece]) -> Funnel:
+        """Count whole pieces."""
+        found = cls()
+        for piece in pieces:
+            found.add(piece)
+        return found
+
+    def add(self, piece: Piece) -> None:
+        """Count a piece."""
+        for attempt in piece.attempts:
+            self.status[attempt.status] += 1
+            self.prompt_tokens += attempt.prompt_tokens
+            self.completion_tokens += attempt.completion_tokens
+            if attempt.status == "failed":
+                self.failed_by[attempt.problem.partition(":")[0]] += 1
+        self.dropped_by.update(verdict.rule for verdict in piece.verdicts if not verdict.keep)
+
+    def counts(self) -> JSONDict:
+        """Return the counts by their names in results.json."""
+        asked, dropped = self.status.total(), self.dropped_by.total()
+        return {
+            "asked": asked,
+            "answered": asked - self.status["failed"],
+            "failed": self.status["failed"],
+            "parsed": self.status["parsed"],
+            "unparsed": self.status["unparsed"],
+            "kept": self.status["parsed"] - dropped,
+            "dropped": dropped,
+            "dropped_by": dict(self.dropped_by.most_common()),
+            "failed_by": dict(self.failed_by.most_common()),
+        }
+
+
+Pieces = Generated[Piece, None, None]
+
+
 class Generator(Strategy):
     """Base of the strategies under `generate:`."""
 
-    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pool:
+    payload: ClassVar[Literal["labelled", "response"]] = "labelled"  #: what its rows are
+
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
         """Write rows.
 
         Args:
             name: the generator's name in the recipe; part of every row's lineage and seed.
-            ctx: task, models, seed, progress.
+            ctx: task, sources, models, seed, progress.
             work: where shards are committed; a rerun gets the committed ones back.
             against: texts of the evaluation sets; rows that contain one are dropped (contamination).
         """
+        raise NotImplementedError
+
+    def wanted(self, ctx: Context) -> int:
+        """Return how many accepted rows are asked for; fewer in the end means that some are missing."""
         raise NotImplementedError

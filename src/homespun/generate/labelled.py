@@ -19,7 +19,7 @@ from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError, UsageError
-from homespun.generate.base import Generator, Pool
+from homespun.generate.base import Generator, Piece, Pieces
 from homespun.generate.hygiene import Checker, Hygiene
 from homespun.models.base import Completion, Model, Request, Sampling
 from homespun.records import Attempt, Labelled, Lineage, Row, Verdict, content_hash, derive_seed
@@ -61,7 +61,7 @@ class LabelledGenerator(Generator):
         if self.min_length > self.max_length:
             raise UsageError(f"min_length {self.min_length} is above max_length {self.max_length}")
 
-    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pool:
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
         """Write rows until every label has its quota or the budget is spent (see Generator).
 
         Raises:
@@ -96,7 +96,11 @@ class LabelledGenerator(Generator):
                     ctx.progress.say(first_impression(attempts, verdicts))
                 index, accepted = index + 1, now
                 plan.stop_if_hopeless(attempts, verdicts)
-        return Pool(attempts, verdicts, self.rows)
+        yield Piece(attempts, verdicts)
+
+    def wanted(self, ctx: Context) -> int:
+        """Return the recipe's `rows`."""
+        return self.rows
 
     def _within_quota(
         self, attempts: Sequence[Attempt], checked: Sequence[Verdict], labels: Sequence[str]

@@ -8,14 +8,16 @@ caller that commits whole lists gets byte-identical answers on every rerun).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from homespun.records import Message
+
+if TYPE_CHECKING:  # asking a server takes no array
+    import numpy as np
+    from numpy.typing import NDArray
 
 Advance = Callable[[int], None]  #: called with the number of requests finished since the last call
 
@@ -115,3 +117,29 @@ class Model(Protocol):
     def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
         """Return one vector per text, shape (len(texts), dimensions), not normalised."""
         ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model that takes requests one by one, because its answers depend on nothing else."""
+
+    def stream(
+        self, requests: Iterable[Request], advance: Advance = ignore_progress
+    ) -> Generator[Completion, None, None]:
+        """Answer every request, in the order asked, in constant memory."""
+        ...
+
+
+def stream(
+    model: Model, requests: Iterable[Request], shard: int, advance: Advance = ignore_progress
+) -> Generator[Completion, None, None]:
+    """Answer every request, in the order asked, in constant memory.
+
+    A model whose answers depend on what they are asked with (batches in this process) gets `shard` requests at
+    once, always the same ones.
+    """
+    if isinstance(model, Streaming):
+        return model.stream(requests, advance)
+    waiting = iter(requests)
+    slices = iter(lambda: list(islice(waiting, shard)), [])
+    return (answer for some in slices for answer in model.complete(some, advance))

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import aiohttp
+    from yarl import URL
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 LARGEST = 256 << 20  #: bytes of a body; more is not an answer
 HIDDEN = "***"
+WAITING = ("retry-after-ms", "retry-after")  #: headers that say when to come back
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,17 @@ class Call:
     sample: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """What one attempt came to."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]  #: those of WAITING that were there
+    reading: wire.Reading
+    seconds: float
+
+
 @dataclass
 class Endpoint:
     """A server and what is known about it during a run."""
@@ -138,6 +151,7 @@ class Endpoint:
         self.limit = Limit(self.concurrency)
         self.budget = RetryBudget()
         self.rng = random.Random(0)  # of waiting times only
+        self._urls: dict[str, URL] = {}
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -148,7 +162,11 @@ class Endpoint:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.deadlines.connect)
         headers = {"Content-Type": "application/json", **self.key.header()}
         async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, headers=headers, auto_decompress=True, read_bufsize=1 << 22
+            connector=connector,
+            timeout=timeout,
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=1 << 22,
         ) as session:
             yield session
 
@@ -160,43 +178,41 @@ class Endpoint:
             ModelError: the server takes no request of ours at all (no such key, no such model).
             StoreError: an answer could not be written.
         """
-        key = request_key(self.base_url, call.path, call.payload, call.sample)
+        body = wire.encode(call.payload)
+        key = request_key(self.base_url, call.path, body, call.sample)
         known = self.ledger.find(key)
         if known is not None and (known.outcome not in wire.RETRIED or not self.retry_failed) and known.final:
             read = known.outcome in (OK, "truncated")
             return known, call.read(known.status, known.body) if read else wire.Reading(known.outcome, known.problem)
         attempt, tries, refusals = known.attempt if known else 0, 0, 0
         refused_since = 0.0
-        body = wire.encode(call.payload)
         while True:
             attempt += 1
-            entry, reading, headers = await self._once(session, call, key, attempt, body)
-            if reading.outcome == "rate limited":
+            got = await self._once(session, call, body)
+            if got.reading.outcome == "rate limited":
                 refusals += 1
                 refused_since = refused_since or time.monotonic()
-                wait: float | None = wait_before(refusals, headers, self.rng)
+                wait: float | None = wait_before(refusals, got.headers, self.rng)
                 if time.monotonic() + (wait or 0) - refused_since > self.patience:
                     wait = None
             else:
                 tries += 1
-                wait = self._wait(reading, tries, headers)
-            entry = replace(entry, final=wait is None)
+                wait = self._wait(got, tries)
+            entry = self._entry(call, key, attempt, body, got, final=wait is None)
             await self.ledger.save(entry)
             if wait is None:
-                return entry, reading
+                return entry, got.reading
             await asyncio.sleep(wait)
 
-    def _wait(self, reading: wire.Reading, tries: int, headers: Mapping[str, str]) -> float | None:
+    def _wait(self, got: _Got, tries: int) -> float | None:
         """Return the seconds before another try of what failed, or None where there is none."""
-        if reading.outcome == OK:
+        if got.reading.outcome == OK:
             self.budget.answered()
-        if reading.outcome not in wire.RETRIED or tries > self.retries or not self.budget.take():
+        if got.reading.outcome not in wire.RETRIED or tries > self.retries or not self.budget.take():
             return None
-        return wait_before(tries, headers, self.rng)
+        return wait_before(tries, got.headers, self.rng)
 
-    async def _once(
-        self, session: aiohttp.ClientSession, call: Call, key: str, attempt: int, body: bytes
-    ) -> tuple[Entry, wire.Reading, Mapping[str, str]]:
+    async def _once(self, session: aiohttp.ClientSession, call: Call, body: bytes) -> _Got:
         epoch = await self.limit.enter()
         refused = False
         started = time.monotonic()
@@ -208,11 +224,11 @@ class Endpoint:
         finally:
             self.limit.leave(epoch, refused=refused)
         self.spending.charge(self.price, reading.prompt_tokens, reading.completion_tokens)
-        reading = self._checked(reading, status)
-        kept = self.key.out_of(answer)
-        if reading.outcome != OK and reading.outcome != "truncated":
-            kept = kept[:FAILED_BODY]
-        entry = Entry(
+        return _Got(status, answer, headers, self._checked(reading, status), time.monotonic() - started)
+
+    def _entry(self, call: Call, key: str, attempt: int, body: bytes, got: _Got, *, final: bool) -> Entry:
+        reading, kept = got.reading, self.key.out_of(got.body)
+        return Entry(
             key=key,
             attempt=attempt,
             stage=self.stage(),
@@ -222,46 +238,50 @@ class Endpoint:
             request=body,
             outcome=reading.outcome,
             problem=reading.problem,
-            status=status,
-            body=kept,
+            status=got.status,
+            body=kept if reading.outcome in (OK, "truncated") else kept[:FAILED_BODY],
             prompt_tokens=reading.prompt_tokens,
             completion_tokens=reading.completion_tokens,
-            seconds=round(time.monotonic() - started, 4),
+            seconds=round(got.seconds, 4),
+            final=final,
         )
-        return entry, reading, headers
 
     def _checked(self, reading: wire.Reading, status: int) -> wire.Reading:
         """Stop where no request can succeed; tell an answer by another model than the first."""
+        if reading.outcome == OK:
+            if reading.model and reading.model != self.answering:
+                if not self.answering:
+                    self.answering = reading.model
+                    return reading
+                told = f'"{reading.model}" answered, before it was "{self.answering}"'
+                return replace(reading, outcome="wrong model", problem=told, text="")
+            return reading
         problem = self.key.out_of(reading.problem.encode("utf-8", "replace")).decode("utf-8", "replace")
         if status in (401, 403):
             raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
         if status == 404:
             raise ModelError(f'{self.base_url} knows no model "{self.model}" or no such call ({problem})')
-        if reading.outcome == OK and reading.model:
-            self.answering = self.answering or reading.model
-            if reading.model != self.answering:
-                told = f'"{reading.model}" answered, before it was "{self.answering}"'
-                return replace(reading, outcome="wrong model", problem=told, text="")
         return replace(reading, problem=problem)
 
     async def _send(
         self, session: aiohttp.ClientSession, path: str, body: bytes
     ) -> tuple[int, bytes, Mapping[str, str], tuple[str, str] | None]:
-        """Return status, body, lower-case headers, and (outcome, words) where there is no whole answer."""
+        """Return status, body, what it says about waiting, and (outcome, words) where there is no whole answer."""
         import aiohttp
 
         got = bytearray()
         status, headers = 0, {}
+        limits, clock = self.deadlines, asyncio.get_running_loop().time
+        end = clock() + limits.total
         try:
-            async with asyncio.timeout(self.deadlines.total):
-                async with asyncio.timeout(self.deadlines.first_byte):
-                    response = await session.post(f"{self.base_url}/{path}", data=body, allow_redirects=False)
-                async with response:
+            async with asyncio.timeout_at(min(clock() + limits.first_byte, end)) as deadline:
+                async with session.post(self._url(path), data=body, allow_redirects=False) as response:
                     status = response.status
-                    headers = {name.lower(): value for name, value in response.headers.items()}
+                    headers = {name: response.headers[name] for name in WAITING if name in response.headers}
                     while True:
-                        async with asyncio.timeout(self.deadlines.idle):
-                            part = await response.content.readany()
+                        if not response.content.is_eof():  # what has come already needs no deadline
+                            deadline.reschedule(min(clock() + limits.idle, end))
+                        part = await response.content.readany()
                         if not part:
                             break
                         got += part
@@ -273,3 +293,10 @@ class Endpoint:
             # The name only: the text of some of these errors holds the request's headers.
             return status, bytes(got), headers, ("unreachable", type(error).__name__)
         return status, bytes(got), headers, None
+
+    def _url(self, path: str) -> URL:
+        if path not in self._urls:
+            from yarl import URL
+
+            self._urls[path] = URL(f"{self.base_url}/{path}")
+        return self._urls[path]

@@ -11,10 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from homespun.budget import Spending
 from homespun.ledger import OK, Entry, Ledger, request_key
@@ -29,6 +26,10 @@ from homespun.models.base import (
 )
 from homespun.records import JSONDict, content_hash
 from homespun.task import Price
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LOCAL = "local"  #: stands where a server has its address
 
@@ -108,7 +109,7 @@ class Recorded:
     ) -> list[Any]:
         together = content_hash(payloads)
         keyed = [{"model": self.inner.id, "list": together, "at": at, **one} for at, one in enumerate(payloads)]
-        keys = [request_key(LOCAL, path, payload) for payload in keyed]
+        keys = [request_key(LOCAL, path, json.dumps(payload).encode()) for payload in keyed]
         known = [self.ledger.find(key) for key in keys]
         if all(known):
             advance(len(keys))

@@ -7,16 +7,12 @@ limits) is endpoint.py's business; what a body means is wire.py's.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from homespun.budget import Spending
-from homespun.errors import BudgetError, ModelError
+from homespun.errors import ModelError
 from homespun.ledger import OK, Entry, Ledger
 from homespun.models import wire
 from homespun.models.base import (
@@ -28,12 +24,14 @@ from homespun.models.base import (
     ignore_progress,
 )
 from homespun.models.endpoint import Call, Endpoint, read_key
+from homespun.models.inorder import InOrder
 from homespun.task import ModelSpec
 
 if TYPE_CHECKING:
     import aiohttp
+    import numpy as np
+    from numpy.typing import NDArray
 
-DRAIN = 30.0  #: seconds that requests in flight get to end after an interruption
 MORE_ROOM = 4  #: times as many tokens for the one retry of a truncated answer
 EMBEDDED_AT_ONCE = 64  #: texts in one call
 Item = TypeVar("Item")
@@ -87,8 +85,19 @@ class ServerModel:
         self.id = f"{endpoint.base_url}#{endpoint.model}"
 
     def complete(self, requests: Sequence[Request], advance: Advance = ignore_progress) -> list[Completion]:
-        """Answer every request, in the order asked; a failure is a Completion with its kind in words."""
-        return list(self._run(requests, self._complete, advance))
+        """Answer every request, in the order asked; a failure is a Completion with its kind in words.
+
+        Raises:
+            ModelError: the server takes no request of ours at all.
+            BudgetError: the run has spent what it may.
+        """
+        return list(self.stream(requests, advance))
+
+    def stream(
+        self, requests: Iterable[Request], advance: Advance = ignore_progress
+    ) -> Generator[Completion, None, None]:
+        """Answer requests as `complete` does, in constant memory."""
+        return self._ask(requests, self._complete, advance)
 
     def logprobs(
         self, queries: Sequence[LogprobQuery], advance: Advance = ignore_progress
@@ -109,8 +118,10 @@ class ServerModel:
         Raises:
             ModelError: a call failed; there is no vector to go on with.
         """
+        import numpy as np
+
         parts = [texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), EMBEDDED_AT_ONCE)]
-        found = self._run(parts, self._embed, lambda count: advance(min(count * EMBEDDED_AT_ONCE, len(texts))))
+        found = self._ask(parts, self._embed, lambda count: advance(min(count * EMBEDDED_AT_ONCE, len(texts))))
         return np.concatenate(list(found)) if parts else np.zeros((0, 0), np.float32)
 
     async def _complete(self, session: aiohttp.ClientSession, request: Request) -> Completion:
@@ -123,6 +134,8 @@ class ServerModel:
         return _completion(request, entry, reading)
 
     async def _embed(self, session: aiohttp.ClientSession, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
         payload = {"model": self.endpoint.model, "input": list(texts)}
 
         def read(status: int, body: bytes) -> wire.Reading:
@@ -133,59 +146,14 @@ class ServerModel:
             raise ModelError(f"{self.endpoint.base_url} gives no embeddings: {reading.outcome} ({reading.problem})")
         return np.array([entry["embedding"] for entry in reading.content["data"]], np.float32)
 
-    def _run(
+    def _ask(
         self,
-        items: Sequence[Item],
+        items: Iterable[Item],
         one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
         advance: Advance,
-    ) -> Iterator[Found]:
-        """Ask for all items at once, within the limit; return what came, in the items' order."""
-        found = asyncio.run(self._all(items, one, advance))
-        return (found[index] for index in range(len(found)))
-
-    async def _all(
-        self,
-        items: Sequence[Item],
-        one: Callable[[aiohttp.ClientSession, Item], Coroutine[Any, Any, Found]],
-        advance: Advance,
-    ) -> dict[int, Found]:
-        found: dict[int, Found] = {}
-        waiting = enumerate(items)
-        stopping = False
-
-        async def work(session: aiohttp.ClientSession) -> None:
-            for index, item in waiting:
-                if stopping or self.endpoint.spending.over():
-                    return
-                try:
-                    found[index] = await one(session, item)
-                except BudgetError:  # told below, when what is in flight has come in
-                    return
-                advance(1)
-
-        async with self.endpoint.session() as session:
-            # Twice as many workers as may be in flight: a row that waits after a refusal holds no one up.
-            workers = [asyncio.create_task(work(session)) for _ in range(2 * self.endpoint.concurrency)]
-            try:
-                await _first_failure(workers)
-            except (asyncio.CancelledError, ModelError):
-                stopping = True  # nothing more is admitted; what is in flight, and billed, may end
-                await asyncio.wait(workers, timeout=DRAIN)
-                raise
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
-        if len(found) < len(items):
-            self.endpoint.spending.check()
-        return found
-
-
-async def _first_failure(workers: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for all workers, or raise what the first one to fail raises."""
-    done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-    for worker in done:
-        worker.result()
+    ) -> Generator[Found, None, None]:
+        # Twice as many workers as may be in flight: a row that waits after a refusal holds no one up.
+        return InOrder(items, one, self.endpoint.session, 2 * self.endpoint.concurrency, advance).answers()
 
 
 def _completion(request: Request, entry: Entry, reading: wire.Reading) -> Completion:

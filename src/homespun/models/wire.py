@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from homespun.ledger import OK
@@ -102,42 +102,52 @@ def read_chat(status: int, body: bytes) -> Reading:
 
 def read_list(status: int, body: bytes, field: str, count: int) -> Reading:
     """Return a reading whose `content` holds `count` entries under `field`, in the order asked."""
-    failed = read_status(status, body)
+    failed, found, entries = _entries(status, body, field, count)
     if failed:
         return failed
+    prompt, completion = _usage(found)
+    return Reading(OK, "", "", "stop", _name(found), prompt, completion, {**found, field: entries})
+
+
+def _entries(status: int, body: bytes, field: str, count: int) -> tuple[Reading | None, JSONDict, list[JSONDict]]:
+    """Return the body and its `count` entries under `field` in the order asked, or first of all a failure."""
+    if failed := read_status(status, body):
+        return failed, {}, []
     found = read_object(body)
     if found is None:
-        return Reading("malformed", "no JSON object")
+        return Reading("malformed", "no JSON object"), {}, []
     if error := _error_in(found):
-        return error
+        return error, {}, []
     entries = found.get(field)
     if not isinstance(entries, list) or len(entries) != count or not all(isinstance(one, dict) for one in entries):
-        return Reading("malformed", f'"{field}" does not hold {count} entries')
-    ordered = sorted(entries, key=lambda entry: entry.get("index", 0))
-    prompt, completion = _usage(found)
-    return Reading(OK, "", "", "stop", _name(found), prompt, completion, {**found, field: ordered})
+        return Reading("malformed", f'"{field}" does not hold {count} entries'), {}, []
+    return None, found, sorted(entries, key=lambda entry: entry.get("index", 0))
 
 
 def _read(status: int, body: bytes) -> Reading:
-    found = read_list(status, body, "choices", 1)
-    if found.outcome != OK or found.content is None:
-        return found
-    choice = found.content["choices"][0]
+    failed, found, entries = _entries(status, body, "choices", 1)
+    if failed:
+        return failed
+    (choice,) = entries
     text, reason = _chat_text(choice), choice.get("finish_reason") or "stop"
-    told = replace(found, finish_reason="length" if reason == "length" else "stop")
+    prompt, completion = _usage(found)
+
+    def reading(outcome: str, problem: str = "", text: str = "") -> Reading:
+        ended = "length" if reason == "length" else "stop"
+        return Reading(outcome, problem, text, ended, _name(found), prompt, completion)
+
     message = choice.get("message")
     declined = message.get("refusal") if isinstance(message, dict) else None
     if reason == "content_filter" or (declined and not text):
-        return replace(told, outcome="refused", problem=str(declined or "content filter")[:200])
+        return reading("refused", str(declined or "content filter")[:200])
     if text is not None and not isinstance(text, str):
-        return replace(told, outcome="malformed", problem="the answer is no text")
+        return reading("malformed", "the answer is no text")
     if not text or not text.strip():
-        why = "all tokens were spent before the answer began" if reason == "length" else "no text"
-        return replace(told, outcome="empty", problem=why)
+        return reading("empty", "all tokens were spent before the answer began" if reason == "length" else "no text")
     valid = text.encode("utf-8", "replace").decode("utf-8")
     if reason == "length":
-        return replace(told, outcome="truncated", problem=f"cut off after {told.completion_tokens} tokens", text=valid)
-    return replace(told, text=valid)
+        return reading("truncated", f"cut off after {completion} tokens", valid)
+    return reading(OK, "", valid)
 
 
 def _chat_text(choice: Mapping[str, Any]) -> Any:

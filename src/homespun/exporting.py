@@ -1,0 +1,159 @@
+"""The rows of a run for other trainers: messages, prompt and completion, Alpaca, ShareGPT, Parquet.
+
+Rows are those of an arm, or, where a run has no arms (plain batch inference), all that passed the
+generators' checks. They are read and written one after the other, so a file may be of any size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homespun.errors import UsageError
+from homespun.recipe import Recipe
+from homespun.records import JSONDict, Response, Row
+from homespun.registry import did_you_mean
+from homespun.reporting import open_run
+from homespun.stages import pool_files
+from homespun.store import Store, disk_errors
+from homespun.tables import attempts_from, rows_from_file, verdicts_from
+from homespun.text.prompts import task_messages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AT_ONCE = 1024  #: rows of a Parquet file that are held together
+
+
+def _messages(row: Row, prompt: list[JSONDict]) -> JSONDict:
+    return {"messages": [*prompt, {"role": "assistant", "content": row.payload.output}]}
+
+
+def _prompt_completion(row: Row, prompt: list[JSONDict]) -> JSONDict:
+    return {"prompt": prompt, "completion": [{"role": "assistant", "content": row.payload.output}]}
+
+
+def _alpaca(row: Row, prompt: list[JSONDict]) -> JSONDict:
+    text = "\n\n".join(message["content"] for message in prompt)
+    return {"instruction": text, "input": "", "output": row.payload.output}
+
+
+def _sharegpt(row: Row, prompt: list[JSONDict]) -> JSONDict:
+    names = {"system": "system", "user": "human", "assistant": "gpt"}
+    turns = [{"from": names[message["role"]], "value": message["content"]} for message in prompt]
+    return {"conversations": [*turns, {"from": "gpt", "value": row.payload.output}]}
+
+
+FORMATS: Mapping[str, Callable[[Row, list[JSONDict]], JSONDict]] = {
+    "messages": _messages,
+    "prompt-completion": _prompt_completion,
+    "alpaca": _alpaca,
+    "sharegpt": _sharegpt,
+}
+
+
+def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int | None) -> str:
+    """Write the rows of an arm, or of a run without arms, and say how many.
+
+    Raises:
+        UsageError: an unknown format or arm, or none where the run has some.
+    """
+    if form not in (*FORMATS, "parquet"):
+        known = [*FORMATS, "parquet"]
+        raise UsageError(f'no format "{form}".{did_you_mean(form, known)} Formats: {", ".join(known)}.')
+    store, recipe = open_run(folder)
+    rows = rows_of(store, recipe, arm, seed)
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if form == "parquet":
+            count = _write_parquet(out, rows)
+        else:
+            count = 0
+            with out.open("w", encoding="utf-8") as stream:
+                for row in rows:
+                    stream.write(json.dumps(FORMATS[form](row, _prompt(row, recipe)), ensure_ascii=False) + "\n")
+                    count += 1
+    return f"{count} rows in {out}"
+
+
+def rows_of(store: Store, recipe: Recipe, arm: str | None, seed: int | None = None) -> Iterator[Row]:
+    """Return the rows that an arm is trained on, in plan order; a control has another draw per seed.
+
+    Raises:
+        UsageError: no such arm or seed, or no arm where the run has some.
+    """
+    arms = [name.removeprefix("arms/") for name in store.stages() if name.startswith("arms/")]
+    if arm is None and arms:
+        names = sorted({name.partition("/seed-")[0] for name in arms})
+        raise UsageError(f"--arm is missing; {store.root} has the arms {', '.join(names)}")
+    keep = None if arm is None else _kept_by(store, arms, arm, seed)
+    return (row for row in _candidates(store, recipe, checked=arm is None) if keep is None or row.id in keep)
+
+
+def _kept_by(store: Store, arms: list[str], arm: str, seed: int | None) -> set[str]:
+    wanted = arm if arm in arms else f"{arm}/seed-{seed if seed is not None else 0}"
+    if wanted not in arms:
+        names = sorted({name.partition("/seed-")[0] for name in arms})
+        raise UsageError(f'{store.root} has no arm "{arm}".{did_you_mean(arm, names)} Arms: {", ".join(names)}.')
+    return {v.row_id for v in verdicts_from(store.read_table(f"arms/{wanted}/verdicts.parquet")) if v.keep}
+
+
+def _candidates(store: Store, recipe: Recipe, *, checked: bool) -> Iterator[Row]:
+    """Return rows of all generators and files; `checked`: only those that passed the generator's checks."""
+    for name in recipe.generate:
+        rows, checks = pool_files(name)
+        verdicts = (verdict for some in store.read_batches(checks) for verdict in verdicts_from(some))
+        for some in store.read_batches(rows):
+            for attempt in attempts_from(some):
+                if attempt.row is not None and (next(verdicts).keep or not checked):
+                    yield attempt.row
+    for source in dict.fromkeys(source for entry in recipe.arms.values() for source in entry.sources or ()):
+        if source not in recipe.generate:
+            yield from rows_from_file(Path(source), recipe.task.fields, list(recipe.task.labels), recipe.language)
+
+
+def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
+    payload = row.payload
+    if isinstance(payload, Response):
+        messages = payload.messages
+    else:
+        messages = task_messages(recipe.task, payload.fields, recipe.language)
+    return [{"role": role, "content": content} for role, content in messages]
+
+
+def _write_parquet(out: Path, rows: Iterable[Row]) -> int:
+    import pyarrow.parquet as pq
+
+    waiting, writer, count = iter(rows), None, 0
+    while (some := list(islice(waiting, AT_ONCE))) or writer is None:
+        table = _table(some)
+        writer = writer or pq.ParquetWriter(out, table.schema, compression="zstd")
+        writer.write_table(table)
+        count += len(some)
+    writer.close()
+    return count
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    """Return rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
+    import pyarrow as pa
+
+    payload = rows[0].payload if rows else None
+    fields, output = list(payload.fields) if payload else [], "response" if isinstance(payload, Response) else "label"
+    groups = ["prompt_id", "sample"] if output == "response" else ["keyword"]
+    records = [
+        {
+            "id": row.id,
+            **{name: row.payload.fields[name] for name in fields},
+            output: row.payload.output,
+            **{name: row.groups.get(name.removesuffix("_id"), "") for name in groups},
+            "generator": row.lineage.generator,
+            "model": row.lineage.model,
+        }
+        for row in rows
+    ]
+    names = ["id", *fields, output, *groups, "generator", "model"]
+    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))

@@ -1,0 +1,176 @@
+"""Responses to prompts that are there: plain batch inference, and the candidates of job (b) (methods.md B1).
+
+Every record of a source is asked `n` times, each time with a seed of its own. Nothing here looks at two
+rows together, so a piece is handed on as soon as its answers are there, and the answers themselves stand in
+the ledger: a rerun asks for nothing twice and needs no shards of its own. Ranking responses is the scorers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from homespun.engine.context import Context
+from homespun.errors import DataError, UsageError
+from homespun.generate.base import Generator, Piece, Pieces
+from homespun.models.base import Completion, Request, Sampling, stream
+from homespun.records import (
+    Attempt,
+    Lineage,
+    Message,
+    Record,
+    Response,
+    Row,
+    Verdict,
+    content_hash,
+    derive_seed,
+)
+from homespun.registry import did_you_mean
+from homespun.store import Work
+from homespun.text.normalise import clean
+
+PIECE = 1024  #: answers that are handed on together
+ROLES = ("system", "user", "assistant")
+
+
+class Responses(Generator):
+    """Asks the writer every prompt of a source."""
+
+    kind: Literal["responses"] = "responses"
+    needs_task: ClassVar[bool] = False
+    payload: ClassVar[Literal["labelled", "response"]] = "response"
+
+    prompts: str | None = Field(None, description="name of the source; default: the only one")
+    n: int = Field(1, ge=1, description="responses per prompt")
+    system: str = Field("", description="a system message before every prompt that has none")
+    temperature: float = Field(1.0, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(512, ge=1)
+    stop: tuple[str, ...] = Field((), description="an answer ends before the first of these texts")
+    truncated: Literal["drop", "keep"] = Field("drop", description="answers that were cut off at max_tokens")
+    shard: int = Field(64, ge=1, description="answers of a model in this process that are asked for together")
+
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
+        """Ask every prompt `n` times, in the order of the source (see Generator).
+
+        Raises:
+            DataError: a prompt is neither a text nor a conversation.
+        """
+        writer = ctx.models["writer"]
+        asked: dict[str, tuple[Request, str]] = {}
+
+        def requests() -> Iterator[Request]:
+            for number, record in enumerate(ctx.sources[self.source_of(ctx.sources)](), start=1):
+                messages = conversation(record, self.system)
+                for sample in range(self.n):
+                    request = self._request(name, ctx, f"{number}|{sample}", messages)
+                    asked[request.key] = (request, record.id)
+                    yield request
+
+        with (
+            ctx.progress.bar(f"write {name}", self.wanted(ctx), "rows") as bar,
+            closing(stream(writer, requests(), self.shard, bar.advance)) as answers,
+        ):
+            while some := list(islice(answers, PIECE)):
+                piece = self._piece(name, ctx, writer.id, [(*asked.pop(answer.key), answer) for answer in some])
+                ctx.accepted(piece.accepted)
+                yield piece
+
+    def source_of(self, sources: Mapping[str, object]) -> str:
+        """Return the name of the source to take.
+
+        Raises:
+            UsageError: it is not there, or there are several and none is named.
+        """
+        known = ", ".join(sources) or "none"
+        if self.prompts is None and len(sources) != 1:
+            raise UsageError(f"prompts: name the source to take; the recipe has: {known}")
+        if self.prompts is not None and self.prompts not in sources:
+            raise UsageError(
+                f'prompts: no source "{self.prompts}".{did_you_mean(self.prompts, list(sources))} Sources: {known}.'
+            )
+        return self.prompts or next(iter(sources))
+
+    def wanted(self, ctx: Context) -> int:
+        """Return the number of prompts times `n`."""
+        return self.n * sum(1 for _ in ctx.sources[self.source_of(ctx.sources)]())
+
+    def _request(self, name: str, ctx: Context, key: str, messages: tuple[Message, ...]) -> Request:
+        sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.stop)
+        return Request(key, messages, sampling, derive_seed(ctx.seed, name, key), whole=self.truncated == "drop")
+
+    def _piece(self, name: str, ctx: Context, model: str, answered: Sequence[tuple[Request, str, Completion]]) -> Piece:
+        attempts, verdicts = [], []
+        for request, record, answer in answered:
+            attempt = self._attempt(name, ctx, model, request, record, answer)
+            attempts.append(attempt)
+            if attempt.row is not None:
+                cut = answer.finish_reason == "length" and self.truncated == "drop"
+                reason = f"cut off after {answer.completion_tokens} tokens" if cut else ""
+                verdicts.append(Verdict(attempt.row.id, not cut, "truncated" if cut else "answered", reason=reason))
+        return Piece(attempts, verdicts)
+
+    def _attempt(
+        self, name: str, ctx: Context, model: str, request: Request, record: str, answer: Completion
+    ) -> Attempt:
+        groups = {"prompt": record, "sample": request.key.rpartition("|")[2]}
+        status, problem, row = "parsed", "", None
+        text = clean(answer.text).text
+        if answer.finish_reason == "error":
+            status, problem = "failed", answer.error or "the model gave no answer"
+        elif not text.strip():
+            status, problem = "unparsed", "empty"
+        else:
+            lineage = Lineage(
+                generator=name,
+                key=request.key,
+                model=model,
+                prompt="responses",
+                prompt_hash=content_hash(request.messages),
+                seed=request.seed,
+                finish_reason=answer.finish_reason,
+                tokens=answer.completion_tokens,
+            )
+            row = Row.make(Response(request.messages, text), language=ctx.language, groups=groups, lineage=lineage)
+        return Attempt(
+            key=request.key,
+            status=status,
+            raw=answer.text,
+            problem=problem,
+            groups=groups,
+            row=row,
+            finish_reason=answer.finish_reason,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
+
+
+def conversation(record: Record, system: str = "") -> tuple[Message, ...]:
+    """Return a prompt as messages: a text is what the user says, a list is a conversation.
+
+    Raises:
+        DataError: it is neither.
+    """
+    value = record.value
+    messages: tuple[Message, ...] = ()
+    if isinstance(value, str):
+        messages = (("user", value),)
+    elif isinstance(value, list) and all(_is_message(entry) for entry in value):
+        messages = tuple((entry["role"], entry["content"]) for entry in value)
+    if not messages or messages[-1][0] != "user":
+        shown = str(value)[:60]
+        raise DataError(
+            f"record {record.id}: a prompt is a text or a list of {{role, content}} with the roles"
+            f" {', '.join(ROLES)}, ending with the user; got {shown}"
+        )
+    if system and messages[0][0] != "system":
+        return (("system", system), *messages)
+    return messages
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and value.get("role") in ROLES and isinstance(value.get("content"), str)

@@ -1,0 +1,1 @@
+"""Strategies that bring records in from outside; one file each."""
