@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import math
 import sys
 import threading
 from collections import Counter
@@ -174,25 +175,32 @@ class FaultServer:
             vectors = [[self.draw(f"e{d}", t, 0) for d in range(8)] for t in texts]
             whole = {"object": "list", "data": [{"index": i, "embedding": v} for i, v in enumerate(vectors)]}
         else:
-            prompts = request["prompt"] if isinstance(request["prompt"], list) else [request["prompt"]]
-            whole = {
-                "object": "text_completion",
-                "choices": [self.completion(i, p, request, text) for i, p in enumerate(prompts)],
-            }
+            whole = self.likelihood(path, request)
         return json.dumps({"id": f"a-{mark}", "model": model, **whole, "usage": usage}).encode()
 
-    def completion(self, index: int, prompt: str, request: dict[str, Any], text: str) -> dict[str, Any]:
-        """Write one choice of /completions; with echo and logprobs one token per word of the prompt."""
-        choice: dict[str, Any] = {"index": index, "text": text, "finish_reason": "stop"}
-        if request.get("echo"):
-            starts, at = [], 0
-            pieces = [part if i == 0 else " " + part for i, part in enumerate(prompt.split(" "))]
-            for piece in pieces:
-                starts.append(at)
-                at += len(piece)
-            values = [None, *(-self.draw(f"t{i}", piece, 0) for i, piece in enumerate(pieces[1:], 1))]
-            choice |= {"text": prompt, "logprobs": {"tokens": pieces, "token_logprobs": values, "text_offset": starts}}
-        return choice
+    def logprob(self, ids: list[int]) -> float:
+        """Return the log-probability of the last of these tokens after the others: any number, always the same."""
+        return -9 * self.draw("token", repr(ids), 0)
+
+    def likelihood(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a call about tokens, as vLLM or as llama.cpp; a token is a byte of UTF-8."""
+        if path.endswith("/apply-template") or "messages" in request:
+            text = "".join(f"<{turn['role']}>{turn['content']}" for turn in request["messages"]) + "<assistant>"
+            return {"tokens": list(text.encode())} if path.endswith("/tokenize") else {"prompt": text}
+        if path.endswith("/tokenize"):
+            return {"tokens": list((request["content"] if "content" in request else request["prompt"]).encode())}
+        ids = request["prompt"]
+        if path.endswith("/completions"):
+            told = [None] + [{str(ids[n]): {"logprob": self.logprob(ids[: n + 1])}} for n in range(1, len(ids))]
+            return {"object": "text_completion", "choices": [{"index": 0, "text": "w", "prompt_logprobs": told}]}
+        biased = [(token, self.logprob([*ids, token]), bias) for token, bias in request["logit_bias"]]
+        if request.get("post_sampling_probs"):
+            total = sum(math.exp(value + bias) for _, value, bias in biased)
+            shares = [{"id": token, "prob": math.exp(value + bias) / total} for token, value, bias in biased]
+            return {"completion_probabilities": [{"id": biased[0][0], "top_probs": shares}]}
+        token, value, _ = biased[0]
+        ends_inside = token >= 0xC0  # llama.cpp tells nothing of a token that begins a character and does not end it
+        return {} if ends_inside else {"completion_probabilities": [{"id": token, "logprob": value}]}
 
     async def error(
         self, writer: asyncio.StreamWriter, status: int, headers: dict[str, str], retry_after: str | None = None

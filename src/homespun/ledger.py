@@ -28,6 +28,7 @@ from homespun.errors import StoreError
 from homespun.store import crash_point
 
 OK = "ok"
+NO_LOGPROB = "no log-probability"
 FAILURES = {
     "rate limited": "the server refused for its load until no retry was left",
     "refused": "the server took the request and declined to answer (content filter)",
@@ -38,6 +39,7 @@ FAILURES = {
     "timed out": "no answer within a deadline",
     "unreachable": "no connection, or it broke",
     "server error": "a 5xx until no retry was left",
+    NO_LOGPROB: "the server answered, but with no number for a token that was asked about",
     "wrong model": "another model answered than the one asked for",
 }  #: outcome -> what it means; every other outcome is `ok`
 FAILED_BODY = 4096  #: bytes kept of the body of a failure

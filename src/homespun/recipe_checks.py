@@ -88,11 +88,13 @@ def _servers(recipe: Recipe) -> Iterator[Problem]:
         )
     for name, scorer in recipe.score.items():
         asked = getattr(scorer, "role", "scorer")
-        if getattr(scorer, "needs_likelihood", False) and recipe.model_for(asked).is_server:
+        spec = recipe.model_for(asked)
+        if getattr(scorer, "needs_likelihood", False) and spec.is_server and not spec.logprobs:
             yield (
                 ("score", name),
-                f"reads probabilities of given answers from the {asked}, which servers do not give; set"
-                f" models.{asked} to embedded, a path or a hub id, or judge by text (answer: text)",
+                f"reads probabilities of given answers from the {asked}, which few servers give; set"
+                f" models.{asked}.logprobs to vllm or llama.cpp if it is one of these, set models.{asked} to"
+                " embedded, a path or a hub id, or judge by text (answer: text)",
             )
 
 

@@ -36,6 +36,9 @@ class ModelSpec(BaseModel):
     concurrency: int = Field(32, ge=1, le=4096, description="server: requests in flight at most; fewer if it refuses")
     price: Price | None = Field(None, description="what its tokens cost: {input:, output:} per million")
     structured: bool = Field(True, description="server: whether it honours JSON schemas (response_format)")
+    logprobs: Literal["vllm", "llama.cpp"] | None = Field(
+        None, description="server: which one it is, if it is to tell probabilities of given answers"
+    )
 
     @property
     def is_server(self) -> bool:

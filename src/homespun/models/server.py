@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from homespun.budget import Spending
 from homespun.errors import ModelError
 from homespun.ledger import OK, Entry, Ledger
-from homespun.models import wire
+from homespun.models import likelihood, wire
 from homespun.models.base import (
     Advance,
     Completion,
@@ -25,6 +26,7 @@ from homespun.models.base import (
 )
 from homespun.models.endpoint import Call, Endpoint, read_key
 from homespun.models.inorder import InOrder
+from homespun.records import JSONDict
 from homespun.task import ModelSpec
 
 if TYPE_CHECKING:
@@ -73,15 +75,30 @@ def connect(
         price=spec.price,
         retry_failed=retry_failed,
     )
-    return ServerModel(endpoint, structured=spec.structured)
+    dialect = likelihood.DIALECTS[spec.logprobs](name) if spec.logprobs else None
+    return ServerModel(endpoint, structured=spec.structured, dialect=dialect)
 
 
 class ServerModel:
     """Answers over HTTP."""
 
-    def __init__(self, endpoint: Endpoint, *, structured: bool = True, extra: dict[str, Any] | None = None) -> None:
-        """Take an endpoint; `structured` says that it honours JSON schemas, `extra` are fields for it alone."""
-        self.endpoint, self.structured, self.extra = endpoint, structured, extra or {}
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        structured: bool = True,
+        extra: dict[str, Any] | None = None,
+        dialect: likelihood.Dialect | None = None,
+    ) -> None:
+        """Take an endpoint.
+
+        Args:
+            endpoint: the server.
+            structured: it honours JSON schemas.
+            extra: fields of its chat requests that it alone knows.
+            dialect: how it is asked for log-probabilities, if it gives any.
+        """
+        self.endpoint, self.structured, self.extra, self.dialect = endpoint, structured, extra or {}, dialect
         self.id = f"{endpoint.base_url}#{endpoint.model}"
 
     def complete(self, requests: Sequence[Request], advance: Advance = ignore_progress) -> list[Completion]:
@@ -102,15 +119,27 @@ class ServerModel:
     def logprobs(
         self, queries: Sequence[LogprobQuery], advance: Advance = ignore_progress
     ) -> list[tuple[Continuation, ...]]:
-        """Not over chat completions.
+        """Score every continuation of every query, in the order asked.
+
+        A continuation is nan where the server gave no number; why is in the ledger, and told once.
 
         Raises:
-            ModelError: always, in this version.
+            ModelError: the recipe does not say how this server is asked for log-probabilities.
         """
-        raise ModelError(
-            f"{self.endpoint.base_url} gives no log-probabilities of given answers; score with a model in this process"
-            " (scorer: embedded, a path or a hub id), or judge by text (mode: rate)"
-        )
+        if self.dialect is None:
+            raise ModelError(
+                f"how {self.endpoint.base_url} gives log-probabilities of given answers is not known; set `logprobs:"
+                " vllm` or `logprobs: llama.cpp`, score with a model in this process (scorer: embedded, a path or a"
+                " hub id), or judge by text (answer: text)"
+            )
+        distinct = list(dict.fromkeys(queries))  # the same query twice at once would be sent twice
+        advance(len(queries) - len(distinct))
+        reasons: list[str] = []
+        found = self._ask(distinct, partial(self._score, self.dialect, reasons.append), advance)
+        known = dict(zip(distinct, found, strict=True))
+        if reasons:
+            self.endpoint.say(f"warning: no log-probability for {len(reasons)} answers, the first: {reasons[0]}")
+        return [known[query] for query in queries]
 
     def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
         """Return one vector per text, shape (len(texts), dimensions), not normalised.
@@ -132,6 +161,21 @@ class ServerModel:
             more = {**payload, "max_tokens": MORE_ROOM * request.sampling.max_tokens}
             entry, reading = await self.endpoint.ask(session, replace(call, payload=more))
         return _completion(request, entry, reading)
+
+    async def _score(
+        self,
+        dialect: likelihood.Dialect,
+        told: Callable[[str], None],
+        session: aiohttp.ClientSession,
+        query: LogprobQuery,
+    ) -> tuple[Continuation, ...]:
+        async def ask(path: str, payload: JSONDict, pick: likelihood.Pick) -> Any:
+            _, reading = await self.endpoint.ask(session, Call(path, payload, likelihood.reader(pick)))
+            if reading.outcome != OK or reading.content is None:
+                raise likelihood.MissingError(f"{reading.outcome}: {reading.problem}")
+            return pick(reading.content)
+
+        return await likelihood.score(dialect, ask, query, told)
 
     async def _embed(self, session: aiohttp.ClientSession, texts: Sequence[str]) -> NDArray[np.float32]:
         import numpy as np

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from homespun.ledger import OK
 from homespun.models.base import Request
-from homespun.records import JSONDict
+from homespun.records import JSONDict, Message
 
 CHAT, EMBEDDINGS = "chat/completions", "embeddings"
 RETRIED = {"rate limited", "server error", "timed out", "unreachable", "malformed"}  #: outcomes that may pass
@@ -35,6 +35,11 @@ class Reading:
     content: JSONDict | None = None  #: the whole body, where it is an object
 
 
+def turns(messages: Sequence[Message]) -> list[JSONDict]:
+    """Return messages as every chat protocol writes them."""
+    return [{"role": role, "content": content} for role, content in messages]
+
+
 def chat_payload(model: str, request: Request, *, structured: bool, extra: Mapping[str, Any]) -> JSONDict:
     """Return the body of a chat completion.
 
@@ -47,7 +52,7 @@ def chat_payload(model: str, request: Request, *, structured: bool, extra: Mappi
     sampling = request.sampling
     payload: JSONDict = {
         "model": model,
-        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        "messages": turns(request.messages),
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "seed": request.seed % (1 << SEED_BITS),
@@ -100,24 +105,33 @@ def read_chat(status: int, body: bytes) -> Reading:
     return _read(status, body)
 
 
+def read_body(status: int, body: bytes) -> Reading:
+    """Return a reading whose `content` is the whole body, an object that tells of no error."""
+    failed, found = _object(status, body)
+    return failed or Reading(OK, "", "", "stop", _name(found), *_usage(found), found)
+
+
 def read_list(status: int, body: bytes, field: str, count: int) -> Reading:
     """Return a reading whose `content` holds `count` entries under `field`, in the order asked."""
     failed, found, entries = _entries(status, body, field, count)
-    if failed:
-        return failed
-    prompt, completion = _usage(found)
-    return Reading(OK, "", "", "stop", _name(found), prompt, completion, {**found, field: entries})
+    return failed or Reading(OK, "", "", "stop", _name(found), *_usage(found), {**found, field: entries})
+
+
+def _object(status: int, body: bytes) -> tuple[Reading | None, JSONDict]:
+    """Return the failure that an answer tells of, or the object that it is."""
+    if failed := read_status(status, body):
+        return failed, {}
+    found = read_object(body)
+    if found is None:
+        return Reading("malformed", "no JSON object"), {}
+    return _error_in(found), found
 
 
 def _entries(status: int, body: bytes, field: str, count: int) -> tuple[Reading | None, JSONDict, list[JSONDict]]:
-    """Return the body and its `count` entries under `field` in the order asked, or first of all a failure."""
-    if failed := read_status(status, body):
+    """Return a failure, or the object and its `count` entries under `field` in the order asked."""
+    failed, found = _object(status, body)
+    if failed:
         return failed, {}, []
-    found = read_object(body)
-    if found is None:
-        return Reading("malformed", "no JSON object"), {}, []
-    if error := _error_in(found):
-        return error, {}, []
     entries = found.get(field)
     if not isinstance(entries, list) or len(entries) != count or not all(isinstance(one, dict) for one in entries):
         return Reading("malformed", f'"{field}" does not hold {count} entries'), {}, []
@@ -175,9 +189,10 @@ def _error_in(found: Mapping[str, Any]) -> Reading | None:
 
 def _usage(found: Mapping[str, Any]) -> tuple[int, int]:
     usage = found.get("usage")
+    names = ("prompt_tokens", "completion_tokens")
     if not isinstance(usage, dict):
-        return 0, 0
-    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+        usage, names = found, ("tokens_evaluated", "tokens_predicted")  # llama.cpp's own calls
+    counts = [usage.get(name) for name in names]
     prompt, completion = (count if type(count) is int and 0 <= count < 2**53 else 0 for count in counts)
     return prompt, completion
 

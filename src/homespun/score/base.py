@@ -44,7 +44,7 @@ class Scorer(Strategy, ABC):
 
     @property
     def needs_likelihood(self) -> bool:
-        """Whether it asks for probabilities of given answers, which a server does not give."""
+        """Whether it asks for probabilities of given answers, which few servers give (ModelSpec.logprobs)."""
         return False
 
     @property
