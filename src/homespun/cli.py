@@ -77,6 +77,26 @@ def run(
 
 
 @app.command()
+def plan(
+    recipe: RecipeFile,
+    out: Annotated[Path | None, typer.Option(help="run directory; default runs/NAME")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change the recipe: train.epochs=3")
+    ] = None,
+) -> int:
+    """Try a handful of rows of every stage and say what the run will take: calls, tokens, time, money."""
+    from homespun import planview
+    from homespun.plan import plan as estimate
+    from homespun.recipe import load
+
+    loaded = load(recipe, overrides or [])
+    folder = out or Path("runs") / loaded.name
+    for line in planview.lines(estimate(loaded, folder, _progress()), folder, loaded.budget):
+        _say(line)
+    return 0
+
+
+@app.command()
 def report(folder: RunDir) -> int:
     """Write the report of a run again and say where it is."""
     from homespun import reporting

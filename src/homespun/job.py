@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from homespun.budget import Spending
@@ -39,6 +40,7 @@ class Job:
     store: Store
     progress: Progress
     retry_failed: bool = False  #: ask servers again for rows that failed
+    answers: Path | None = None  #: the ledger; default: that of the run directory
     identities: dict[str, str] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
     fresh: set[str] = field(default_factory=set)  #: stages that this process finished
@@ -68,7 +70,7 @@ class Job:
     @cached_property
     def ledger(self) -> Ledger:
         """The record of every answer, opened when a model is asked for the first time."""
-        return Ledger(self.store.path("ledger.db"))
+        return Ledger(self.answers or self.store.path("ledger.db"))
 
     @cached_property
     def spending(self) -> Spending:

@@ -18,7 +18,7 @@ import json
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +121,7 @@ class Ledger:
             StoreError: it is no ledger, is damaged, or cannot be written.
         """
         self.path = path
+        self.watch: Callable[[Entry], None] | None = None  #: is shown every answer that is found or saved
         self.corrupt = 0  #: rows whose checksum did not hold; they were set aside and are asked again
         self._failure: StoreError | None = None
         self._waiting: queue.SimpleQueue[_Handed | None] = queue.SimpleQueue()
@@ -163,7 +164,10 @@ class Ledger:
             self._set_aside(key)
             return None
         named = dict(zip(_NAMES, values, strict=True))
-        return Entry(**{**named, "final": bool(named["final"])})
+        entry = Entry(**{**named, "final": bool(named["final"])})
+        if self.watch and entry.final:
+            self.watch(entry)
+        return entry
 
     def __len__(self) -> int:
         """Return the number of attempts that are on disk."""
@@ -198,6 +202,8 @@ class Ledger:
         """
         if self._failure:
             raise self._failure
+        if self.watch:
+            self.watch(entry)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.put(_Handed([entry], loop, done))
@@ -207,6 +213,8 @@ class Ledger:
         """Write entries as one transaction and return when they are on disk (see save)."""
         if self._failure:
             raise self._failure
+        for entry in entries if self.watch else ():
+            self.watch(entry)  # type: ignore[misc]
         handed = _Handed(entries)
         self._waiting.put(handed)
         handed.event.wait()

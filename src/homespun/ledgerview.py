@@ -13,6 +13,7 @@ from pathlib import Path
 
 from homespun.errors import StoreError, UsageError
 from homespun.ledger import FAILURES, OK
+from homespun.text.table import aligned
 
 LAST = "SELECT *, max(attempt) FROM answer GROUP BY key"  #: SQLite takes the other columns from that same row
 
@@ -58,14 +59,7 @@ def summary(path: Path) -> list[str]:
         )
         for each in stages
     ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    shown = [
-        "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    shown = aligned(lines, left=2)
     for kind in kinds:
         meaning = FAILURES.get(kind["outcome"], "")
         shown.append(f"{kind['rows']:,} x {kind['outcome']}: {meaning}, e.g. {kind['example']} ({kind['problem']})")

@@ -100,10 +100,15 @@ def pool_files(name: str) -> tuple[str, str]:
     return f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
 
 
+def texts(items: Items) -> list[str]:
+    """Return every text of the evaluations: rows that contain one are dropped (contamination)."""
+    return sorted({text for group in items.values() for item in group for text in item.fields.values()})
+
+
 def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
     """Write a generator's rows, unless they are there. Returns the pool and its fingerprint."""
     generator = cast(Generator, job.recipe.generate[name])
-    against = sorted({text for group in items.values() for item in group for text in item.fields.values()})
+    against = texts(items)
     fingerprint = content_hash(
         {
             **job.base(),

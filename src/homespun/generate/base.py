@@ -101,6 +101,14 @@ class Generator(Strategy):
         """
         raise NotImplementedError
 
+    def sample(self, count: int) -> Generator:
+        """Return a generator that asks for about `count` answers, the first ones of the whole, for an estimate."""
+        return self.model_copy(update={"max_asked": count}) if "max_asked" in type(self).model_fields else self
+
+    def answers(self, ctx: Context, rate: float) -> int:
+        """Return how many answers it will ask for if this share of them is accepted."""
+        return self.wanted(ctx)
+
     def wanted(self, ctx: Context) -> int:
         """Return how many accepted rows are asked for; fewer in the end means that some are missing."""
         raise NotImplementedError

@@ -98,6 +98,10 @@ class LabelledGenerator(Generator):
                 plan.stop_if_hopeless(attempts, verdicts)
         yield Piece(attempts, verdicts)
 
+    def answers(self, ctx: Context, rate: float) -> int:
+        """Return the wanted rows over the accept rate, within the budget."""
+        return min(ceil(self.rows / rate), self.max_asked or 8 * self.rows)
+
     def wanted(self, ctx: Context) -> int:
         """Return the recipe's `rows`."""
         return self.rows

@@ -1,0 +1,289 @@
+"""What a run will cost, from a handful of rows asked of every stage: calls, tokens, time, money.
+
+The probe runs the real steps on little: the first answers of every generator, all scorers on what came of
+them, one training on those rows, one evaluation on the first items. Answers of servers go into the run's own
+ledger, so the run does not ask for them again; everything else is made in a scratch folder and thrown away.
+Ranges come from the accept rate (Wilson), from the spread of tokens per call, and from what is known of each
+kind of model: a server may serve all requests in flight as fast as the few of the probe, or no faster in all.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from math import sqrt
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+from homespun import stages, stats
+from homespun.armplan import ArmPlan, check_rules, plan_arms
+from homespun.budget import cost
+from homespun.engine.progress import Progress, Silent
+from homespun.errors import DegenerateError
+from homespun.evaluate.base import Evaluation
+from homespun.generate.base import Funnel, Generator, Piece
+from homespun.job import RUNNING, Job
+from homespun.ledger import Entry
+from homespun.models.load import load_model
+from homespun.recipe import Recipe
+from homespun.records import Record, Row, Scores
+from homespun.score.base import Scorer
+from homespun.select.arms import apply
+from homespun.select.base import Columns
+from homespun.store import Store
+from homespun.task import ModelSpec
+
+ASKED = 12  #: answers asked of each generator
+ITEMS = 12  #: items of each evaluation
+
+
+@dataclass(frozen=True)
+class Span:
+    """A number that is not known yet: the likely value between a low and a high one."""
+
+    low: float
+    likely: float
+    high: float
+
+    def __add__(self, other: Span) -> Span:
+        return Span(self.low + other.low, self.likely + other.likely, self.high + other.high)
+
+    def __mul__(self, other: Span) -> Span:
+        return Span(self.low * other.low, self.likely * other.likely, self.high * other.high)
+
+    @classmethod
+    def of(cls, value: float) -> Span:
+        """Return a number that is known."""
+        return cls(value, value, value)
+
+    @classmethod
+    def mean(cls, values: Sequence[float]) -> Span:
+        """Return the mean of what was seen with two standard errors on each side."""
+        if not values:
+            return NOTHING
+        middle = statistics.fmean(values)
+        error = 2 * statistics.stdev(values) / sqrt(len(values)) if len(values) > 1 else middle / 2
+        return cls(max(middle - error, 0.0), middle, middle + error)
+
+
+NOTHING = Span(0.0, 0.0, 0.0)
+LOCAL = Span(0.5, 1.0, 1.3)  #: time per unit of a model in this process: long lists fill its batches better
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What one stage will take."""
+
+    name: str
+    calls: Span
+    prompt_tokens: Span
+    completion_tokens: Span
+    seconds: Span | None  #: None: could not be tried
+    money: Span | None  #: None: the price of the model is not in the recipe
+
+
+@dataclass
+class Plan:
+    """What a run will take, and what the probe saw."""
+
+    stages: list[StagePlan] = field(default_factory=list)
+    accepted: dict[str, tuple[int, int]] = field(default_factory=dict)  #: generator -> accepted of asked
+    notes: list[str] = field(default_factory=list)
+    asked: int = 0  #: requests that the probe sent to servers
+    seconds: float = 0.0  #: that the probe took
+
+
+def plan(recipe: Recipe, out: Path, progress: Progress | None = None) -> Plan:
+    """Ask a handful of rows of every stage and say what the whole run will take.
+
+    Args:
+        recipe: from homespun.recipe.load.
+        out: the directory that the run will have; only its ledger is written.
+        progress: where to report to; silent by default.
+
+    Raises:
+        HomespunError: whatever would stop the run itself, as early as here.
+    """
+    arms = plan_arms(recipe)
+    check_rules(recipe)
+    started = time.monotonic()
+    with Store.open(out) as store, TemporaryDirectory() as scratch, Store.open(Path(scratch) / "probe") as probe:
+        job = Job(recipe, probe, progress or Silent(), answers=store.path("ledger.db"))
+        with closing(job):
+            found = _Probe(job, arms).run()
+    found.seconds = time.monotonic() - started
+    return found
+
+
+class _Probe:
+    """One pass over the stages, on little."""
+
+    def __init__(self, job: Job, arms: Sequence[ArmPlan]) -> None:
+        self.job, self.arms, self.recipe = job, arms, job.recipe
+        self.plan = Plan()
+        self.seen: list[Entry] = []
+        self.rows: dict[str, list[Row]] = {}
+        self.expected: dict[str, Span] = {}  #: generator or file -> rows that the run will have
+        job.ledger.watch = self.seen.append
+
+    def run(self) -> Plan:
+        items = stages.evaluation_items(self.job)
+        for name in self.recipe.generate:
+            self._generate(name, stages.texts(items))
+        for name, (rows, _) in stages.file_rows(self.job).items():
+            self.rows[name], self.expected[name] = rows[:ASKED], Span.of(len(rows))
+        scores = [self._score(name) for name in self.recipe.score]
+        trained = self._train(self._shares([one for one in scores if one is not None]))
+        self._evaluate(items, trained)
+        self.plan.asked = sum(entry.endpoint != "local" for entry in self.seen)
+        return self.plan
+
+    # Stages that ask models
+
+    def _generate(self, name: str, against: Sequence[str]) -> None:
+        generator = cast(Generator, self.recipe.generate[name])
+        RUNNING.set(f"pool/{name}")
+        first = len(self.seen)
+        ctx = replace(self.job.context, sources={n: _first(s) for n, s in self.job.context.sources.items()})
+        work = self.job.store.work(f"pool/{name}", "probe")
+        with closing(generator.sample(ASKED)(name, ctx, work, against)) as pieces:
+            written: list[Piece] = list(pieces)
+        counts = Funnel.of(written).counts()
+        self.plan.accepted[name] = counts["kept"], counts["asked"]
+        low, high = stats.wilson(counts["kept"], counts["asked"])
+        rates = (high, max(counts["kept"], 0.5) / max(counts["asked"], 1), low)
+        calls = Span(*(generator.answers(self.job.context, max(rate, 1e-9)) for rate in rates))
+        self.rows[name] = [row for piece in written for row in piece.accepted]
+        wanted = generator.wanted(self.job.context)
+        kept = (rates[0] * calls.low, rates[1] * calls.likely, rates[2] * calls.high)
+        self.expected[name] = Span(*sorted(min(wanted, rows) for rows in kept))
+        keys = {attempt.key for piece in written for attempt in piece.attempts}
+        own = [entry for entry in self.seen[first:] if entry.row in keys]
+        once = [entry for entry in self.seen[first:] if entry.row not in keys]  # keywords: asked for in full already
+        self._asked(f"pool/{name}", "writer", own, calls, len(keys), once)
+
+    def _score(self, name: str) -> Scores | None:
+        scorer = cast(Scorer, self.recipe.score[name])
+        rows = [row for some in self.rows.values() for row in some]
+        stage = f"scores/{name}"
+        if not rows:
+            self.plan.notes.append(f"{stage}: not tried, since no row was accepted")
+            return None
+        RUNNING.set(stage)
+        first, started = len(self.seen), time.monotonic()
+        scores = scorer(rows, self.job.context, name=name)
+        whole = sum(self.expected.values(), NOTHING)
+        took = time.monotonic() - started
+        self._asked(stage, scorer.role, self.seen[first:], whole, len(rows), took=took)
+        return scores
+
+    def _asked(
+        self,
+        stage: str,
+        role: str,
+        entries: Sequence[Entry],
+        units: Span,
+        tried: int,
+        once: Sequence[Entry] = (),
+        took: float = 0.0,
+    ) -> None:
+        """Scale what a stage asked for `tried` units up to `units` of them; `once` is asked once in any case."""
+        spec = self.recipe.model_for(role)
+        calls = units * Span.of(len(entries) / max(tried, 1)) + Span.of(len(once))
+        share = Span.of(len(entries) / max(tried, 1))
+        prompt = units * share * Span.mean([e.prompt_tokens for e in entries])
+        written = units * share * Span.mean([e.completion_tokens for e in entries])
+        prompt += Span.of(sum(e.prompt_tokens for e in once))
+        written += Span.of(sum(e.completion_tokens for e in once))
+        spent = Span.of(sum(e.seconds for e in (*entries, *once)) / max(len(entries) + len(once), 1))
+        if spec.is_server:
+            lanes = max(min(spec.concurrency, len(entries)), 1)
+            pace = Span(1 / spec.concurrency, 1 / sqrt(spec.concurrency * lanes), 1 / lanes)
+            seconds = calls * spent * pace
+        else:
+            each = max(took, sum(e.seconds for e in entries)) / max(tried, 1)
+            seconds = units * Span.of(each) * LOCAL + Span.of(sum(e.seconds for e in once))
+        self.plan.stages.append(StagePlan(stage, calls, prompt, written, seconds, _money(spec, prompt, written)))
+
+    # Stages that compute
+
+    def _shares(self, scores: Sequence[Scores]) -> dict[str, Span]:
+        """Return how many rows each arm will train on."""
+        columns = Columns.of(scores)
+        found: dict[str, Span] = {}
+        for arm in self.arms:
+            rows = [row for source in arm.sources for row in self.rows[source]]
+            whole = sum((self.expected[source] for source in arm.sources), NOTHING)
+            if arm.size is not None:
+                whole = Span(*(min(arm.size, value) for value in (whole.low, whole.likely, whole.high)))
+            if arm.control_of is not None:
+                found[arm.name] = found[arm.control_of]
+            elif not arm.select or not rows or len(scores) < len(self.recipe.score):
+                found[arm.name] = whole
+            else:
+                kept = len(apply(arm.select, rows, columns, self.recipe.seed).kept)
+                low, high = stats.wilson(kept, len(rows))
+                found[arm.name] = whole * Span(low, kept / len(rows), high)
+        return found
+
+    def _train(self, rows: Mapping[str, Span]) -> int:
+        """Estimate all trainings; return how many there are."""
+        trainings = [(arm, seed) for arm in self.arms if arm.trainer for seed in arm.trainer.seeds]
+        if not trainings:
+            return 0
+        sample = [row for some in self.rows.values() for row in some]
+        trainer = trainings[0][0].trainer
+        assert trainer is not None
+        epochs = getattr(trainer, "epochs", 1)
+        once = trainer.model_copy(update={"epochs": 1}) if hasattr(trainer, "epochs") else trainer
+        self.job.context.models.release()
+        name = f"train ({len(trainings)})"
+        try:
+            once.check_rows(sample, self.recipe.task)
+        except DegenerateError as error:
+            self.plan.notes.append(f"training: not tried, since the rows of the probe cannot be trained on: {error}")
+            self.plan.stages.append(StagePlan(name, NOTHING, NOTHING, NOTHING, None, NOTHING))
+            return len(trainings)
+        started = time.monotonic()
+        out = self.job.store.work("models/probe", "probe").fresh_folder()
+        card = once(sample, self.job.context, self.recipe.model_for("student"), 0, out, about={"arm": "probe"})
+        fixed = Span.of(time.monotonic() - started - card.seconds)
+        each = Span.of(card.seconds / card.rows * epochs)
+        seconds = NOTHING
+        for arm, _ in trainings:
+            seconds += fixed + rows[arm.name] * each * LOCAL
+        self.plan.stages.append(StagePlan(name, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
+        return len(trainings)
+
+    def _evaluate(self, items: stages.Items, trained: int) -> None:
+        if not items:
+            return
+        student = load_model(self.recipe.model_for("student"))
+        for name, evaluation in self.recipe.evaluate.items():
+            judge = cast(Evaluation, evaluation)
+            some, seconds = items[name][:ITEMS], NOTHING
+            for mode in dict.fromkeys((*judge.modes(trained=False), *judge.modes(trained=True))):
+                started = time.monotonic()
+                judge.predict(student, self.recipe.task, some, self.recipe.language, mode)
+                each = (time.monotonic() - started) / max(len(some), 1)
+                models = (mode in judge.modes(trained=False)) + trained * (mode in judge.modes(trained=True))
+                seconds += Span.of(each * len(items[name]) * models) * LOCAL
+            title = f"evaluate {name} ({trained + 1})"
+            self.plan.stages.append(StagePlan(title, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
+
+
+def _first(source: Callable[[], Iterator[Record]]) -> Callable[[], Iterator[Record]]:
+    return lambda: islice(source(), ASKED)
+
+
+def _money(spec: ModelSpec, prompt: Span, written: Span) -> Span | None:
+    if spec.price is None:
+        return None if spec.is_server else NOTHING
+    price = spec.price
+    pairs = ((prompt.low, written.low), (prompt.likely, written.likely), (prompt.high, written.high))
+    return Span(*(cost(price, int(one), int(other)) for one, other in pairs))
