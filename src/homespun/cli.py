@@ -112,10 +112,12 @@ def ledger(
 ) -> int:
     """Show what models were asked and what they answered: counts, tokens, failures by kind."""
     from homespun import ledgerview
+    from homespun.recipe import prices_in
     from homespun.store import Store
 
     path = Store(folder).path("ledger.db")
-    for line in ledgerview.answers(path, row) if row else ledgerview.summary(path):
+    found = ledgerview.answers(path, row) if row else ledgerview.summary(path, prices_in(folder / "recipe.yaml"))
+    for line in found:
         _say(line)
     return 0
 

@@ -76,7 +76,7 @@ class Job:
     def spending(self) -> Spending:
         """What the run has cost, earlier starts included."""
         spending = Spending(self.recipe.budget)
-        prices = {f"{spec.id}": spec.price for spec in map(self.recipe.model_for, ROLES)}
+        prices = self.recipe.prices()
         for endpoint, model, prompt, written in self.ledger.totals():
             spending.charge(prices.get(f"{endpoint}#{model}", prices.get(model.partition("@")[0])), prompt, written)
         return spending

@@ -28,6 +28,7 @@ from homespun.errors import StoreError
 from homespun.store import crash_point
 
 OK = "ok"
+LOCAL = "local"  #: stands where a server has its address
 NO_LOGPROB = "no log-probability"
 FAILURES = {
     "rate limited": "the server refused for its load until no retry was left",

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from homespun.budget import cost
 from homespun.errors import StoreError, UsageError
-from homespun.ledger import FAILURES, OK
+from homespun.ledger import FAILURES, LOCAL, OK
+from homespun.task import Price
 from homespun.text.table import aligned
 
 LAST = "SELECT *, max(attempt) FROM answer GROUP BY key"  #: SQLite takes the other columns from that same row
@@ -30,35 +32,39 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"cannot read {path}: {error}") from error
 
 
-def summary(path: Path) -> list[str]:
-    """Return a table with a line per stage and model, and below it the failures by kind."""
+def summary(path: Path, prices: Mapping[str, Price | None]) -> list[str]:
+    """Return a table with a line per stage and model, and below it the failures by kind.
+
+    Args:
+        path: of the ledger.
+        prices: model, as in a recipe -> its price; tokens and money are those of all attempts.
+    """
     with _opened(path) as database:
         stages = database.execute(
             f"SELECT stage, endpoint, model, count(*) AS requests, sum(outcome IN ('{OK}', 'truncated')) AS answered,"
-            " sum(NOT final) AS unfinished, sum(prompt_tokens) AS prompt, sum(completion_tokens) AS written"
+            " sum(NOT final) AS unfinished"
             f" FROM ({LAST}) GROUP BY stage, endpoint, model ORDER BY stage"
         ).fetchall()
-        attempts = dict(
-            database.execute("SELECT stage || endpoint || model, count(*) FROM answer GROUP BY 1").fetchall()
-        )
+        tried = database.execute(
+            "SELECT stage, endpoint, model, count(*), sum(prompt_tokens), sum(completion_tokens)"
+            " FROM answer GROUP BY 1, 2, 3"
+        ).fetchall()
         kinds = database.execute(
             f"SELECT outcome, count(*) AS rows, min(row) AS example, min(problem) AS problem FROM ({LAST})"
             f" WHERE outcome NOT IN ('{OK}') GROUP BY outcome ORDER BY rows DESC"
         ).fetchall()
-    head = ("stage", "model", "requests", "answered", "failed", "attempts", "tokens in", "tokens out")
-    lines = [head] + [
-        (
-            each["stage"],
-            f"{each['endpoint']}#{each['model']}",
-            f"{each['requests']:,}",
-            f"{each['answered']:,}",
-            f"{each['requests'] - each['answered'] - each['unfinished']:,}",
-            f"{attempts[each['stage'] + each['endpoint'] + each['model']]:,}",
-            f"{each['prompt']:,}",
-            f"{each['written']:,}",
-        )
-        for each in stages
-    ]
+    attempts = {tuple(one)[:3]: tuple(one)[3:] for one in tried}
+    head = ("stage", "model", "requests", "answered", "failed", "attempts", "tokens in", "tokens out", "money")
+    lines = [head]
+    for each in stages:
+        count, prompt, written = attempts[each["stage"], each["endpoint"], each["model"]]
+        here = each["endpoint"] == LOCAL
+        model = each["model"] if here else f"{each['endpoint']}#{each['model']}"
+        price = prices.get(model) or prices.get(model.partition("@")[0])
+        money = f"{cost(price, prompt, written):.4f}" if price else "-" if here else "unknown"
+        failed = each["requests"] - each["answered"] - each["unfinished"]
+        numbers = (each["requests"], each["answered"], failed, count, prompt, written)
+        lines.append((each["stage"], model, *(f"{number:,}" for number in numbers), money))
     shown = aligned(lines, left=2)
     for kind in kinds:
         meaning = FAILURES.get(kind["outcome"], "")

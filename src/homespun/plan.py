@@ -28,7 +28,7 @@ from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Funnel, Generator, Piece
 from homespun.job import RUNNING, Job
-from homespun.ledger import Entry
+from homespun.ledger import LOCAL, Entry
 from homespun.models.load import load_model
 from homespun.recipe import Recipe
 from homespun.records import Record, Row, Scores
@@ -72,7 +72,7 @@ class Span:
 
 
 NOTHING = Span(0.0, 0.0, 0.0)
-LOCAL = Span(0.5, 1.0, 1.3)  #: time per unit of a model in this process: long lists fill its batches better
+IN_PROCESS = Span(0.5, 1.0, 1.3)  #: time per unit of a model in this process: long lists fill its batches better
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _Probe:
         scores = [self._score(name) for name in self.recipe.score]
         trained = self._train(self._shares([one for one in scores if one is not None]))
         self._evaluate(items, trained)
-        self.plan.asked = sum(entry.endpoint != "local" for entry in self.seen)
+        self.plan.asked = sum(entry.endpoint != LOCAL for entry in self.seen)
         return self.plan
 
     # Stages that ask models
@@ -207,7 +207,7 @@ class _Probe:
             seconds = calls * spent * pace
         else:
             each = max(took, sum(e.seconds for e in entries)) / max(tried, 1)
-            seconds = units * Span.of(each) * LOCAL + Span.of(sum(e.seconds for e in once))
+            seconds = units * Span.of(each) * IN_PROCESS + Span.of(sum(e.seconds for e in once))
         self.plan.stages.append(StagePlan(stage, calls, prompt, written, seconds, _money(spec, prompt, written)))
 
     # Stages that compute
@@ -256,7 +256,7 @@ class _Probe:
         each = Span.of(card.seconds / card.rows * epochs)
         seconds = NOTHING
         for arm, _ in trainings:
-            seconds += fixed + rows[arm.name] * each * LOCAL
+            seconds += fixed + rows[arm.name] * each * IN_PROCESS
         self.plan.stages.append(StagePlan(name, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
         return len(trainings)
 
@@ -272,7 +272,7 @@ class _Probe:
                 judge.predict(student, self.recipe.task, some, self.recipe.language, mode)
                 each = (time.monotonic() - started) / max(len(some), 1)
                 models = (mode in judge.modes(trained=False)) + trained * (mode in judge.modes(trained=True))
-                seconds += Span.of(each * len(items[name]) * models) * LOCAL
+                seconds += Span.of(each * len(items[name]) * models) * IN_PROCESS
             title = f"evaluate {name} ({trained + 1})"
             self.plan.stages.append(StagePlan(title, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
 

@@ -20,7 +20,7 @@ from homespun.errors import RecipeError, UsageError
 from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
 from homespun.registry import Strategy, did_you_mean, kinds, lookup
-from homespun.task import ModelSpec, Task
+from homespun.task import ModelSpec, Price, Task
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 SECTIONS = {"sources": "source", "generate": "generator", "score": "scorer", "evaluate": "evaluation"}
@@ -91,6 +91,10 @@ class Recipe(BaseModel):
         if role in ("judge", "scorer"):
             return self.models.get("writer", fallback)
         return fallback
+
+    def prices(self) -> dict[str, Price | None]:
+        """Return what the tokens of each model cost, where the recipe says so."""
+        return {spec.id: spec.price for spec in map(self.model_for, ROLES)}
 
     def trainer_for(self, arm: Arm) -> Strategy | None:
         """Return the trainer of an arm: the recipe's, with the arm's settings on top."""
@@ -295,6 +299,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         _override(raw, override)
     return _Reader(path.name, lines, path.resolve().parent).recipe(raw)
+
+
+def prices_in(path: Path) -> dict[str, Price | None]:
+    """Return the prices that a run's recipe names; none where there is no recipe yet (after `homespun plan`)."""
+    return load(path).prices() if path.is_file() else {}
 
 
 def loads(text: str, folder: Path, name: str = "recipe") -> Recipe:

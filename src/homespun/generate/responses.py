@@ -96,8 +96,12 @@ class Responses(Generator):
         return self.prompts or next(iter(sources))
 
     def wanted(self, ctx: Context) -> int:
-        """Return the number of prompts times `n`."""
-        return self.n * sum(1 for _ in ctx.sources[self.source_of(ctx.sources)]())
+        """Return the number of prompts times `n`; reads and checks them all.
+
+        Raises:
+            DataError: a prompt is neither a text nor a conversation.
+        """
+        return self.n * sum(bool(conversation(record)) for record in ctx.sources[self.source_of(ctx.sources)]())
 
     def _request(self, name: str, ctx: Context, key: str, messages: tuple[Message, ...]) -> Request:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.stop)

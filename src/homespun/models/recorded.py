@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from homespun.budget import Spending
-from homespun.ledger import OK, Entry, Ledger, request_key
+from homespun.ledger import LOCAL, OK, Entry, Ledger, request_key
 from homespun.models.base import (
     Advance,
     Completion,
@@ -30,8 +30,6 @@ from homespun.task import Price
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-LOCAL = "local"  #: stands where a server has its address
 
 
 class Recorded:

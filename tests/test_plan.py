@@ -1,0 +1,106 @@
+"""The estimate of a run: its calls and tokens hold the real ones, and what it asked is not asked again."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faultserver import Plan as Faults
+from faultserver import serve
+from homespun import loop, planview
+from homespun.budget import Budget
+from homespun.ledger import Ledger
+from homespun.plan import NOTHING, Plan, Span, StagePlan, plan
+from homespun.recipe import load, loads
+from test_servers import batch, written
+
+
+def within(span: Span, value: float) -> bool:
+    return 0.98 * span.low <= value <= 1.02 * span.high
+
+
+def test_the_estimate_holds_what_the_run_then_takes(tmp_path):
+    with serve(Faults(length=16)) as server:
+        recipe = load(written(tmp_path, server))
+        found = plan(recipe, tmp_path / "run")
+        asked = server.seen.requests
+        assert asked == found.asked and 0 < asked <= 12 + 13
+        loop.run(recipe, tmp_path / "run")
+        sent = server.seen.requests
+        writing, judging = found.stages
+        assert [writing.name, judging.name] == ["pool/labelled", "scores/judge"]
+        assert within(writing.calls + judging.calls, sent)  # what the estimate asked is a part of it
+        with Ledger(tmp_path / "run/ledger.db") as ledger:
+            ((_, _, prompt, completion),) = ledger.totals()
+        assert within(writing.prompt_tokens + judging.prompt_tokens, prompt)
+        assert within(writing.completion_tokens + judging.completion_tokens, completion)
+        assert all(stage.money is None for stage in found.stages)
+
+
+def test_a_low_accept_rate_widens_the_range(tmp_path):
+    text = """
+name: scripted
+models: {writer: "scripted:replies.yaml"}
+task:
+  description: Decide whether a movie review is positive or negative.
+  fields: [review]
+  labels: {good: the reviewer liked it, bad: the reviewer disliked it}
+generate:
+  labelled: {kind: labelled, keywords: [plot, music, acting], rows: 40, hygiene: {near_duplicate: null}}
+"""
+    replies = "rules: [{match: '.', reply: ['A film that I would see again with joy any day.', 'No.']}]"
+    (tmp_path / "replies.yaml").write_text(replies)
+    found = plan(loads(text, tmp_path), tmp_path / "run")
+    kept, asked = found.accepted["labelled"]
+    assert asked == 12 and kept < 12
+    (stage,) = found.stages
+    assert stage.calls.low < stage.calls.likely <= stage.calls.high <= 8 * 40
+    assert stage.money == NOTHING
+
+
+def test_a_batch_is_priced(tmp_path):
+    with serve(Faults(length=16)) as server:
+        path = batch(tmp_path, server, prompts=30)
+        text = path.read_text().replace("concurrency: 8", "concurrency: 8, price: {input: 100, output: 1000}")
+        found = plan(loads(text, tmp_path), tmp_path / "run")
+        (stage,) = found.stages
+        assert stage.calls == Span.of(60) and server.seen.requests == 24
+        assert stage.money is not None
+        assert stage.money.likely == pytest.approx(
+            (100 * stage.prompt_tokens.likely + 1000 * stage.completion_tokens.likely) / 1e6, rel=1e-3
+        )
+
+
+def test_the_command_prints_a_table_and_leaves_the_answers(tmp_path):
+    with serve(Faults(length=16)) as server:
+        path = batch(tmp_path, server)
+        words = [sys.executable, "-m", "homespun.cli"]
+        told = subprocess.run(
+            [*words, "plan", str(path), "--out", str(tmp_path / "run"), "--set", "budget.tokens=100"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert told.returncode in (0, 2), told.stderr
+        done = subprocess.run(
+            [*words, "plan", str(path), "--out", str(tmp_path / "run")], capture_output=True, text=True, check=True
+        )
+        assert re.search(r"pool/answers +80 ", done.stdout) and "unknown" in done.stdout
+        assert "24 answers of servers are kept" in done.stdout
+        sent = server.seen.requests
+        subprocess.run([*words, "run", str(path), "--out", str(tmp_path / "run")], capture_output=True, check=True)
+        assert server.seen.requests == 80 and sent <= 24
+
+
+def test_budgets_and_unknowns_are_told():
+    tokens = Span(100, 200, 300), Span(10, 20, 30)
+    known = StagePlan("pool/a", Span(10, 20, 30), *tokens, Span(60, 120, 240), Span(1, 2, 3))
+    open_ = StagePlan("train (3)", NOTHING, NOTHING, NOTHING, None, NOTHING)
+    told = planview.lines(Plan([known, open_], {"a": (3, 12)}), Path("runs/x"), Budget(tokens=250))
+    text = "\n".join(told)
+    assert "the budget of 250 tokens may stop the run" in text  # likely 220, high 330
+    assert (
+        "and more" in text and "2 min (60 s to 4 min)" in text and "3 of 12 answers accepted; expect 9% to 53%" in text
+    )
