@@ -174,7 +174,7 @@ def test_interval_holds_the_estimate_and_order_does_not_matter(a0, a1, b0, b1, o
 
 @pytest.mark.parametrize(("seeds", "seed_sd"), [(1, 0.0), (2, 0.0), (2, 0.02), (3, 0.01)])
 def test_intervals_cover(seeds, seed_sd):
-    """The full table is benchmarks/statistics.py; here five equal arms, 400 runs, bounds at 3 sigma."""
+    """The full table is benchmarks/intervals.py; here five equal arms, 400 runs, bounds at 3 sigma."""
     rng = np.random.default_rng([seeds, int(seed_sd * 100)])
     covered = 0
     for _ in range(400):

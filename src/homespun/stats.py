@@ -5,7 +5,7 @@ factors). The variance of a mean is the sum of an items part, taken from the spr
 seed-averaged values, and a seeds part, taken from the spread between seeds beyond what the items explain.
 With two or three seeds one arm alone says almost nothing about the second part, so it is pooled over all
 arms of a run (`SeedSpread`), and the arms at hand count where theirs is larger; degrees of freedom follow
-Satterthwaite. benchmarks/statistics.py simulates coverage and false positives, docs/comparison.md prints
+Satterthwaite. benchmarks/intervals.py simulates coverage and false positives, docs/comparison.md prints
 them. With one seed the seeds part is unknown and left out, which callers must say.
 
 Macro-F1 is linearised (influence values), so both metrics go through the same procedure.

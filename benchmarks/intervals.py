@@ -5,8 +5,8 @@ share, each arm errs on items of its own, and each seed shifts an arm's accuracy
 five arms (an arm, its control, a reference, another arm and its control) are compared; they are equally
 good, so every verdict is a false one. Printed as Markdown; docs/comparison.md holds the output.
 
-    python benchmarks/statistics.py            # about five minutes on one core
-    python benchmarks/statistics.py --runs 200 # a quick look
+    python benchmarks/intervals.py            # about five minutes on one core
+    python benchmarks/intervals.py --runs 200 # a quick look
 """
 
 from __future__ import annotations
