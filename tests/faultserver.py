@@ -2,7 +2,8 @@
 
 What it does to a request is a pure function of (seed, request body, how often that body was seen), so a run
 against it can be repeated. It keeps a bill: how many answers it finished writing, whether or not the client
-ever saw them. `python faultserver.py PORT [plan as JSON]` runs it by itself.
+ever saw them. With `by_prompt` the request body counts by the user's text alone, so that clients which word
+their requests differently meet the same fate. `python faultserver.py PORT [plan as JSON]` runs it by itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from statistics import NormalDist
 from typing import Any
 
 
@@ -28,6 +31,7 @@ class Plan:
     seed: int = 0
     latency: float = 0.0  #: seconds before every answer
     tail: float = 0.0  #: share of answers that take ten times as long
+    spread: float = 0.0  #: sigma of a log-normal latency with `latency` as its median
     slots: int | None = None  #: requests at once; more get a 429
     retry_after: str | None = "1"  #: header of a 429
     limited: float = 0.0  #: share of 429 whatever the load
@@ -42,6 +46,9 @@ class Plan:
     swap_model_after: int | None = None  #: from the n-th answer on, another model answers
     echo_headers: bool = False  #: error bodies hold the request's headers
     length: int = 12  #: words of an answer
+    by_prompt: bool = False  #: a request counts by the text of its last message, whatever else its body holds
+    headers: dict[str, str] = field(default_factory=dict)  #: of every response
+    json_errors: bool = False  #: errors come as JSON, as from a model server, not as HTML, as from a proxy
     ceiling: int | None = None  #: an answer never has more tokens than this, whatever was asked: finish_reason length
 
 
@@ -56,6 +63,17 @@ class Seen:
     most: int = 0
     log: list[tuple[float, str, int, str]] = field(default_factory=list)  #: time, hash, attempt, what happened
     authorization: set[str] = field(default_factory=set)
+
+
+def mark_of(path: str, content: bytes) -> str:
+    """Return what a request is known by."""
+    return hashlib.blake2b(path.encode() + content, digest_size=12).hexdigest()
+
+
+def words_of(mark: str, length: int) -> list[str]:
+    """Return the words of the answer to a request, a function of nothing else."""
+    words = [f"w{int(mark[i : i + 2], 16)}" for i in range(0, 2 * min(length, 12), 2)]
+    return (words * (length // len(words) + 1))[:length] if words else []
 
 
 class FaultServer:
@@ -92,8 +110,14 @@ class FaultServer:
             return await self.send(writer, 200, json.dumps(self.bill()).encode())
         if path.endswith("/models"):
             return await self.send(writer, 200, b'{"object":"list","data":[{"id":"fault-1","object":"model"}]}')
-        seen = self.seen
-        mark = hashlib.blake2b(path.encode() + body, digest_size=12).hexdigest()
+        seen, content = self.seen, body
+        if self.plan.by_prompt:
+            messages = json.loads(body)["messages"]
+            if not messages:  # curator asks for nothing to read the limits in the headers: no request for an answer
+                return await self.send(writer, 200, self.answer(path, {}, ""))
+            said = messages[-1]["content"]  # a text or a list of parts
+            content = (said if isinstance(said, str) else "".join(part["text"] for part in said)).encode()
+        mark = mark_of(path, content)
         self.attempts[mark] += 1
         attempt = self.attempts[mark]
         seen.requests += 1
@@ -129,6 +153,8 @@ class FaultServer:
             log("hang")
             await asyncio.sleep(3600)
         wait = plan.latency * (10 if self.draw("tail", mark, 0) < plan.tail else 1)
+        if plan.spread:
+            wait *= math.exp(plan.spread * NormalDist().inv_cdf(max(self.draw("spread", mark, 0), 1e-9)))
         if wait:
             await asyncio.sleep(wait)
         if self.draw("broken", mark, attempt) < plan.broken:
@@ -152,11 +178,10 @@ class FaultServer:
 
     def answer(self, path: str, request: dict[str, Any], mark: str) -> bytes:
         """Write the body of a good answer."""
-        plan, count = self.plan, sum(self.seen.billed.values())
-        swapped = plan.swap_model_after is not None and count > plan.swap_model_after
+        plan = self.plan
+        swapped = plan.swap_model_after is not None and sum(self.seen.billed.values()) > plan.swap_model_after
         model = "another-model" if swapped else request.get("model", "fault-1")
-        words = [f"w{int(mark[i : i + 2], 16)}" for i in range(0, 2 * min(plan.length, 12), 2)]
-        words = (words * (plan.length // len(words) + 1))[: plan.length] if words else []
+        words = words_of(mark, plan.length) if mark else []
         room = min(request.get("max_tokens") or 10**9, plan.ceiling or 10**9)
         reason = "length" if len(words) > room else "stop"
         text = " ".join(words[:room])
@@ -207,9 +232,12 @@ class FaultServer:
     ) -> bool:
         """Answer with an error; its body may give the request's headers away, as real proxies have done."""
         shown = f"<!-- {headers} -->" if self.plan.echo_headers else ""
-        body = f"<html><body><h1>{status}</h1>{shown}</body></html>".encode()
+        kind, body = "text/html", f"<html><body><h1>{status}</h1>{shown}</body></html>".encode()
+        if self.plan.json_errors:
+            message = "Rate limit reached" if status == 429 else HTTPStatus(status).phrase
+            kind, body = "application/json", json.dumps({"error": {"message": message, "code": status}}).encode()
         extra = f"Retry-After: {retry_after}\r\n" if retry_after else ""
-        return await self.send(writer, status, body, kind="text/html", extra=extra)
+        return await self.send(writer, status, body, kind=kind, extra=extra)
 
     async def send(
         self,
@@ -222,6 +250,7 @@ class FaultServer:
     ) -> bool:
         """Send a response; `cut` stops in the middle and closes."""
         self.seen.statuses[status] += 1
+        extra += "".join(f"{name}: {value}\r\n" for name, value in self.plan.headers.items())
         head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
         writer.write(head.encode("latin-1") + (body[: len(body) // 2] if cut else body))
         await writer.drain()
@@ -229,8 +258,9 @@ class FaultServer:
 
     def bill(self) -> dict[str, Any]:
         """Return what would be on the invoice."""
-        billed = self.seen.billed
-        return {"answers": sum(billed.values()), "requests": self.seen.requests, "by_request": dict(billed)}
+        seen, billed = self.seen, self.seen.billed
+        whole = {"answers": sum(billed.values()), "requests": seen.requests, "most": seen.most}
+        return {**whole, "statuses": dict(seen.statuses), "by_request": dict(billed)}
 
 
 @contextmanager
