@@ -1,158 +1,132 @@
-"""What asking a server costs: Homespun with its ledger, beside a bare aiohttp client, on the same bad server.
+"""What it costs to have a server answer a file of prompts: Homespun beside its peers and a bare client.
 
-The fault server of the tests runs in a process of its own on loopback. Both clients keep 64 requests in
-flight and answer the same prompts. The bare client stores nothing and parses nothing but the answer's text;
-it tries again what fails after `Retry-After`, or at once. Each case is run `--repeats` times in turn, the
-median counts. Printed as Markdown; docs/servers.md holds the output.
+Whole commands are measured, from the start of the process to its end with the answers on disk: imports, checks,
+requests, what is stored. Everybody does the same job (benchmarks/peers) against the fault server of the tests,
+which runs on a core of its own and is the witness of what was sent. Each case is run `--repeats` times,
+the contestants in turn and in another order each time; the median counts. Every contestant runs once
+unmeasured before. Printed as Markdown; docs/orchestration.md explains it. Needs Linux, taskset and two cores.
 
-    python benchmarks/orchestration.py [--repeats 3] [--only zero,tail]
+    python benchmarks/orchestration.py [--repeats 3] [--cases one,zero] [--contestants bare,curator]
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import math
+import os
 import platform
-import resource
+import random
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import aiohttp
+from peers.contestants import CONTESTANTS, QUIET, ROOT, prepare, token_table, version
+from peers.measure import Case, Plan, Run, Track
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-from faultserver import Plan  # noqa: E402
-from homespun.ledger import Ledger  # noqa: E402
-from homespun.models.base import Request, Sampling  # noqa: E402
-from homespun.models.endpoint import Deadlines, Endpoint, Secret  # noqa: E402
-from homespun.models.server import ServerModel  # noqa: E402
-
-IN_FLIGHT = 64
+TEN_FOLD = math.log(10) / statistics.NormalDist().inv_cdf(0.99)  #: sigma with which p99 is ten times the median
 CASES = {
-    "zero": ("zero latency", 2000, Plan()),
-    "steady": ("200 ms", 1000, Plan(latency=0.2)),
-    "tail": ("200 ms, 1 % take 2 s", 1000, Plan(latency=0.2, tail=0.01)),
-    "faults": (
-        "200 ms, 5 % 429, 2 % 500, 1 % cut",
+    "one": Case("one row", 1, Plan()),
+    "zero": Case("2,000 rows, zero latency", 2000, Plan()),
+    "steady": Case("1,000 rows, 200 ms", 1000, Plan(latency=0.2)),
+    "tail": Case("1,000 rows, log-normal, median 180 ms, p99 1.8 s", 1000, Plan(latency=0.18, spread=TEN_FOLD)),
+    "faults": Case(
+        "1,000 rows, 200 ms, 5 % 429, 2 % 500, 1 % cut JSON",
         1000,
-        Plan(latency=0.2, limited=0.05, retry_after="0.5", broken=0.02, cut=0.01),
+        Plan(latency=0.2, limited=0.05, retry_after="1", broken=0.02, malformed=0.01),
     ),
-    "overload": ("200 ms, 429 above 32 in flight", 1000, Plan(latency=0.2, slots=32, retry_after="0.5")),
+    "overload": Case("1,000 rows, 200 ms, 429 above 32 in flight", 1000, Plan(latency=0.2, slots=32, retry_after="1")),
 }
 
 
-@contextmanager
-def server(plan: Plan) -> Iterator[int]:
-    """Run the fault server in another process; give its port."""
-    command = [sys.executable, str(ROOT / "tests/faultserver.py"), "0", json.dumps(asdict(plan))]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
-    try:
-        yield json.loads(running.stdout.readline())["port"]
-    finally:
-        running.kill()
-        running.wait()
+def spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
+    """Return a median and, where they differ, the ends."""
+    low, middle, high = (shown(value) for value in (min(values), statistics.median(values), max(values)))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def prompts(count: int) -> list[Request]:
-    """Return the requests of a case."""
-    return [Request(str(n), (("user", f"Write line {n}."),), Sampling(), n) for n in range(count)]
+def table(case: Case, runs: dict[str, list[Run]]) -> str:
+    """Return all figures of one case as Markdown."""
+    lines = [f"\n### {case.title}\n"]
+    lines.append("| | wall s | processor s | MB | rows delivered | requests per row | most in flight | exit |")
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for name, each in runs.items():
+        cells = [
+            spread([run.wall for run in each], "{:.1f}".format),
+            spread([run.cpu for run in each], "{:.1f}".format),
+            spread([run.memory for run in each], "{:.0f}".format),
+            spread([run.delivered for run in each], "{:,.0f}".format),
+            spread([run.requests / case.rows for run in each], "{:.2f}".format),
+            spread([run.most for run in each], "{:.0f}".format),
+            ", ".join(sorted({str(run.code) for run in each})),
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def bare(port: int, count: int) -> int:
-    """Ask with a plain client; return how many rows were answered."""
-    url = f"http://127.0.0.1:{port}/v1/chat/completions"
-    answered = 0
-
-    async def one(session: aiohttp.ClientSession, number: int) -> None:
-        nonlocal answered
-        payload = {"model": "fault-1", "messages": [{"role": "user", "content": f"Write line {number}."}]}
-        body = json.dumps({**payload, "max_tokens": 128, "temperature": 1.0}).encode()
-        while True:
-            try:
-                async with session.post(url, data=body) as response:
-                    raw = await response.read()
-                    if response.status == 200:
-                        json.loads(raw)["choices"][0]["message"]["content"]
-                        answered += 1
-                        return
-                    wait = float(response.headers.get("Retry-After", 0))
-            except (aiohttp.ClientError, ValueError):
-                wait = 0.0
-            await asyncio.sleep(wait)
-
-    async def run() -> None:
-        connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
-        headers = {"Content-Type": "application/json"}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            numbers = iter(range(count))
-
-            async def work() -> None:
-                for number in numbers:
-                    await one(session, number)
-
-            await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-
-    asyncio.run(run())
-    return answered
+def summary(found: dict[str, dict[str, list[Run]]], names: Sequence[str]) -> str:
+    """Return median wall seconds of all cases, and the rows where some are missing."""
+    lines = ["\n### Wall seconds\n", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for key, runs in found.items():
+        cells = []
+        for name in names:
+            least = min(run.delivered for run in runs[name])
+            short = f" ({least:,} rows)" if least < CASES[key].rows else ""
+            cells.append(f"{statistics.median(run.wall for run in runs[name]):.1f}{short}")
+        lines.append(f"| {CASES[key].title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def ours(port: int, count: int) -> int:
-    """Ask with Homespun, ledger and all; return how many rows were answered."""
-    with tempfile.TemporaryDirectory(dir=".") as folder, Ledger(Path(folder) / "ledger.db") as ledger:
-        endpoint = Endpoint(
-            f"http://127.0.0.1:{port}/v1",
-            "fault-1",
-            Secret(""),
-            ledger,
-            concurrency=IN_FLIGHT,
-            deadlines=Deadlines(first_byte=30),
-        )
-        answers = ServerModel(endpoint).complete(prompts(count))
-        return sum(answer.finish_reason == "stop" for answer in answers)
-
-
-def timed(client: Callable[[int, int], int], plan: Plan, count: int) -> tuple[float, float, int]:
-    """Return wall seconds, processor seconds of this process, and rows answered."""
-    with server(plan) as port:
-        wall, cpu = time.perf_counter(), time.process_time()
-        answered = client(port, count)
-        return time.perf_counter() - wall, time.process_time() - cpu, answered
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3, help="rounds; an odd number")
+    parser.add_argument("--cases", default=",".join(CASES), help="with commas between")
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="with commas between")
+    parser.add_argument("--environments", type=Path, default=ROOT / "build" / "peers", help="where they are made")
+    parser.add_argument("--client", default="0", help="cores of the contestant, as for taskset")
+    parser.add_argument("--server", default="1", help="core of the server")
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a run is stopped")
+    parser.add_argument("--json", type=Path, help="write every run to this file")
+    parser.add_argument("--prepare", action="store_true", help="only make the environments")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Run every case for both clients in turn and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", default=",".join(CASES), help="cases, with commas between")
-    options = parser.parse_args()
-    print(f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}, {IN_FLIGHT} in flight\n")
-    print("| case | rows | bare aiohttp | Homespun | ratio | rows answered | processor time per row |")
-    print("|---|---|---|---|---|---|---|")
-    for name in options.only.split(","):
-        title, count, plan = CASES[name]
-        found: dict[str, list[tuple[float, float, int]]] = {"bare": [], "ours": []}
-        for _ in range(options.repeats):
-            found["bare"].append(timed(bare, plan, count))
-            found["ours"].append(timed(ours, plan, count))
-        seconds = {who: statistics.median(each[0] for each in runs) for who, runs in found.items()}
-        cost = {who: statistics.median(each[1] for each in runs) / count * 1e6 for who, runs in found.items()}
-        answered = min(each[2] for each in found["ours"])
-        print(
-            f"| {title} | {count:,} | {seconds['bare']:.2f} s | {seconds['ours']:.2f} s"
-            f" | {seconds['ours'] / seconds['bare']:.2f} | {answered:,}"
-            f" | {cost['bare']:.0f} and {cost['ours']:.0f} µs |",
-            flush=True,
-        )
-    print(f"\nlargest memory of the client: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    """Make the environments, run everything in turn, print the tables."""
+    given = options()
+    folder = given.environments.resolve()
+    who = [CONTESTANTS[name] for name in given.contestants.split(",")]
+    pythons = {each.name: prepare(each, folder) for each in who}
+    if given.prepare:
+        return
+    track = Track(given.client, given.server, limit=given.limit)
+    settings = {**QUIET, **token_table(folder)}
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average at the start {load}.")
+    print(f"Contestants on core {track.client}, the server on core {track.server} (taskset).")
+    print(f"{track.concurrency} in flight, {given.repeats} rounds, median (lowest to highest).\n")
+    print("| | version | lines of user code |\n|---|---|---|")
+    for each in who:
+        print(f"| {each.name} | {version(each, pythons[each.name])} | {each.lines()} |", flush=True)
+    for each in who:
+        track.run(each, pythons[each.name], CASES["one"], settings)
+    order, found = random.Random(0), {}
+    for key in given.cases.split(","):
+        runs: dict[str, list[Run]] = {each.name: [] for each in who}
+        for _ in range(given.repeats):
+            for each in order.sample(who, len(who)):
+                runs[each.name].append(track.run(each, pythons[each.name], CASES[key], settings))
+        found[key] = runs
+        print(table(CASES[key], runs), flush=True)
+        if given.json:
+            raw = {
+                case: {name: [asdict(run) for run in each] for name, each in runs.items()}
+                for case, runs in found.items()
+            }
+            given.json.write_text(json.dumps(raw, indent=1))
+    print(summary(found, list(pythons)))
 
 
 if __name__ == "__main__":
