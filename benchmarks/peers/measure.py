@@ -112,7 +112,7 @@ def texts(answers: Path, python: Path) -> dict[int, str | None]:
     if pool.is_file():
         read = "import json, sys, pyarrow.parquet as p; print(json.dumps(p.read_table(sys.argv[1]).to_pylist()))"
         out = subprocess.run([str(python), "-c", read, str(pool)], check=True, capture_output=True, text=True).stdout
-        return {int(row["key"].partition("|")[0]) - 1: row["raw"] for row in json.loads(out)}
+        return {int(json.loads(row["groups"])["prompt"]): row["output"] for row in json.loads(out)}
     return {}
 
 
