@@ -208,7 +208,8 @@ def ran(recipe: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command(recipe, out, *more), capture_output=True, text=True, check=False)
 
 
-def test_plain_batch_inference_answers_a_file_and_exports_it(tmp_path):
+def test_plain_batch_inference_answers_a_file_and_exports_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOMESPUN_CACHE", str(tmp_path / "empty"))  # the embedded model is not there, nor needed
     with serve(Plan(limited=0.05, retry_after="0.05", broken=0.03)) as server:
         recipe = batch(tmp_path, server)
         done = ran(recipe, tmp_path / "run")

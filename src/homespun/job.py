@@ -94,6 +94,10 @@ class Job:
             self.identities[key] = f"{model_identity(spec)} {spec.device} {spec.dtype}"
         return self.identities[key]
 
+    def in_use(self, role: str) -> bool:
+        """Tell whether a stage has asked for the identity of a role's model."""
+        return self.recipe.model_for(role).model_dump_json() in self.identities
+
     def base(self) -> JSONDict:
         """Return what every fingerprint begins with."""
         task = self.recipe.described

@@ -248,6 +248,8 @@ def write_manifest(job: Job) -> None:
             continue
     models = {}
     for role in ROLES:
+        if not job.in_use(role):  # it need not even be on this machine
+            continue
         spec = job.recipe.model_for(role)
         models[role] = {**spec.model_dump(exclude_none=True), "identity": job.identity(role)}
     started = job.store.read_json("started.json")["started"]
