@@ -66,14 +66,16 @@ def table(case: Case, runs: dict[str, list[Run]]) -> str:
 
 
 def summary(found: dict[str, dict[str, list[Run]]], names: Sequence[str]) -> str:
-    """Return median wall seconds of all cases, and the rows where some are missing."""
+    """Return median wall seconds of all cases, and what went wrong."""
     lines = ["\n### Wall seconds\n", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for key, runs in found.items():
         cells = []
         for name in names:
             least = min(run.delivered for run in runs[name])
-            short = f" ({least:,} rows)" if least < CASES[key].rows else ""
-            cells.append(f"{statistics.median(run.wall for run in runs[name]):.1f}{short}")
+            wrong = [f"{least:,} rows"] if least < CASES[key].rows else []
+            wrong += sorted({f"exit {run.code}" for run in runs[name] if run.code})
+            noted = f" ({', '.join(wrong)})" if wrong else ""
+            cells.append(f"{statistics.median(run.wall for run in runs[name]):.1f}{noted}")
         lines.append(f"| {CASES[key].title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
