@@ -226,7 +226,8 @@ def test_plain_batch_inference_answers_a_file_and_exports_it(tmp_path, monkeypat
         assert table.returncode == 0
         columns = read_table(tmp_path / "rows.parquet").to_pydict()
         assert columns["prompt_id"][:3] == ["p0", "p0", "p1"] and columns["sample"][:3] == ["0", "1", "0"]
-        assert "Say " in (tmp_path / "run/report/index.html").read_text()
+        page = homespun("report", tmp_path / "run").stdout.strip()
+        assert "Say " in Path(page).read_text()
         more = ran(recipe, tmp_path / "run", "--set", "generate.answers.n=3")
         assert more.returncode == 0 and sum(server.seen.billed.values()) == 120  # 40 more
 

@@ -72,7 +72,10 @@ def run(
     if more := larger(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         _say(f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger{same} {more}")
-    _say(f"report: {folder / PAGE}")
+    if loaded.described:
+        _say(f"report: {folder / PAGE}")
+    else:
+        _say(f"next: homespun export {folder} --format messages --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 
 

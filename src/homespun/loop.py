@@ -78,9 +78,10 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     if job.fresh or not store.has("results.json"):
         store.write_json("results.json", results)
         outcome.write_manifest(job)
-        from homespun import reporting  # only now: nobody waits for the page before the first request is sent
+        if recipe.described:  # of plain batch inference `homespun report` writes a page when somebody wants one
+            from homespun import reporting
 
-        reporting.write(store, recipe)
+            reporting.write(store, recipe)
     missing = outcome.missing(pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 

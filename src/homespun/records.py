@@ -18,9 +18,12 @@ JSONDict = dict[str, Any]
 Message = tuple[str, str]  #: (role, content); roles: system, user, assistant
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))  # json.dumps makes one a call
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, non-ASCII kept."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def content_hash(value: object, length: int = 16) -> str:

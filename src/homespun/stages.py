@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -149,15 +150,16 @@ def _written(store: Store, name: str, pieces: Pieces) -> Funnel:
     """Write pieces as they come, and count them."""
     rows, checks = pool_files(name)
     funnel = Funnel()
-    with (
-        closing(pieces),
-        store.table_writer(rows, attempt_schema()) as write_rows,
-        store.table_writer(checks, verdict_schema()) as write_checks,
-    ):
-        for piece in pieces:
-            write_rows(attempts_table(piece.attempts))
-            write_checks(verdicts_table(piece.verdicts))
-            funnel.add(piece)
+    with closing(pieces):
+        first = next(pieces, None)  # before pyarrow is loaded: the first requests are on their way meanwhile
+        with (
+            store.table_writer(rows, attempt_schema()) as write_rows,
+            store.table_writer(checks, verdict_schema()) as write_checks,
+        ):
+            for piece in () if first is None else chain((first,), pieces):
+                write_rows(attempts_table(piece.attempts))
+                write_checks(verdicts_table(piece.verdicts))
+                funnel.add(piece)
     return funnel
 
 

@@ -21,6 +21,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 AHEAD = 4096  #: answers that may wait to be taken; a slow first one holds up no more than these
+PAUSE = 0.05  #: seconds that answers wait to be handed on together
 DRAIN = 30.0  #: seconds that questions in flight get to end after an interruption
 
 
@@ -44,6 +45,7 @@ class InOrder(Generic[Session, Item, Answer]):
         self._one, self._session, self._workers, self._advance = one, session, workers, advance
         self._given: queue.SimpleQueue[list[Answer] | BaseException | None] = queue.SimpleQueue()
         self._held: dict[int, Answer] = {}  # answers that came before an earlier one
+        self._ready: list[Answer] = []  # answers whose turn it is
         self._next = self._taken = 0
         self._room = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,6 +78,7 @@ class InOrder(Generic[Session, Item, Answer]):
                 runner.run(self._ask_all())
             except BaseException as error:  # whatever it is belongs to whoever iterates
                 end = error
+        self._hand_on()
         self._given.put(end)
 
     async def _ask_all(self) -> None:
@@ -99,12 +102,16 @@ class InOrder(Generic[Session, Item, Answer]):
 
     def _give(self, index: int, answer: Answer) -> None:
         self._held[index] = answer
-        ready = []
+        if self._next == index and not self._ready:  # a thread that is woken for every answer costs more than it does
+            asyncio.get_running_loop().call_later(PAUSE, self._hand_on)
         while self._next in self._held:
-            ready.append(self._held.pop(self._next))
+            self._ready.append(self._held.pop(self._next))
             self._next += 1
-        if ready:
-            self._given.put(ready)
+
+    def _hand_on(self) -> None:
+        if self._ready:
+            self._given.put(self._ready)
+            self._ready = []
 
     def _make_room(self, count: int) -> None:
         self._taken += count

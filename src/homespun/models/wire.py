@@ -69,20 +69,25 @@ def chat_payload(model: str, request: Request, *, structured: bool, extra: Mappi
 
 def encode(payload: Mapping[str, Any]) -> bytes:
     """Return a payload as bytes; a lone surrogate, which no server takes, is written as U+FFFD."""
+    text = _ENCODER.encode(payload)
     try:
-        return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError:
-        return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        return text.encode("utf-8", "replace")
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once: json.dumps makes one for each call
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
 def read_object(body: bytes) -> JSONDict | None:
     """Return the object that a body is, or None."""
     try:
-        found = json.loads(body, parse_constant=_refuse)
+        found = _DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
