@@ -6,7 +6,7 @@ need the recipe's parser. No defaults that depend on a model live here.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -36,6 +36,10 @@ class ModelSpec(BaseModel):
     concurrency: int = Field(32, ge=1, le=4096, description="server: requests in flight at most; fewer if it refuses")
     price: Price | None = Field(None, description="what its tokens cost: {input:, output:} per million")
     structured: bool = Field(True, description="server: whether it honours JSON schemas (response_format)")
+    api: Literal["chat", "completions"] = Field(
+        "chat", description="server: completions for a base model, which goes on from the prompt as plain text"
+    )
+    extra: dict[str, Any] = Field({}, description="server: more fields of every request, such as top_k; they win")
     logprobs: Literal["vllm", "llama.cpp"] | None = Field(
         None, description="server: which one it is, if it is to tell probabilities of given answers"
     )

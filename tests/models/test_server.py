@@ -16,6 +16,7 @@ from homespun.errors import BudgetError, ModelError, UsageError
 from homespun.ledger import FAILED_BODY, Ledger
 from homespun.models.base import Request, Sampling
 from homespun.models.endpoint import Deadlines, Endpoint, Secret, read_key
+from homespun.models.load import model_identity
 from homespun.models.server import ServerModel, connect
 from homespun.task import ModelSpec, Price
 
@@ -168,7 +169,10 @@ def test_a_key_is_neither_shown_nor_copied_out():
 def test_errors_that_no_retry_mends_stop_the_run(ledger):
     with serve(Plan(always={"Say": 401})) as server, pytest.raises(ModelError, match=r"refuses the key .*key_env"):
         model(server, ledger).complete(requests(3))
-    with serve(Plan(always={"Say": 404})) as server, pytest.raises(ModelError, match='knows no model "fault-1"'):
+    with (
+        serve(Plan(always={"Say": 404})) as server,
+        pytest.raises(ModelError, match=r'knows no model "fault-1".* it has: fault-1'),
+    ):
         model(server, ledger).complete(requests(3))
 
 
@@ -269,3 +273,30 @@ def test_the_key_comes_from_the_variable_that_is_named(ledger, monkeypatch):
     monkeypatch.setenv("MY_KEY", "a b")
     with pytest.raises(UsageError, match="white space"):
         read_key("MY_KEY")
+
+
+def test_a_base_model_goes_on_from_plain_text(ledger):
+    answer = '{"choices": [{"text": " and so on", "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}'
+    with serve(Plan(answers={"Say 0.": answer})) as server:
+        spec = ModelSpec(
+            id=f"http://127.0.0.1:{server.port}/v1#fault-1", api="completions", extra={"top_k": 5, "temperature": 0}
+        )
+        (found,) = connect(spec, ledger).complete(requests(1, prefill="Well,"))
+        assert (found.text, found.prompt_tokens) == (" and so on", 3)
+        (entry,) = [Ledger.find(ledger, key) for key in keys(ledger)]
+        sent = json.loads(entry.request)
+        assert sent["prompt"] == "Say 0.\n\nWell," and "messages" not in sent
+        assert (sent["top_k"], sent["temperature"]) == (5, 0)  # what the recipe says wins
+        assert not connect(spec, ledger).structured
+
+
+def test_another_setting_of_a_server_is_another_model():
+    spec = ModelSpec(id="http://here/v1#m")
+    decisive = ({}, {"structured": False}, {"api": "completions"}, {"extra": {"top_k": 5}}, {"extra": {"top_k": 6}})
+    assert len({model_identity(spec.model_copy(update=change)) for change in decisive}) == 5
+    other = ({}, {"concurrency": 3}, {"key_env": "KEY"}, {"price": Price(input=1, output=1)})
+    assert len({model_identity(spec.model_copy(update=change)) for change in other}) == 1
+
+
+def keys(ledger) -> list[str]:
+    return [key for (key,) in ledger._reader.execute("SELECT DISTINCT key FROM answer")]

@@ -27,13 +27,14 @@ class Models:
 
     specs: Mapping[Role, ModelSpec]
     load: Callable[[ModelSpec], Model]
-    loaded: dict[ModelSpec, Model] = field(default_factory=dict)
+    loaded: dict[str, Model] = field(default_factory=dict)  #: by all that the spec says
 
     def __getitem__(self, role: Role) -> Model:
         spec = self.specs[role]
-        if spec not in self.loaded:
-            self.loaded[spec] = self.load(spec)
-        return self.loaded[spec]
+        key = spec.model_dump_json()
+        if key not in self.loaded:
+            self.loaded[key] = self.load(spec)
+        return self.loaded[key]
 
     def release(self) -> None:
         """Let go of every loaded model."""

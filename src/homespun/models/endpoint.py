@@ -224,6 +224,10 @@ class Endpoint:
         finally:
             self.limit.leave(epoch, refused=refused)
         self.spending.charge(self.price, reading.prompt_tokens, reading.completion_tokens)
+        if status == 404:
+            known = await self._models(session)
+            told = f"; it has: {known}" if known else ""
+            raise ModelError(f'{self.base_url} knows no model "{self.model}" or no call "{call.path}"{told}')
         return _Got(status, answer, headers, self._checked(reading, status, call.path), time.monotonic() - started)
 
     def _entry(self, call: Call, key: str, attempt: int, body: bytes, got: _Got, *, final: bool) -> Entry:
@@ -259,8 +263,6 @@ class Endpoint:
         problem = self.key.out_of(reading.problem.encode("utf-8", "replace")).decode("utf-8", "replace")
         if status in (401, 403):
             raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
-        if status == 404:
-            raise ModelError(f'{self.base_url} knows no model "{self.model}" or no call "{path}" ({problem})')
         return replace(reading, problem=problem)
 
     async def _send(
@@ -293,6 +295,24 @@ class Endpoint:
             # The name only: the text of some of these errors holds the request's headers.
             return status, bytes(got), headers, ("unreachable", type(error).__name__)
         return status, bytes(got), headers, None
+
+    async def _models(self, session: aiohttp.ClientSession) -> str:
+        """Return the names of the models that the server says it has; empty where it does not say."""
+        import aiohttp
+
+        try:
+            async with asyncio.timeout(self.deadlines.connect):
+                async with session.get(self._url(wire.MODELS), allow_redirects=False) as response:
+                    found = wire.read_body(response.status, await response.read()).content or {}
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return ""
+        entries = found.get("data")
+        names = (
+            [str(one["id"]) for one in entries if isinstance(one, dict) and "id" in one]
+            if isinstance(entries, list)
+            else []
+        )
+        return self.key.out_of(", ".join(names[:20]).encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _url(self, path: str) -> URL:
         if path not in self._urls:

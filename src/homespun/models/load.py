@@ -16,6 +16,7 @@ from homespun.errors import ModelError
 from homespun.models.base import Model
 from homespun.models.checkpoint import HUB_ID, find_folder, folder_hash, go_offline, missing_extra
 from homespun.models.embedded import FOLDER, WHEEL_SHA256
+from homespun.records import canonical_json
 from homespun.task import ModelSpec
 
 SCRIPTED = "scripted:"
@@ -41,7 +42,10 @@ def model_identity(spec: ModelSpec, adapter: Path | None = None) -> str:
         ModelError: there is no such model, or it is not pulled yet.
     """
     if spec.is_server:
-        return f"{spec.id}{'' if spec.structured else ' plain'}"
+        told = ["plain"] if not spec.structured else []
+        told += [spec.api] if spec.api != "chat" else []
+        told += [canonical_json(spec.extra)] if spec.extra else []
+        return " ".join([spec.id, *told])
     if spec.id.startswith(SCRIPTED):
         from homespun.models.scripted import ScriptedModel
 

@@ -76,7 +76,8 @@ def connect(
         retry_failed=retry_failed,
     )
     dialect = likelihood.DIALECTS[spec.logprobs](name) if spec.logprobs else None
-    return ServerModel(endpoint, structured=spec.structured, dialect=dialect)
+    chat = spec.api == "chat"
+    return ServerModel(endpoint, structured=spec.structured and chat, extra=spec.extra, dialect=dialect, chat=chat)
 
 
 class ServerModel:
@@ -89,16 +90,19 @@ class ServerModel:
         structured: bool = True,
         extra: dict[str, Any] | None = None,
         dialect: likelihood.Dialect | None = None,
+        chat: bool = True,
     ) -> None:
         """Take an endpoint.
 
         Args:
             endpoint: the server.
             structured: it honours JSON schemas.
-            extra: fields of its chat requests that it alone knows.
+            extra: fields of its requests for text that it alone knows.
             dialect: how it is asked for log-probabilities, if it gives any.
+            chat: it answers conversations; a base model goes on from plain text.
         """
         self.endpoint, self.structured, self.extra, self.dialect = endpoint, structured, extra or {}, dialect
+        self.chat = chat
         self.id = f"{endpoint.base_url}#{endpoint.model}"
 
     def complete(self, requests: Sequence[Request], advance: Advance = ignore_progress) -> list[Completion]:
@@ -154,8 +158,13 @@ class ServerModel:
         return np.concatenate(list(found)) if parts else np.zeros((0, 0), np.float32)
 
     async def _complete(self, session: aiohttp.ClientSession, request: Request) -> Completion:
-        payload = wire.chat_payload(self.endpoint.model, request, structured=self.structured, extra=self.extra)
-        call = Call(wire.CHAT, payload, wire.read_chat, row=request.key)
+        name = self.endpoint.model
+        if self.chat:
+            payload = wire.chat_payload(name, request, structured=self.structured, extra=self.extra)
+            call = Call(wire.CHAT, payload, wire.read_chat, row=request.key)
+        else:
+            payload = wire.text_payload(name, request, extra=self.extra)
+            call = Call(wire.TEXT, payload, wire.read_text, row=request.key)
         entry, reading = await self.endpoint.ask(session, call)
         if reading.outcome == "truncated" and request.whole:
             more = {**payload, "max_tokens": MORE_ROOM * request.sampling.max_tokens}

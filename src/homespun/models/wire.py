@@ -8,7 +8,7 @@ other (reliability.md 2, rows 10 to 13). Servers differ in extra fields; what is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,7 +16,7 @@ from homespun.ledger import OK
 from homespun.models.base import Request
 from homespun.records import JSONDict, Message
 
-CHAT, EMBEDDINGS = "chat/completions", "embeddings"
+CHAT, TEXT, EMBEDDINGS, MODELS = "chat/completions", "completions", "embeddings", "models"
 RETRIED = {"rate limited", "server error", "timed out", "unreachable", "malformed"}  #: outcomes that may pass
 SEED_BITS = 31  #: several servers take no larger seed
 
@@ -67,6 +67,17 @@ def chat_payload(model: str, request: Request, *, structured: bool, extra: Mappi
     return {**payload, **extra}
 
 
+def text_payload(model: str, request: Request, *, extra: Mapping[str, Any]) -> JSONDict:
+    """Return the body of a completion of plain text: the messages without their roles, then the prefill.
+
+    One prompt in each request, though the protocol takes lists: a row is the unit of retries and of the ledger.
+    """
+    chat = chat_payload(model, request, structured=False, extra=extra)
+    texts = [content for _, content in request.messages]
+    del chat["messages"]
+    return {**chat, "prompt": "\n\n".join([*texts, request.prefill] if request.prefill else texts)}
+
+
 def encode(payload: Mapping[str, Any]) -> bytes:
     """Return a payload as bytes; a lone surrogate, which no server takes, is written as U+FFFD."""
     text = _ENCODER.encode(payload)
@@ -107,7 +118,12 @@ def read_status(status: int, body: bytes) -> Reading | None:
 
 def read_chat(status: int, body: bytes) -> Reading:
     """Return what the answer to a chat completion says."""
-    return _read(status, body)
+    return _read(status, body, _chat_text)
+
+
+def read_text(status: int, body: bytes) -> Reading:
+    """Return what the answer to a completion of plain text says."""
+    return _read(status, body, lambda choice: choice.get("text"))
 
 
 def read_body(status: int, body: bytes) -> Reading:
@@ -143,12 +159,12 @@ def _entries(status: int, body: bytes, field: str, count: int) -> tuple[Reading 
     return None, found, sorted(entries, key=lambda entry: entry.get("index", 0))
 
 
-def _read(status: int, body: bytes) -> Reading:
+def _read(status: int, body: bytes, text_of: Callable[[JSONDict], Any]) -> Reading:
     failed, found, entries = _entries(status, body, "choices", 1)
     if failed:
         return failed
     (choice,) = entries
-    text, reason = _chat_text(choice), choice.get("finish_reason") or "stop"
+    text, reason = text_of(choice), choice.get("finish_reason") or "stop"
     prompt, completion = _usage(found)
 
     def reading(outcome: str, problem: str = "", text: str = "") -> Reading:
