@@ -50,7 +50,7 @@ def test_totals_count_every_attempt(tmp_path):
     with Ledger(tmp_path / "ledger.db") as ledger:
         assert ledger.totals() == []
         ledger.save_now([entry(1, outcome="malformed"), entry(1, attempt=2), entry(2)])
-        assert ledger.totals() == [("http://here/v1", "m", 9, 15)]
+        assert ledger.totals() == [("pool/a", "http://here/v1", "m", 3, 9, 15)]
 
 
 @given(st.binary(max_size=300), st.text(max_size=50))

@@ -35,8 +35,10 @@ def test_the_estimate_holds_what_the_run_then_takes(tmp_path):
         assert [writing.name, judging.name] == ["pool/labelled", "scores/judge"]
         assert within(writing.calls + judging.calls, sent)  # what the estimate asked is a part of it
         with Ledger(tmp_path / "run/ledger.db") as ledger:
-            ((_, _, prompt, completion),) = ledger.totals()
+            totals = ledger.totals()
+        prompt = sum(total.prompt_tokens for total in totals)
         assert within(writing.prompt_tokens + judging.prompt_tokens, prompt)
+        completion = sum(total.completion_tokens for total in totals)
         assert within(writing.completion_tokens + judging.completion_tokens, completion)
         assert all(stage.money is None for stage in found.stages)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from homespun.budget import Spending
+from homespun.budget import Spending, cost
 from homespun.engine.context import Context, Models, Role
 from homespun.engine.progress import Progress
 from homespun.ledger import Ledger
@@ -72,13 +72,31 @@ class Job:
         """The record of every answer, opened when a model is asked for the first time."""
         return Ledger(self.answers or self.store.path("ledger.db"))
 
+    def asked(self) -> list[JSONDict]:
+        """Return what each stage has asked of each model over all starts of the run, and what that cost."""
+        prices = self.recipe.prices()
+        if "ledger" not in self.__dict__ and not self.store.has("ledger.db"):
+            return []
+        return [
+            {
+                "stage": total.stage,
+                "model": total.named,
+                "requests": total.attempts,
+                "prompt_tokens": total.prompt_tokens,
+                "completion_tokens": total.completion_tokens,
+                "money": round(cost(price, total.prompt_tokens, total.completion_tokens), 6) if price else None,
+            }
+            for total in self.ledger.totals()
+            for price in (prices.get(total.named),)
+        ]
+
     @cached_property
     def spending(self) -> Spending:
         """What the run has cost, earlier starts included."""
         spending = Spending(self.recipe.budget)
         prices = self.recipe.prices()
-        for endpoint, model, prompt, written in self.ledger.totals():
-            spending.charge(prices.get(f"{endpoint}#{model}", prices.get(model.partition("@")[0])), prompt, written)
+        for total in self.ledger.totals():
+            spending.charge(prices.get(total.named), total.prompt_tokens, total.completion_tokens)
         return spending
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from homespun.errors import StoreError
 from homespun.store import crash_point
@@ -86,6 +87,22 @@ class Entry:
     def values(self) -> tuple[object, ...]:
         """Return the columns in the order of the table, without the checksum."""
         return (*(getattr(self, name) for name in _NAMES[:-1]), int(self.final))
+
+
+class Total(NamedTuple):
+    """What one stage has asked of one model."""
+
+    stage: str
+    endpoint: str
+    model: str
+    attempts: int
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def named(self) -> str:
+        """The model as a recipe names it."""
+        return self.model.partition("@")[0] if self.endpoint == LOCAL else f"{self.endpoint}#{self.model}"
 
 
 def request_key(endpoint: str, path: str, body: bytes, sample: int = 0) -> str:
@@ -176,12 +193,14 @@ class Ledger:
             (count,) = self._reader.execute("SELECT count(*) FROM answer").fetchone()
         return int(count)
 
-    def totals(self) -> list[tuple[str, str, int, int]]:
-        """Return endpoint, model, prompt tokens and answer tokens of everything that was ever answered."""
+    def totals(self) -> list[Total]:
+        """Return what each stage has asked of each model, failed attempts included."""
         with self._reading, self._database_errors():
-            return self._reader.execute(
-                "SELECT endpoint, model, sum(prompt_tokens), sum(completion_tokens) FROM answer GROUP BY 1, 2"
+            found = self._reader.execute(
+                "SELECT stage, endpoint, model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM answer"
+                " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
             ).fetchall()
+        return [Total(*row) for row in found]
 
     def _set_aside(self, key: str) -> None:
         """Move a damaged answer out of the way, so that it is asked for once more and never used."""

@@ -176,6 +176,8 @@ def _usage(job: Job) -> JSONDict:
         "completion_tokens": sum(s.get("tokens", 0) for name, s in stages.items() if name.startswith("pool/")),
         "training_tokens": sum(s.get("tokens", 0) for name, s in stages.items() if name.startswith("models/")),
         "stages": stages,
+        "asked": job.asked(),
+        "damaged": job.ledger.corrupt if "ledger" in job.__dict__ else 0,
     }
 
 

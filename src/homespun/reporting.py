@@ -310,6 +310,8 @@ def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
         )
     for one, other, value in _near_copies(columns):
         found.append(f"{one} and {other} rank the rows nearly alike (Spearman {value:.2f}): one filter, not two")
+    if damaged := (run.results or {}).get("usage", {}).get("damaged"):
+        found.append(f"{damaged} answers in ledger.db were damaged on disk; they were set aside and asked for again")
     for name, counts in ((run.results or {}).get("funnel", {}).get("generators", {})).items():
         if counts["kept"] < counts["wanted"]:
             found.append(f"{name} has {counts['kept']} of the {counts['wanted']} rows asked for")
