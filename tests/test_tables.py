@@ -75,6 +75,12 @@ def test_bad_files_are_named_with_their_line(tmp_path, name, data, words):
     assert words in str(caught.value)
 
 
+def test_lone_surrogates_of_a_file_become_valid_text(tmp_path):
+    line = r'{"a\udc00": ["x \ud800", "\ud83d\ude00", "\\ud800", 1, null]}'
+    (tmp_path / "a.jsonl").write_text(line)
+    assert read_records(tmp_path / "a.jsonl") == [{"a\ufffd": ["x \ufffd", "😀", "\\ud800", 1, None]}]
+
+
 def test_the_three_formats_read_alike(tmp_path):
     records = [{"review": "a, \u2028 b", "label": "x"}, {"review": "映画", "label": "y"}]
     (tmp_path / "a.jsonl").write_text('{"review": "a, \u2028 b", "label": "x"}\n{"review": "映画", "label": "y"}\n')

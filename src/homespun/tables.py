@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 READABLE = (".jsonl", ".csv", ".parquet")
+_SURROGATE, _SURROGATE_ESCAPE = re.compile("[\ud800-\udfff]"), re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_records(path: Path) -> list[JSONDict]:
@@ -85,7 +87,18 @@ def _iter_jsonl(path: Path) -> Iterator[JSONDict]:
             raise DataError(f"{path}:{number}: not a JSON object: {error}") from None
         if not isinstance(record, dict):
             raise DataError(f"{path}:{number}: expected a JSON object, got {line.strip()[:40]}")
-        yield record
+        yield _sound(record) if _SURROGATE_ESCAPE.search(line) else record
+
+
+def _sound(value: Any) -> Any:
+    """Return a JSON value whose texts are valid: a lone surrogate, which only an escape can write, becomes U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_sound(part) for part in value]
+    if isinstance(value, dict):
+        return {_sound(name): _sound(part) for name, part in value.items()}
+    return value
 
 
 def _iter_csv(path: Path) -> Iterator[JSONDict]:

@@ -226,6 +226,14 @@ def test_an_error_in_odd_text_is_a_failed_row(ledger):
         assert [answer.finish_reason for answer in answers] == ["stop", "error", "stop"]
 
 
+def test_a_model_with_an_odd_name_is_a_failed_row(ledger):
+    odd = '{"model": "m \\ud800", "choices": [{"message": {"content": "a"}}]}'
+    with serve(Plan(answers={"Say 1.": odd}, latency=0.05)) as server:
+        asked = model(server, ledger)
+        asked.complete(requests(1))
+        assert [a.error[:11] if a.error else None for a in asked.complete(requests(3))] == [None, "wrong model", None]
+
+
 def test_odd_text_reaches_the_server_and_comes_back(ledger):
     odd = ["nul \0", "line\u2028separator", "lone \ud800", "日本語", "\u202e back"]
     with serve(Plan()) as server:

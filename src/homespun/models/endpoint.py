@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 LARGEST = 256 << 20  #: bytes of a body; more is not an answer
 HIDDEN = "***"
+SHORTEST = 8  #: characters of a key that is one; "EMPTY" and the like only fill a field, and are ordinary words
 WAITING = ("retry-after-ms", "retry-after")  #: headers that say when to come back
 
 
@@ -71,10 +72,11 @@ class Secret:
 
     def out_of(self, data: bytes) -> bytes:
         """Return the data without the key, however it is written in there."""
-        if not self._value:
+        if len(self._value) < SHORTEST:
             return data
         raw = self._value.encode()
-        for form in (raw, quote(self._value, safe="").encode(), base64.b64encode(raw).rstrip(b"=")):
+        escaped = raw.replace(b"/", b"\\/")  # as some servers write JSON
+        for form in (raw, escaped, quote(self._value, safe="").encode(), base64.b64encode(raw).rstrip(b"=")):
             data = data.replace(form, HIDDEN.encode())
         return data
 
@@ -219,6 +221,7 @@ class Endpoint:
         try:
             self.spending.check()
             status, answer, headers, problem = await self._send(session, call.path, body)
+            answer = self.key.out_of(answer)  # before anything reads it: an answer may hold the key, too
             reading = wire.Reading(*problem) if problem else call.read(status, answer)
             refused = reading.outcome == "rate limited"
         finally:
@@ -231,19 +234,19 @@ class Endpoint:
         return _Got(status, answer, headers, self._checked(reading, status, call.path), time.monotonic() - started)
 
     def _entry(self, call: Call, key: str, attempt: int, body: bytes, got: _Got, *, final: bool) -> Entry:
-        reading, kept = got.reading, self.key.out_of(got.body)
+        reading = got.reading
         return Entry(
             key=key,
             attempt=attempt,
             stage=self.stage(),
-            row=call.row.encode("utf-8", "replace").decode("utf-8"),
+            row=_storable(call.row),
             endpoint=self.base_url,
             model=self.model,
             request=body,
             outcome=reading.outcome,
             problem=reading.problem,
             status=got.status,
-            body=kept if reading.outcome in (OK, "truncated") else kept[:FAILED_BODY],
+            body=got.body if reading.outcome in (OK, "truncated") else got.body[:FAILED_BODY],
             prompt_tokens=reading.prompt_tokens,
             completion_tokens=reading.completion_tokens,
             seconds=round(got.seconds, 4),
@@ -258,9 +261,9 @@ class Endpoint:
             first = self.answering.setdefault(path, reading.model)  # llama.cpp has another name in each call
             if reading.model == first:
                 return reading
-            told = f'"{reading.model}" answered, before it was "{first}"'
+            told = _storable(f'"{reading.model}" answered, before it was "{first}"')
             return replace(reading, outcome="wrong model", problem=told, text="")
-        problem = self.key.out_of(reading.problem.encode("utf-8", "replace")).decode("utf-8", "replace")
+        problem = self.key.out_of(_storable(reading.problem).encode()).decode("utf-8", "replace")
         if status in (401, 403):
             raise ModelError(f"{self.base_url} refuses the key ({problem}); set the variable named by key_env")
         return replace(reading, problem=problem)
@@ -320,3 +323,8 @@ class Endpoint:
 
             self._urls[path] = URL(urljoin(f"{self.base_url}/", path))
         return self._urls[path]
+
+
+def _storable(text: str) -> str:
+    """Return a text without lone surrogates, which no database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

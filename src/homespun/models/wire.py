@@ -79,7 +79,7 @@ def text_payload(model: str, request: Request, *, extra: Mapping[str, Any]) -> J
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
-    """Return a payload as bytes; a lone surrogate, which no server takes, is written as U+FFFD."""
+    """Return a payload as bytes; a lone surrogate, which no server takes, is written as "?"."""
     text = _ENCODER.encode(payload)
     try:
         return text.encode("utf-8")
