@@ -167,3 +167,32 @@ def test_a_full_disk_is_said_and_takes_nothing_more(tmp_path):
     acknowledged = set(told[:-2])
     assert acknowledged and acknowledged <= saved(tmp_path / "l.db")
     assert write(tmp_path / "l.db", 500)[0] == 0
+
+
+def test_a_torn_write_ahead_log_gives_a_beginning_of_what_was_committed(tmp_path):
+    """A power cut may leave any part of the log on disk: what opens is a prefix of the commits, never another row."""
+    code, told = write(tmp_path / "l.db", 20, {"HOMESPUN_CRASH_AT": str(3 * 12)})  # dies after the 12th commit
+    assert code == -9 and len(told) >= 11
+    base, log = (tmp_path / "l.db").read_bytes(), (tmp_path / "l.db-wal").read_bytes()
+    frame = 24 + 4096  # header and page
+    assert (len(log) - 32) % frame == 0
+    borders = range(32, len(log) + 1, frame)
+    cuts = {0, 1, 31, *borders, *(border + part for border in borders for part in (1, 24, 700, 4119))}
+    seen = []
+    for number, cut in enumerate(sorted(cut for cut in cuts if cut <= len(log))):
+        for torn in (False, True):  # also: the last bytes before the cut never reached the disk
+            path = tmp_path / f"{number}{torn}" / "l.db"
+            path.parent.mkdir()
+            path.write_bytes(base)
+            kept = log[:cut]
+            path.with_name("l.db-wal").write_bytes(kept[:-100] + b"\0" * len(kept[-100:]) if torn else kept)
+            with Ledger(path) as ledger:
+                there = [ledger.find(f"k{n}") for n in range(20)]
+                assert ledger.corrupt == 0
+            rows = [one for one in there if one is not None]
+            assert there[: len(rows)] == rows, "a later commit without an earlier one"
+            assert all(one.body == b"x" * 2000 and one.row == str(n) for n, one in enumerate(rows))
+            assert saved(path) == {one.row for one in rows}
+            if not torn:
+                seen.append(len(rows))
+    assert seen == sorted(seen) and seen[0] == 0 and seen[-1] == 12
