@@ -101,7 +101,7 @@ def finished_batch(tmp_path_factory):
         ("generate.answers.shard=5", 0),
         ("generate.answers.truncated=keep", 0),
         ("sources.prompts.limit=5", 0),
-        ("sources.prompts.id=null", 0),
+        ("sources.prompts.id=null", 24),
         ("generate.answers.temperature=0.5", 24),
         ("generate.answers.top_p=0.5", 24),
         ("generate.answers.max_tokens=41", 24),
@@ -130,8 +130,7 @@ def test_a_changed_file_of_prompts_asks_only_for_the_prompts_that_changed(tmp_pa
         ("moved", lines, 0),  # the same records elsewhere
         ("edited", edited, 2),
         ("longer", [*lines, last], 2),
-        # A record's number decides its seeds, so what comes after an inserted one is asked anew (docs/batch.md).
-        ("shifted", [first, *lines], 2 * 13),
+        ("shifted", [first, *lines], 2),  # a record's name decides its seeds, not its place
     ):
         file = tmp_path / f"{name}.jsonl"
         file.write_text("".join(content))

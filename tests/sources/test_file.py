@@ -47,6 +47,13 @@ def test_what_is_not_there_is_named(tmp_path):
         FileSource(path=path + "x", field="q").digest()
 
 
+def test_a_name_stands_for_one_record(tmp_path):
+    path = tmp_path / "twice.jsonl"
+    path.write_text('{"q": "a", "name": "x"}\n{"q": "b", "name": "x"}\n')
+    with pytest.raises(DataError, match='record 2 repeats the name "x"'):
+        list(FileSource(path=str(path), field="q", id="name")())
+
+
 def test_records_are_read_one_by_one(tmp_path):
     path = tmp_path / "half.jsonl"
     path.write_text('{"q": "fine"}\nnot json\n', encoding="utf-8")

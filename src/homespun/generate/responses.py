@@ -64,10 +64,10 @@ class Responses(Generator):
         asked: dict[str, tuple[Request, str]] = {}
 
         def requests() -> Iterator[Request]:
-            for number, record in enumerate(ctx.sources[self.source_of(ctx.sources)](), start=1):
+            for record in ctx.sources[self.source_of(ctx.sources)]():
                 messages = conversation(record, self.system)
                 for sample in range(self.n):
-                    request = self._request(name, ctx, f"{number}|{sample}", messages)
+                    request = self._request(name, ctx, f"{record.id}|{sample}", messages)
                     asked[request.key] = (request, record.id)
                     yield request
 

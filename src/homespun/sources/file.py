@@ -27,6 +27,7 @@ class FileSource(Source):
 
     def __call__(self) -> Iterator[Record]:
         """Return the records (see Source)."""
+        known: set[str] = set()
         for number, record in enumerate(iter_records(Path(self.path)), start=1):
             if self.limit is not None and number > self.limit:
                 return
@@ -37,7 +38,12 @@ class FileSource(Source):
                         f'{self.path}: record {number} has no "{name}".{did_you_mean(name, list(record))}'
                         f" It has: {', '.join(record)}"
                     )
-            yield Record(str(number if self.id is None else record[self.id]), record[self.field])
+            name = str(number if self.id is None else record[self.id])
+            if self.id is not None:
+                if name in known:
+                    raise DataError(f'{self.path}: record {number} repeats the {self.id} "{name}"; give each its own')
+                known.add(name)
+            yield Record(name, record[self.field])
 
     def digest(self) -> str:
         """Return the SHA-256 of the file.
