@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
+from homespun.readback import open_run
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Response, Row
 from homespun.registry import did_you_mean
-from homespun.reporting import open_run
 from homespun.stages import pool_files
 from homespun.store import Store, disk_errors
 from homespun.tables import attempts_from, rows_from_file, verdicts_from

@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from homespun import recipe as recipes
 from homespun import stats
-from homespun.errors import StoreError
 from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.base import Funnel as Counted
 from homespun.generate.base import Piece
 from homespun.generate.hygiene import opening_share
+from homespun.readback import RunData, open_run
 from homespun.recipe import Recipe
-from homespun.records import Attempt, JSONDict, Response, Row, Scores, Verdict, content_hash
+from homespun.records import JSONDict, Response, Row, content_hash
 from homespun.report.data import (
     ArmInfo,
     Cell,
@@ -34,26 +33,11 @@ from homespun.report.data import (
 )
 from homespun.report.html import build_report
 from homespun.select.explain import nearest_to_threshold
-from homespun.stages import BASELINE, PAGE, pool_files
+from homespun.stages import BASELINE, PAGE
 from homespun.store import Store
-from homespun.tables import attempts_from, scores_from, verdicts_from
 from homespun.text.words import words
 
-READ = 500  #: answers that are read of plain batch inference, whatever its size; counts are of all
 SHOWN = 12  #: rows of each kind on the page
-
-
-def open_run(folder: Path) -> tuple[Store, Recipe]:
-    """Open a run directory for reading, with its recipe.
-
-    Raises:
-        StoreError: it is no run directory.
-    """
-    store = Store(folder)
-    if not store.exists or not store.has("recipe.yaml"):
-        raise StoreError(f"{folder} is no run directory; give the --out of a `homespun run` (default runs/NAME)")
-    text = store.path("recipe.yaml").read_text(encoding="utf-8")
-    return store, recipes.loads(text, folder, "recipe.yaml")
 
 
 def rewrite(folder: Path) -> Path:
@@ -70,50 +54,9 @@ def write(store: Store, recipe: Recipe) -> Path:
     return path
 
 
-class _Run:
-    """What a run directory holds, read once."""
-
-    def __init__(self, store: Store, recipe: Recipe) -> None:
-        self.store, self.recipe = store, recipe
-        self.attempts: dict[str, list[Attempt]] = {}
-        self.checks: dict[str, list[Verdict]] = {}
-        self.counts: dict[str, JSONDict] = {}
-        for name, generator in recipe.generate.items():
-            marker = store.marker(f"pool/{name}")
-            if marker:
-                rows, checks = pool_files(name)
-                at_most = READ if getattr(generator, "payload", "") == "response" and not recipe.score else None
-                self.attempts[name] = attempts_from(store.read_table(rows, at_most))
-                parsed = sum(attempt.row is not None for attempt in self.attempts[name])
-                self.checks[name] = verdicts_from(store.read_table(checks, parsed))
-                self.counts[name] = marker["counts"]
-        self.scores: list[Scores] = [
-            scores_from(store.read_table(f"scores/{name}.parquet"))
-            for name in recipe.score
-            if store.has(f"scores/{name}.parquet")
-        ]
-        self.results: JSONDict | None = store.read_json("results.json") if store.has("results.json") else None
-        self.arms: JSONDict = (self.results or {}).get("arms", {})
-        self.verdicts: dict[str, dict[str, Verdict]] = {}
-        for arm in self.arms:
-            if store.has(f"arms/{arm}/verdicts.parquet"):
-                found = verdicts_from(store.read_table(f"arms/{arm}/verdicts.parquet"))
-                self.verdicts[arm] = {verdict.row_id: verdict for verdict in found}
-
-    @property
-    def selecting(self) -> list[str]:
-        return [arm for arm, entry in self.arms.items() if entry["control"]]
-
-    def piece(self, name: str) -> Piece:
-        return Piece(self.attempts[name], self.checks[name])
-
-    def accepted(self) -> list[Row]:
-        return [row for name in self.attempts for row in self.piece(name).accepted]
-
-
 def gather(store: Store, recipe: Recipe) -> ReportData:
     """Return everything the page shows."""
-    run = _Run(store, recipe)
+    run = RunData(store, recipe)
     manifest = store.read_json("manifest.json") if store.has("manifest.json") else {}
     accepted = run.accepted()
     rows, totals = _rows_to_read(run)
@@ -153,7 +96,7 @@ def _sentences(results: Mapping[str, Any] | None) -> list[str]:
     return found
 
 
-def _funnel(run: _Run, name: str) -> Funnel:
+def _funnel(run: RunData, name: str) -> Funnel:
     def counts(found: Mapping[str, Any]) -> Counts:
         keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept")
         return Counts(**{key: found[key] for key in keys}, dropped=found["dropped_by"])
@@ -171,7 +114,7 @@ def _labels(recipe: Recipe) -> Mapping[str, str]:
     return recipe.described.labels if recipe.described else {}
 
 
-def _columns(run: _Run) -> list[ScoreColumn]:
+def _columns(run: RunData) -> list[ScoreColumn]:
     found = []
     for scores in run.scores:
         for column, values in scores.columns.items():
@@ -197,7 +140,7 @@ def _correlations(columns: Sequence[ScoreColumn]) -> dict[str, dict[str, float]]
     }
 
 
-def _rows_to_read(run: _Run) -> tuple[list[ReadRow], dict[str, int]]:
+def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
     values: dict[str, dict[str, float]] = {}
     for scores in run.scores:
         for index, row_id in enumerate(scores.ids):
@@ -265,7 +208,7 @@ def _shown(row: Row) -> Mapping[str, str]:
     return {**payload.fields, "response": payload.output} if isinstance(payload, Response) else payload.fields
 
 
-def _coverage(run: _Run) -> list[Cell]:
+def _coverage(run: RunData) -> list[Cell]:
     asked: Counter[tuple[str, str]] = Counter()
     accepted: Counter[tuple[str, str]] = Counter()
     for attempts in run.attempts.values():
@@ -290,7 +233,7 @@ def _diversity(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def _warnings(run: _Run, columns: Sequence[ScoreColumn]) -> list[str]:
+def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
     found = []
     rows = run.accepted()
     labels = list(_labels(run.recipe))
@@ -329,7 +272,7 @@ TEMPLATE = 0.05  #: share of rows with one opening above which the pool looks li
 STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
 
 
-def _stages(run: _Run, manifest: Mapping[str, Any]) -> list[StageCost]:
+def _stages(run: RunData, manifest: Mapping[str, Any]) -> list[StageCost]:
     resumed = set(manifest.get("resumed", ()))
     entries: JSONDict = (run.results or {}).get("usage", {}).get("stages", {})
     order = list(STAGES)
@@ -345,7 +288,7 @@ def _stages(run: _Run, manifest: Mapping[str, Any]) -> list[StageCost]:
     return found
 
 
-def _arms(run: _Run) -> list[ArmInfo]:
+def _arms(run: RunData) -> list[ArmInfo]:
     found = []
     owners = {entry["control"]: arm for arm, entry in run.arms.items() if entry["control"]}
     for arm, entry in run.arms.items():
@@ -379,7 +322,7 @@ def _arms(run: _Run) -> list[ArmInfo]:
     return found
 
 
-def _usage(run: _Run) -> list[UseCommand]:
+def _usage(run: RunData) -> list[UseCommand]:
     if not run.results or not any(stage.startswith("models/") for stage in run.store.stages()):
         return []
     best = _best_arm(run)
@@ -398,7 +341,7 @@ def _usage(run: _Run) -> list[UseCommand]:
     ]
 
 
-def _best_arm(run: _Run) -> str:
+def _best_arm(run: RunData) -> str:
     """Return the arm of the recipe with the highest primary metric, for the examples on the page."""
     arms = [arm for arm in run.arms if arm in run.recipe.arms] or list(run.arms)
     primary = cast(JSONDict, run.results)["primary"]

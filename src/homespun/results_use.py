@@ -13,9 +13,9 @@ from homespun.engine.progress import Progress
 from homespun.errors import StoreError, UsageError
 from homespun.evaluate.classification import predict_constrained, read_items
 from homespun.models.load import load_model
+from homespun.readback import open_run
 from homespun.recipe import Recipe
 from homespun.registry import did_you_mean
-from homespun.reporting import open_run
 from homespun.store import Store
 from homespun.tables import read_records
 

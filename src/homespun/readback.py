@@ -1,0 +1,76 @@
+"""A run directory read back, for the report, for exports and for predictions; nothing here writes or decides.
+
+Works for a run that ended early: what is not there yet is left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from homespun import recipe as recipes
+from homespun.errors import StoreError
+from homespun.generate.base import Piece
+from homespun.recipe import Recipe
+from homespun.records import Attempt, JSONDict, Row, Scores, Verdict
+from homespun.stages import pool_files
+from homespun.store import Store
+from homespun.tables import attempts_from, scores_from, verdicts_from
+
+READ = 500  #: answers that are read of plain batch inference, whatever its size; counts are of all
+
+
+def open_run(folder: Path) -> tuple[Store, Recipe]:
+    """Open a run directory for reading, with its recipe.
+
+    Raises:
+        StoreError: it is no run directory.
+    """
+    store = Store(folder)
+    if not store.exists or not store.has("recipe.yaml"):
+        raise StoreError(f"{folder} is no run directory; give the --out of a `homespun run` (default runs/NAME)")
+    text = store.path("recipe.yaml").read_text(encoding="utf-8")
+    return store, recipes.loads(text, folder, "recipe.yaml")
+
+
+class RunData:
+    """What a run directory holds, read once."""
+
+    def __init__(self, store: Store, recipe: Recipe) -> None:
+        self.store, self.recipe = store, recipe
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.checks: dict[str, list[Verdict]] = {}
+        self.counts: dict[str, JSONDict] = {}
+        for name, generator in recipe.generate.items():
+            marker = store.marker(f"pool/{name}")
+            if marker:
+                rows, checks = pool_files(name)
+                at_most = READ if getattr(generator, "payload", "") == "response" and not recipe.score else None
+                self.attempts[name] = attempts_from(store.read_table(rows, at_most))
+                parsed = sum(attempt.row is not None for attempt in self.attempts[name])
+                self.checks[name] = verdicts_from(store.read_table(checks, parsed))
+                self.counts[name] = marker["counts"]
+        self.scores: list[Scores] = [
+            scores_from(store.read_table(f"scores/{name}.parquet"))
+            for name in recipe.score
+            if store.has(f"scores/{name}.parquet")
+        ]
+        self.results: JSONDict | None = store.read_json("results.json") if store.has("results.json") else None
+        self.arms: JSONDict = (self.results or {}).get("arms", {})
+        self.verdicts: dict[str, dict[str, Verdict]] = {}
+        for arm in self.arms:
+            if store.has(f"arms/{arm}/verdicts.parquet"):
+                found = verdicts_from(store.read_table(f"arms/{arm}/verdicts.parquet"))
+                self.verdicts[arm] = {verdict.row_id: verdict for verdict in found}
+
+    @property
+    def selecting(self) -> list[str]:
+        """Names of the arms that have a control."""
+        return [arm for arm, entry in self.arms.items() if entry["control"]]
+
+    def piece(self, name: str) -> Piece:
+        """Return what one generator wrote."""
+        return Piece(self.attempts[name], self.checks[name])
+
+    def accepted(self) -> list[Row]:
+        """Return the rows of all generators that passed their checks."""
+        return [row for name in self.attempts for row in self.piece(name).accepted]
