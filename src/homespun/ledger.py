@@ -233,8 +233,9 @@ class Ledger:
         """Write entries as one transaction and return when they are on disk (see save)."""
         if self._failure:
             raise self._failure
-        for entry in entries if self.watch else ():
-            self.watch(entry)  # type: ignore[misc]
+        if self.watch:
+            for entry in entries:
+                self.watch(entry)
         handed = _Handed(entries)
         self._waiting.put(handed)
         handed.event.wait()
