@@ -1,7 +1,7 @@
 """YAML as recipes use it: no surprises of YAML 1.1, lines for every path, nothing dangerous."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from homespun.errors import RecipeError
@@ -60,5 +60,7 @@ plain = st.recursive(
 
 
 @given(plain)
+@example("\x85")
+@example({"a": ["x\u2028y", "\u2029", " \x85 two"]})
 def test_what_is_dumped_is_read_back(value):
     assert parse(dump(value), "r.yaml")[0] == value

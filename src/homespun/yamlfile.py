@@ -53,6 +53,15 @@ _Dumper.yaml_implicit_resolvers = {
 }
 
 
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """Write a text; one with the line breaks of Unicode in double quotes, since in others they are folded away."""
+    odd = any(character in value for character in "\x85\u2028\u2029")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if odd else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def dump(value: Any) -> str:
     """Return plain data as YAML that parse reads back as the same data."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
