@@ -13,7 +13,7 @@ from pathlib import Path
 
 from homespun.budget import cost
 from homespun.errors import StoreError, UsageError
-from homespun.ledger import FAILURES, LOCAL, OK
+from homespun.ledger import FAILURES, LOCAL, OK, Total
 from homespun.task import Price
 from homespun.text.table import aligned
 
@@ -53,14 +53,15 @@ def summary(path: Path, prices: Mapping[str, Price | None]) -> list[str]:
             f"SELECT outcome, count(*) AS rows, min(row) AS example, min(problem) AS problem FROM ({LAST})"
             f" WHERE outcome NOT IN ('{OK}') GROUP BY outcome ORDER BY rows DESC"
         ).fetchall()
-    attempts = {tuple(one)[:3]: tuple(one)[3:] for one in tried}
+    totals = {total[:3]: total for total in (Total(*one) for one in tried)}
     head = ("stage", "model", "requests", "answered", "failed", "attempts", "tokens in", "tokens out", "money")
     lines = [head]
     for each in stages:
-        count, prompt, written = attempts[each["stage"], each["endpoint"], each["model"]]
-        here = each["endpoint"] == LOCAL
-        model = each["model"] if here else f"{each['endpoint']}#{each['model']}"
-        price = prices.get(model) or prices.get(model.partition("@")[0])
+        total = totals[each["stage"], each["endpoint"], each["model"]]
+        count, prompt, written = total[3:]
+        here = total.endpoint == LOCAL
+        model = total.model if here else total.named
+        price = prices.get(total.named)
         money = f"{cost(price, prompt, written):.4f}" if price else "-" if here else "unknown"
         failed = each["requests"] - each["answered"] - each["unfinished"]
         numbers = (each["requests"], each["answered"], failed, count, prompt, written)

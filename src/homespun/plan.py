@@ -197,10 +197,10 @@ class _Probe:
     ) -> None:
         """Scale what a stage asked for `tried` units up to `units` of them; `once` is asked once in any case."""
         spec = self.recipe.model_for(role)
-        calls = units * Span.of(len(entries) / max(tried, 1)) + Span.of(len(once))
-        share = Span.of(len(entries) / max(tried, 1))
-        prompt = units * share * Span.mean([e.prompt_tokens for e in entries])
-        written = units * share * Span.mean([e.completion_tokens for e in entries])
+        scaled = units * Span.of(len(entries) / max(tried, 1))
+        calls = scaled + Span.of(len(once))
+        prompt = scaled * Span.mean([e.prompt_tokens for e in entries])
+        written = scaled * Span.mean([e.completion_tokens for e in entries])
         prompt += Span.of(sum(e.prompt_tokens for e in once))
         written += Span.of(sum(e.completion_tokens for e in once))
         spent = Span.of(sum(e.seconds for e in (*entries, *once)) / max(len(entries) + len(once), 1))
