@@ -12,7 +12,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 JSONDict = dict[str, Any]
 Message = tuple[str, str]  #: (role, content); roles: system, user, assistant
@@ -136,14 +140,15 @@ class Attempt:
 class Scores:
     """What one scorer says about a pool: named columns, one value per row, in the rows' order.
 
-    A float column uses nan where a row could not be scored, a text column the empty string; `reasons`
-    then says why. `primary` is the column meant by the scorer's bare name.
+    A float column uses nan where a row could not be scored, a text column the empty string, a column of
+    vectors (an array rows x dimensions) a row of nan; `reasons` then says why. `primary` is the column meant
+    by the scorer's bare name.
     """
 
     name: str
     primary: str
     ids: Sequence[str]
-    columns: Mapping[str, Sequence[float] | Sequence[str]]
+    columns: Mapping[str, Sequence[float] | Sequence[str] | NDArray[np.float32]]
     reasons: Mapping[str, str] = field(default_factory=dict)  #: row id -> why it has no score
 
 

@@ -289,11 +289,18 @@ def verdicts_from(table: pa.Table) -> list[Verdict]:
 
 
 def scores_table(scores: Scores) -> pa.Table:
-    """Return scores as a table: id, one column per score, reason; the primary's name in the metadata."""
+    """Return scores as a table: id, one column per score, reason; the primary's name in the metadata.
+
+    Vectors are fixed-size lists of 32-bit floats.
+    """
     import pyarrow as pa
 
     arrays: dict[str, Any] = {"id": pa.array(scores.ids, pa.string())}
     for name, values in scores.columns.items():
+        if getattr(values, "ndim", 1) == 2:  # vectors, one fixed-size list per row
+            flat = pa.array(values.reshape(-1), pa.float32())  # type: ignore[union-attr]
+            arrays[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])  # type: ignore[union-attr]
+            continue
         text = any(isinstance(value, str) for value in values)
         arrays[name] = pa.array(values, pa.string() if text else pa.float64())
     arrays["reason"] = pa.array([scores.reasons.get(row_id, "") for row_id in scores.ids], pa.string())
@@ -304,9 +311,19 @@ def scores_from(table: pa.Table) -> Scores:
     """Return the scores of a table made by scores_table."""
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     ids = table.column("id").to_pylist()
-    columns = {name: table.column(name).to_pylist() for name in table.column_names if name not in ("id", "reason")}
+    columns = {name: _column(table.column(name)) for name in table.column_names if name not in ("id", "reason")}
     reasons = {row_id: text for row_id, text in zip(ids, table.column("reason").to_pylist(), strict=True) if text}
     return Scores(metadata["name"], metadata["primary"], ids, columns, reasons)
+
+
+def _column(column: Any) -> Any:
+    """Return a column as a list, or as an array rows x dimensions where it holds vectors."""
+    import pyarrow as pa
+
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_pylist()
+    values = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    return values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), column.type.list_size)
 
 
 def rows_from_file(path: Path, fields: Sequence[str], labels: Sequence[str], language: str) -> list[Row]:

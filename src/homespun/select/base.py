@@ -12,10 +12,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
 from homespun.records import Row, Scores, Verdict
 from homespun.registry import Strategy, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNSCORED = "could not be scored"  #: how the reason of a verdict on a row without a score begins
 
@@ -71,8 +76,9 @@ class Columns:
             UsageError: no such column, a column of text, or a row that was never scored.
         """
         values = self._values(by, rows)
-        if any(isinstance(value, str) for value in values):
-            raise UsageError(f"by: {by} is a column of text; this rule needs numbers")
+        if not all(isinstance(value, int | float) for value in values):
+            kind = "text" if any(isinstance(value, str) for value in values) else "vectors"
+            raise UsageError(f"by: {by} is a column of {kind}; this rule needs numbers")
         return [float(value) for value in values]
 
     def texts(self, by: str, rows: Sequence[Row]) -> list[str]:
@@ -86,6 +92,21 @@ class Columns:
             raise UsageError(f"by: {by} is a column of numbers; this rule needs text, such as judge.label")
         return [str(value) for value in values]
 
+    def vectors(self, by: str, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Return an array rows x dimensions; a row of nan where there is none.
+
+        Raises:
+            UsageError: no such column, one that holds no vectors, or a row that was never scored.
+        """
+        import numpy as np
+
+        found, column = self.resolve(by)
+        values = found.columns[column]
+        if getattr(values, "ndim", 1) != 2:
+            raise UsageError(f"by: {by} is no column of vectors; this rule needs embeddings (score kind: embedding)")
+        places = self._places(found, rows)
+        return np.asarray(values, dtype=np.float32)[places]
+
     def why_unscored(self, by: str, row: Row) -> str:
         """Return the reason to print on a row that has no value."""
         found, _ = self.resolve(by)
@@ -93,14 +114,19 @@ class Columns:
 
     def _values(self, by: str, rows: Sequence[Row]) -> list[float | str]:
         found, column = self.resolve(by)
-        by_id: dict[str, float | str] = dict(zip(found.ids, found.columns[column], strict=True))
-        missing = [row.id for row in rows if row.id not in by_id]
+        values = found.columns[column]
+        return [values[place] for place in self._places(found, rows)]
+
+    @staticmethod
+    def _places(found: Scores, rows: Sequence[Row]) -> list[int]:
+        places = {row_id: place for place, row_id in enumerate(found.ids)}
+        missing = [row.id for row in rows if row.id not in places]
         if missing:
             raise UsageError(
                 f'score "{found.name}" lacks {len(missing)} of {len(rows)} rows, the first is {missing[0]}: '
                 "it was made for other rows; delete it and run again"
             )
-        return [by_id[row.id] for row in rows]
+        return [places[row.id] for row in rows]
 
 
 class Rule(Strategy, ABC):
