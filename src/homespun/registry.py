@@ -38,6 +38,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "agreement": "homespun.select.agreement:Agreement",
         "random": "homespun.select.share:Random",
         "exact_duplicates": "homespun.select.duplicates:ExactDuplicates",
+        "rouge_l": "homespun.select.rouge:RougeL",
         "all": "homespun.select.combine:AllOf",
         "any": "homespun.select.combine:AnyOf",
     },

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from homespun.near.rouge import RougeIndex
 from homespun.records import Row, Verdict
 from homespun.task import Task
 from homespun.text.normalise import comparable, script_share
 from homespun.text.phrases import refusal, self_talk
-from homespun.text.rouge import RougeIndex
 from homespun.text.words import length, signature, unit, words
 
 _LENGTHS = {"ja": (8, 240)}  #: characters; other languages: words

@@ -8,11 +8,10 @@ threshold at or above the floor they were searched with can be decided again wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from homespun.errors import UsageError
 
@@ -30,7 +29,7 @@ class Pairs:
     score: NDArray[np.float64]
 
     @staticmethod
-    def of(count: int, floor: float, earlier: Sequence[int], later: Sequence[int], score: Sequence[float]) -> Pairs:
+    def of(count: int, floor: float, earlier: ArrayLike, later: ArrayLike, score: ArrayLike) -> Pairs:
         """Build from pairs in any order."""
         first, second = np.asarray(earlier, dtype=np.int32), np.asarray(later, dtype=np.int32)
         order = np.lexsort((first, second))

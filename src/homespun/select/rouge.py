@@ -1,0 +1,38 @@
+"""Drop rows whose text is like an earlier one by ROUGE-L (Self-Instruct's rule; methods.md D4).
+
+Exact and greedy in the rows' order: a row stays unless its F with a row kept before it is above the
+threshold. Words are those of text/words.py for each row's language, so Japanese texts are compared by
+morphemes and no text is empty for being in another script than the tokeniser's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from homespun.near.rouge import Ties, greedy
+from homespun.records import Row, Verdict
+from homespun.select.base import Columns, show
+from homespun.select.repeats import TextRepeatRule
+from homespun.text.words import words
+
+
+class RougeL(TextRepeatRule):
+    """Keep rows whose ROUGE-L F with every row kept before them is at most the threshold."""
+
+    kind: Literal["rouge_l"] = "rouge_l"
+    threshold: float = Field(0.7, ge=0, le=1, description="largest F with an earlier row that is kept")
+    ties: Ties = Field("exact", description="an F of exactly the threshold: exact arithmetic, or as rouge-score rounds")
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order."""
+        texts = zip(self.texts(rows), rows, strict=True)
+        repeats = greedy(
+            (words(text, row.language) for text, row in texts), self.threshold, self.groups(rows), ties=self.ties
+        )
+        return self.verdicts(rows, repeats, self.threshold, "ROUGE-L")
+
+    def __str__(self) -> str:
+        return f"rouge_l {show(self.threshold)}{self.of()}{self.place()}"
