@@ -49,11 +49,15 @@ def spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
 def table(case: Case, runs: dict[str, list[Run]]) -> str:
     """Return all figures of one case as Markdown."""
     lines = [f"\n### {case.title}\n"]
-    lines.append("| | wall s | processor s | MB | rows delivered | requests per row | most in flight | exit |")
-    lines.append("|---|---|---|---|---|---|---|---|")
+    columns = ["wall s", "to the first request s", "asking s", "processor s", "MB"]
+    columns += ["rows delivered", "requests per row", "most in flight", "exit"]
+    lines.append(f"| | {' | '.join(columns)} |")
+    lines.append("|---" * (len(columns) + 1) + "|")
     for name, each in runs.items():
         cells = [
             spread([run.wall for run in each], "{:.1f}".format),
+            spread([run.start for run in each], "{:.2f}".format),
+            spread([run.asking for run in each], "{:.2f}".format),
             spread([run.cpu for run in each], "{:.1f}".format),
             spread([run.memory for run in each], "{:.0f}".format),
             spread([run.delivered for run in each], "{:,.0f}".format),

@@ -15,6 +15,7 @@ import json
 import math
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ class Seen:
     statuses: Counter[int] = field(default_factory=Counter)
     in_flight: int = 0
     most: int = 0
+    first: float = 0.0  #: when the first request came, on the monotonic clock, which all processes share
+    last: float = 0.0  #: when the last answer was sent
     log: list[tuple[float, str, int, str]] = field(default_factory=list)  #: time, hash, attempt, what happened
     authorization: set[str] = field(default_factory=set)
 
@@ -121,6 +124,7 @@ class FaultServer:
         self.attempts[mark] += 1
         attempt = self.attempts[mark]
         seen.requests += 1
+        seen.first = seen.first or time.monotonic()
         seen.in_flight += 1
         seen.most = max(seen.most, seen.in_flight)
         if "authorization" in headers:
@@ -129,6 +133,7 @@ class FaultServer:
             return await self.fate(path, headers, body, writer, mark, attempt)
         finally:
             seen.in_flight -= 1
+            seen.last = time.monotonic()
 
     async def fate(
         self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter, mark: str, attempt: int
@@ -259,7 +264,8 @@ class FaultServer:
     def bill(self) -> dict[str, Any]:
         """Return what would be on the invoice."""
         seen, billed = self.seen, self.seen.billed
-        whole = {"answers": sum(billed.values()), "requests": seen.requests, "most": seen.most}
+        whole: dict[str, Any] = {"answers": sum(billed.values()), "requests": seen.requests, "most": seen.most}
+        whole |= {"first": seen.first, "last": seen.last}
         return {**whole, "statuses": dict(seen.statuses), "by_request": dict(billed)}
 
 

@@ -47,6 +47,8 @@ class Run:
     """What one run cost and gave."""
 
     wall: float  #: seconds from start to end of the process
+    start: float  #: of these, until the server had its first request
+    asking: float  #: and from there until it had sent its last answer
     cpu: float  #: seconds of processor time, with all the processes it waited for
     memory: float  #: megabytes, of the largest of its processes
     delivered: int  #: rows on disk with the text that the server gave for their prompt
@@ -79,10 +81,10 @@ def bill(port: int) -> dict:
 
 def watched(
     command: list[str], folder: Path, environment: dict[str, str], limit: float
-) -> tuple[float, int, resource.struct_rusage]:
-    """Run a command to its end; return wall seconds, exit code and what the system counted."""
+) -> tuple[float, float, int, resource.struct_rusage]:
+    """Run a command to its end; return when it began, wall seconds, exit code and what the system counted."""
     with (folder / "log.txt").open("wb") as log:
-        start = time.perf_counter()
+        start = time.monotonic()
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -95,12 +97,12 @@ def watched(
         alarm = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
         alarm.start()
         _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
+        wall = time.monotonic() - start
     alarm.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     with contextlib.suppress(ProcessLookupError):  # nothing it left behind disturbs the next one
         os.killpg(process.pid, signal.SIGKILL)
-    return wall, process.returncode, used
+    return start, wall, process.returncode, used
 
 
 def texts(answers: Path, python: Path) -> dict[int, str | None]:
@@ -135,7 +137,9 @@ class Track:
             kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
             own = {"HOME": str(folder), "TMPDIR": str(folder), **settings, **contestant.environment}
             command = contestant.command(python, prompts, f"http://127.0.0.1:{port}/v1", answers, self.concurrency)
-            wall, code, used = watched(["taskset", "-c", self.client, *command], folder, {**kept, **own}, self.limit)
+            began, wall, code, used = watched(
+                ["taskset", "-c", self.client, *command], folder, {**kept, **own}, self.limit
+            )
             if code:
                 last = (folder / "log.txt").read_text(errors="replace").splitlines()[-1:]
                 print(f"{contestant.name}, {case.title}: exit {code}: {''.join(last)}", file=sys.stderr, flush=True)
@@ -143,6 +147,8 @@ class Track:
             right = [" ".join(words_of(mark_of(PATH, text.encode()), case.plan.length)) for text in asked]
             return Run(
                 wall=wall,
+                start=seen["first"] - began,
+                asking=seen["last"] - seen["first"],
                 cpu=used.ru_utime + used.ru_stime,
                 memory=used.ru_maxrss / 1024,
                 delivered=sum(got.get(n) == text for n, text in enumerate(right)),
