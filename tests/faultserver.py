@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 import sys
 import threading
 import time
@@ -50,6 +51,7 @@ class Plan:
     by_prompt: bool = False  #: a request counts by the text of its last message, whatever else its body holds
     headers: dict[str, str] = field(default_factory=dict)  #: of every response
     json_errors: bool = False  #: errors come as JSON, as from a model server, not as HTML, as from a proxy
+    merged: str | None = None  #: echo: tokens end only before and after this, in place of after each character
     ceiling: int | None = None  #: an answer never has more tokens than this, whatever was asked: finish_reason length
 
 
@@ -220,6 +222,12 @@ class FaultServer:
         if path.endswith("/tokenize"):
             return {"tokens": list((request["content"] if "content" in request else request["prompt"]).encode())}
         ids = request["prompt"]
+        if request.get("echo"):  # a token is a character here, and the first follows nothing
+            pieces = list(ids) if self.plan.merged is None else re.split(f"({self.plan.merged})", ids)
+            begun = ["".join(pieces[: n + 1]).encode() for n in range(len(pieces))]
+            told = [None] + [self.logprob(list(text)) for text in begun[1:]]
+            found = {"tokens": pieces, "token_logprobs": told}
+            return {"object": "text_completion", "choices": [{"index": 0, "text": ids, "logprobs": found}]}
         if path.endswith("/completions"):
             told = [None] + [{str(ids[n]): {"logprob": self.logprob(ids[: n + 1])}} for n in range(1, len(ids))]
             return {"object": "text_completion", "choices": [{"index": 0, "text": "w", "prompt_logprobs": told}]}

@@ -40,9 +40,15 @@ class ModelSpec(BaseModel):
         "chat", description="server: completions for a base model, which goes on from the prompt as plain text"
     )
     extra: dict[str, Any] = Field({}, description="server: more fields of every request, such as top_k; they win")
-    logprobs: Literal["vllm", "llama.cpp"] | None = Field(
-        None, description="server: which one it is, if it is to tell probabilities of given answers"
+    logprobs: Literal["vllm", "llama.cpp", "echo"] | None = Field(
+        None, description="server: how it is asked for probabilities of given answers; echo: with api: completions"
     )
+
+    @model_validator(mode="after")
+    def _echo_is_text(self) -> ModelSpec:
+        if self.logprobs == "echo" and self.api != "completions":
+            raise ValueError(f"logprobs: echo knows no chat template; it needs api: completions, got api: {self.api}")
+        return self
 
     @property
     def is_server(self) -> bool:

@@ -139,3 +139,43 @@ def test_without_a_word_in_the_recipe_a_server_is_not_asked(ledger):
         with pytest.raises(ModelError, match=r"logprobs: vllm.*answer: text"):
             model(server, ledger, None).logprobs(QUERIES)
         assert server.seen.requests == 0
+
+
+def echoing(server, ledger, said=None):
+    return model(server, ledger, "echo", said, api="completions")
+
+
+def test_echo_gives_the_numbers_of_the_answer_alone(ledger):
+    queries = [
+        LogprobQuery((("system", "Be brief."), ("user", "良いですか")), (" 良い", "no", ""), prefill="Label:"),
+        LogprobQuery((), ("plain",)),
+    ]
+    with serve(Plan()) as server:
+        found = echoing(server, ledger).logprobs(queries)
+        before = "Be brief.\n\n良いですか\n\nLabel:"
+        for text, one in zip(queries[0].continuations, found[0], strict=True):
+            ends = [f"{before}{text[: place + 1]}" for place in range(len(text))]
+            assert one.logprobs == pytest.approx([server.logprob(list(end.encode())) for end in ends], abs=1e-9)
+        # the first token of a text follows nothing
+        assert found[1][0].logprobs == pytest.approx([server.logprob(list(b"plain"[:n])) for n in range(2, 6)])
+        sent = server.seen.requests
+        assert sent == 3 and echoing(server, ledger).logprobs(queries) == found and server.seen.requests == sent
+
+
+def test_a_token_across_the_border_has_no_number(ledger):
+    with serve(Plan(merged=":no")) as server:
+        said: list[str] = []
+        ((no, other),) = echoing(server, ledger, said).logprobs([LogprobQuery((), ("no", "n"), prefill="Label:")])
+        assert math.isnan(no.total) and math.isnan(other.total) and "do not spell the answer" in said[0]
+
+
+@pytest.mark.parametrize("told", ["", ', "logprobs": {"tokens": ["n", "o"]}'])
+def test_an_endpoint_that_does_not_echo_gives_no_number(ledger, told):
+    with serve(Plan(answers={'"echo"': f'{{"choices": [{{"text": "w"{told}}}]}}'})) as server:
+        ((found,),) = echoing(server, ledger).logprobs([LogprobQuery((), ("no",), prefill="Label:")])
+        assert math.isnan(found.total)
+
+
+def test_echo_needs_plain_text():
+    with pytest.raises(ValueError, match="needs api: completions"):
+        ModelSpec(id="http://127.0.0.1:1/v1#m", logprobs="echo")

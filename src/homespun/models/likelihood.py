@@ -1,11 +1,10 @@
-"""Log-probabilities of given answers, from the servers that can tell them: vLLM and llama.cpp.
+"""Log-probabilities of given answers, from the servers that can tell them: vLLM, llama.cpp, and those that echo.
 
-The OpenAI protocol has no call for it, so each kind of server is asked in its own way (ModelSpec.logprobs). In
-both, the server applies its chat template and makes the token ids, those of prompt and continuation apart as in
-encoding.py, and is asked by ids: what counts as the answer's first token is never guessed.
-
-Left out: `echo` of /completions. Hosted endpoints that have it apply no chat template to it and tell no token
-ids, and llama.cpp ignores it without a word.
+The OpenAI protocol has no call for it today, so each kind of server is asked in its own way (ModelSpec.logprobs).
+vLLM and llama.cpp apply their chat template and make the token ids, those of prompt and continuation apart as in
+encoding.py, and are asked by ids: what counts as the answer's first token is never guessed. `echo`, the old way of
+/completions, takes and gives texts: it knows no chat template, so it is for base models, and it cuts prompt and
+continuation into tokens together; where a token lies across the border, there is no number.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ BIAS, LEAD = 100.0, 40.0  #: small enough that a float32 logit keeps five digits
 
 Pick = Callable[[JSONDict], Any]  #: takes what was asked for out of a body
 Ask = Callable[[str, JSONDict, Pick], Awaitable[Any]]  #: (path, payload, pick) -> what was picked
+Part = Any  #: a prompt or a continuation as a dialect puts it: token ids, or a text for `echo`
 
 
 class MissingError(Exception):
@@ -39,15 +39,15 @@ class Dialect(Protocol):
     def __init__(self, model: str) -> None:
         """Take the model's name on the server."""
 
-    async def prompt(self, ask: Ask, query: LogprobQuery) -> list[int]:
-        """Return the token ids that stand before the continuations."""
+    async def prompt(self, ask: Ask, query: LogprobQuery) -> Part:
+        """Return what stands before the continuations."""
         ...
 
-    async def tokens(self, ask: Ask, text: str) -> list[int]:
-        """Return the token ids of a text, without special tokens around it."""
+    async def tokens(self, ask: Ask, text: str) -> Part:
+        """Return a continuation, without special tokens around it; empty for an empty one."""
         ...
 
-    async def score(self, ask: Ask, prompt: list[int], tokens: list[int]) -> list[float]:
+    async def score(self, ask: Ask, prompt: Part, tokens: Part) -> list[float]:
         """Return the natural log-probability of each token after the prompt."""
         ...
 
@@ -159,7 +159,41 @@ class LlamaCpp:
         return {**asked, "temperature": 0, "cache_prompt": True, "response_fields": wanted, **more}
 
 
-DIALECTS: dict[str, type[Dialect]] = {"vllm": Vllm, "llama.cpp": LlamaCpp}  #: by ModelSpec.logprobs
+@dataclass(frozen=True)
+class Echo:
+    """An endpoint whose /completions repeats the prompt with its log-probabilities and adds nothing."""
+
+    model: str
+
+    async def prompt(self, ask: Ask, query: LogprobQuery) -> str:
+        """Return the prompt as text."""
+        return wire.plain(query.messages, query.prefill)
+
+    async def tokens(self, ask: Ask, text: str) -> str:
+        """Return the text: the endpoint makes the tokens."""
+        return text
+
+    async def score(self, ask: Ask, prompt: str, tokens: str) -> list[float]:
+        """Return the log-probability of each token; a text's very first has none and is left out."""
+        payload = {"model": self.model, "prompt": prompt + tokens, "max_tokens": 0, "echo": True, "logprobs": 1}
+
+        def pick(body: JSONDict) -> list[float]:
+            told = body["choices"][0].get("logprobs") or {}
+            pieces, values = told.get("tokens") or [], told.get("token_logprobs") or []
+            begin, left = len(pieces), len(tokens)
+            while begin and left > 0:
+                begin -= 1
+                left -= len(pieces[begin])
+            if len(values) != len(pieces) or "".join(pieces[begin:]) != tokens:
+                raise MissingError("its tokens do not spell the answer (no echo, or a token across its beginning)")
+            return [_number(value) for value in values[begin + (begin == 0 and values[0] is None) :]]
+
+        found: list[float] = await ask("completions", {**payload, "temperature": 0}, pick)
+        return found
+
+
+#: by ModelSpec.logprobs
+DIALECTS: dict[str, type[Dialect]] = {"vllm": Vllm, "llama.cpp": LlamaCpp, "echo": Echo}
 
 
 async def score(
@@ -167,11 +201,12 @@ async def score(
 ) -> tuple[Continuation, ...]:
     """Return a query's continuations; one without log-probabilities is nan, and `told` hears why."""
     found = [Continuation((math.nan,))] * len(query.continuations)
-    prompt: list[int] = []
+    prompt: Part = None
     for place, text in enumerate(query.continuations):
         try:
-            prompt = prompt or await dialect.prompt(ask, query)
-            if not prompt:
+            if prompt is None:
+                prompt = await dialect.prompt(ask, query)
+            if prompt == []:
                 raise MissingError("the model has no token that a text begins with")
             tokens = await dialect.tokens(ask, text)
             found[place] = Continuation(tuple(await dialect.score(ask, prompt, tokens) if tokens else ()))

@@ -133,8 +133,8 @@ class ServerModel:
         if self.dialect is None:
             raise ModelError(
                 f"how {self.endpoint.base_url} gives log-probabilities of given answers is not known; set `logprobs:"
-                " vllm` or `logprobs: llama.cpp`, score with a model in this process (scorer: embedded, a path or a"
-                " hub id), or judge by text (answer: text)"
+                " vllm`, `logprobs: llama.cpp` or `logprobs: echo` (base models), score with a model in this process"
+                " (scorer: embedded, a path or a hub id), or judge by text (answer: text)"
             )
         distinct = list(dict.fromkeys(queries))  # the same query twice at once would be sent twice
         advance(len(queries) - len(distinct))

@@ -73,9 +73,13 @@ def text_payload(model: str, request: Request, *, extra: Mapping[str, Any]) -> J
     One prompt in each request, though the protocol takes lists: a row is the unit of retries and of the ledger.
     """
     chat = chat_payload(model, request, structured=False, extra=extra)
-    texts = [content for _, content in request.messages]
     del chat["messages"]
-    return {**chat, "prompt": "\n\n".join([*texts, request.prefill] if request.prefill else texts)}
+    return {**chat, "prompt": plain(request.messages, request.prefill)}
+
+
+def plain(messages: Sequence[Message], prefill: str) -> str:
+    """Return a conversation as the plain text that a base model goes on from: without roles."""
+    return "\n\n".join([content for _, content in messages] + [prefill] * bool(prefill))
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
