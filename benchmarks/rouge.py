@@ -17,6 +17,7 @@ import json
 import math
 import os
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -153,6 +154,32 @@ def side_by_side(count: int) -> None:
     assert same
 
 
+def templates(count: int, kinds: int, slots: int, fillers: int, seed: int = 0) -> list[list[str]]:
+    """Make rows of `kinds` templates of eight words with `slots` words of `fillers` each put in."""
+    rng = random.Random(seed)
+    frames = [[f"t{kind}_{place}" for place in range(8)] for kind in range(kinds)]
+    made = []
+    for _ in range(count):
+        frame = rng.choice(frames)
+        filled = [f"s{rng.randrange(fillers)}" for _ in range(slots)]
+        made.append([*frame[:4], *filled[: slots // 2], *frame[4:], *filled[slots // 2 :]])
+    return made
+
+
+def hard() -> None:
+    """Print what rows cost that share their rare words by the thousand: filled templates."""
+    sys.path.insert(0, str(SOURCE))
+    from homespun.near.rouge import greedy
+
+    print("\n### The hard case: templates of eight words, filled\n")
+    print("| rows | templates | slots | words per slot | kept | seconds |\n|---|---|---|---|---|---|")
+    for count, kinds, slots, fillers in ((50_000, 20, 6, 200), (50_000, 20, 8, 200), (50_000, 1, 10, 100)):
+        texts = templates(count, kinds, slots, fillers)
+        began = time.monotonic()
+        kept = int(greedy(texts, THRESHOLD).kept.sum())
+        print(f"| {count:,} | {kinds} | {slots} | {fillers} | {kept:,} | {time.monotonic() - began:.1f} |", flush=True)
+
+
 def growth(sizes: list[int]) -> None:
     """Print time and memory by size, and the exponent between 10,000 and 200,000 rows."""
     print("\n### By size, compiled, one process each\n")
@@ -192,6 +219,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}.")
     side_by_side(given.rows)
     growth([int(size) for size in given.sizes.split(",")])
+    hard()
 
 
 if __name__ == "__main__":
