@@ -13,7 +13,6 @@ from homespun.stats import (
     NOT_MEASURED,
     SeedSpread,
     auc,
-    distinct_n,
     histogram,
     holm,
     item_values,
@@ -273,12 +272,6 @@ def test_spearman_leaves_out_and_counts_what_is_missing():
     assert spearman([1, 2, math.nan, 4], [1, 2, 3, math.nan]) == (pytest.approx(1.0), 2, 2)
     with pytest.raises(ValueError, match="one length"):
         spearman([1, 2], [1])
-
-
-def test_distinct_n():
-    assert distinct_n([["a", "b", "a", "b"]], 2) == 2 / 3
-    assert distinct_n([["a"], ["a"]], 1) == 0.5
-    assert math.isnan(distinct_n([["a"]], 2))
 
 
 def test_histogram_shares_edges_and_loses_no_value():

@@ -35,6 +35,7 @@ from homespun.report.html import build_report
 from homespun.select.explain import nearest_to_threshold
 from homespun.stages import BASELINE, PAGE
 from homespun.store import Store
+from homespun.text.diversity import distinct_n
 from homespun.text.words import words
 
 SHOWN = 12  #: rows of each kind on the page
@@ -227,8 +228,8 @@ def _diversity(rows: Sequence[Row]) -> dict[str, float]:
         return {}
     tokens = [words(_written(row), row.language) for row in rows]
     return {
-        "distinct-1": stats.distinct_n(tokens, 1),
-        "distinct-2": stats.distinct_n(tokens, 2),
+        "distinct-1": distinct_n(tokens, 1),
+        "distinct-2": distinct_n(tokens, 2),
         "mean length": sum(map(len, tokens)) / len(tokens),
     }
 

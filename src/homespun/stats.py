@@ -316,12 +316,6 @@ def spearman(first: ArrayLike, second: ArrayLike) -> Association:
     return Association(float(value), len(x), missing)
 
 
-def distinct_n(texts: Sequence[Sequence[str]], n: int) -> float:
-    """Return unique n-grams / n-grams over tokenised texts (methods.md 2E-1); nan without any."""
-    grams = [tuple(tokens[i : i + n]) for tokens in texts for i in range(len(tokens) - n + 1)]
-    return len(set(grams)) / len(grams) if grams else float("nan")
-
-
 class Histogram(NamedTuple):
     """Counts of several groups over the same bins."""
 
