@@ -39,6 +39,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "random": "homespun.select.share:Random",
         "exact_duplicates": "homespun.select.duplicates:ExactDuplicates",
         "rouge_l": "homespun.select.rouge:RougeL",
+        "minhash": "homespun.select.minhash:MinHash",
         "all": "homespun.select.combine:AllOf",
         "any": "homespun.select.combine:AnyOf",
     },
