@@ -1,0 +1,261 @@
+"""Does a text repeat a text of an evaluation set? An index of those texts, with one check per kind of copy.
+
+`copy`: equal but for case, width, white space and punctuation. `same words`: the same words in another order.
+`n-gram`: a run of 8 words, or 13 characters of Japanese, in common (methods.md 2E-5; Brown and others 2020).
+`contained`: an evaluation query too short for that, from 5 words or 10 characters, stands in the text as a
+whole. `rouge-l`: ROUGE-L above a threshold. Not found: paraphrases and translations; `neighbours` lists the
+nearest by embedding for a person to judge. Labels, numbers and other short texts (below 3 words or 6 characters;
+answers below 5 or 10) match nothing, and what more than `common` items share, a template or a fixed
+hypothesis, belongs to none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.text.normalise import comparable
+from homespun.text.rouge import RougeIndex
+from homespun.text.words import words
+
+GRAM = {"ja": 13}  #: characters; other languages: 8 words
+LEAST = {"ja": 10}  #: characters of a text that is looked for inside others; other languages: 5 words
+FEWEST = {"ja": 6}  #: characters of a query that is compared at all; other languages: 3 words
+COMMON = 20  #: evaluation items that may share a text or an n-gram before it counts as a template
+ROUGE_L = 0.7
+_SIGNS = re.compile(r"[\W_]+")
+
+
+class Reference(NamedTuple):
+    """One text of an evaluation item."""
+
+    item: str  #: the item as a person finds it: `accuracy/12`, `eval.jsonl:12`
+    text: str
+    answer: bool = False  #: part of the answer, else of the query
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """One check that found an evaluation text in a text."""
+
+    check: str
+    item: str
+    score: float  #: ROUGE-L; for `n-gram` the share of the shorter text's n-grams that both have; else 1
+    threshold: float  #: scores above it match
+    shown: str = ""  #: words that both have, to read
+
+    @property
+    def reason(self) -> str:
+        """The finding in words, beginning with the check."""
+        told = {
+            "copy": f"copies evaluation text {self.item}",
+            "same words": f"has the words of evaluation text {self.item} in another order",
+            "n-gram": f'shares "{self.shown}" with evaluation text {self.item}, {self.score:.0%} of its n-grams',
+            "contained": f'contains evaluation text {self.item}, "{self.shown}"',
+            "rouge-l": f"ROUGE-L {self.score:.2f} with evaluation text {self.item}",
+        }
+        return f"{self.check}: {told[self.check]}"
+
+
+class OverlapIndex:
+    """Evaluation texts, and what of them stands in a text.
+
+    Args:
+        references: the evaluation texts.
+        language: en, ja, ...: says what a word is.
+        rouge_l: threshold of the ROUGE-L check; None: no such check.
+        share: least share of n-grams in common, of those of the shorter text; 0: one n-gram is enough.
+        common: items that may share a text or n-gram before it counts as a template.
+
+    Attributes:
+        compared: number of different texts in the index.
+        too_short: number left out because they are too short to tell anything.
+        templates: number left out because more than `common` items share them.
+    """
+
+    def __init__(
+        self,
+        references: Iterable[Reference],
+        language: str,
+        *,
+        rouge_l: float | None = ROUGE_L,
+        share: float = 0.0,
+        common: int = COMMON,
+    ) -> None:
+        self.language, self.share, self.common = language, share, common
+        self.gram, self.least, self.fewest = GRAM.get(language, 8), LEAST.get(language, 5), FEWEST.get(language, 3)
+        self.compared = self.too_short = self.templates = 0
+        self._items: list[str] = []
+        self._gram_counts: list[int] = []
+        self._copies: dict[str, int] = {}
+        self._short: dict[str, int] = {}  #: queries that only another query can copy
+        self._bags: dict[tuple[str, ...], int] = {}
+        self._grams: dict[str, list[int]] = {}
+        self._whole: dict[str, int] = {}
+        self._sizes: set[int] = set()  #: lengths of the texts in `_whole`
+        self._rouge = RougeIndex(rouge_l) if rouge_l is not None else None
+        self._rouge_l = rouge_l or 0.0
+        self._build(references)
+
+    def _build(self, references: Iterable[Reference]) -> None:
+        texts: dict[tuple[str, bool], Reference] = {}
+        items: dict[tuple[str, bool], set[str]] = {}
+        for reference in references:
+            key = (_plain(reference.text), reference.answer)
+            texts.setdefault(key, reference)
+            items.setdefault(key, set()).add(reference.item)
+        for (plain, answer), reference in texts.items():
+            tokens = self._tokens(reference.text)
+            size = _weight(tokens)
+            if size < (self.least if answer else self.fewest):
+                self.too_short += 1
+            elif len(items[plain, answer]) > self.common:
+                self.templates += 1
+            else:
+                self.compared += 1
+                self._add(reference, plain, tokens, size)
+        for gram in [gram for gram, holders in self._grams.items() if len(holders) > self.common]:
+            del self._grams[gram]
+
+    def _add(self, reference: Reference, plain: str, tokens: list[str], size: int) -> None:
+        number = len(self._items)
+        self._items.append(reference.item)
+        grams = set(_runs(tokens, self.gram))
+        self._gram_counts.append(len(grams))
+        if size < self.least:
+            self._short.setdefault(plain, number)
+            return
+        self._copies.setdefault(plain, number)
+        for gram in grams:
+            self._grams.setdefault(gram, []).append(number)
+        if len(tokens) < self.gram and not reference.answer:
+            self._whole.setdefault(" ".join(tokens), number)
+            self._sizes.add(len(tokens))
+        found = words(reference.text, self.language)
+        self._bags.setdefault(tuple(sorted(found)), number)
+        if self._rouge is not None:
+            self._rouge.add(str(number), found)
+
+    def first(self, text: str, *, answer: bool = False) -> Overlap | None:
+        """Return what the first check finds that finds something, in the order of the module's text."""
+        return next(self.matches(text, answer=answer), None)
+
+    def matches(self, text: str, *, answer: bool = False) -> Iterator[Overlap]:
+        """Return what each check finds, at most one match each, the best; made as they are asked for.
+
+        Args:
+            text: one text of a row.
+            answer: it is the row's answer: a short query that it equals is no match.
+        """
+        tokens = self._tokens(text)
+        size = _weight(tokens)
+        if size < self.fewest:
+            return
+        plain = _plain(text)
+        number = self._copies.get(plain)
+        if number is None and not answer:
+            number = self._short.get(plain)
+        if number is not None:
+            yield Overlap("copy", self._items[number], 1.0, 0.0)
+        if size < self.least:
+            return
+        found = words(text, self.language)
+        number = self._bags.get(tuple(sorted(found)))
+        if number is not None:
+            yield Overlap("same words", self._items[number], 1.0, 0.0)
+        yield from self._shared(tokens)
+        yield from self._inside(tokens)
+        near = self._rouge.nearest(found) if self._rouge is not None else None
+        if near is not None:
+            yield Overlap("rouge-l", self._items[int(near[0])], near[1], self._rouge_l)
+
+    def _shared(self, tokens: list[str]) -> Iterator[Overlap]:
+        grams = dict.fromkeys(_runs(tokens, self.gram))
+        hits: Counter[int] = Counter()
+        shown: dict[int, str] = {}
+        for gram in grams:
+            for number in self._grams.get(gram, ()):
+                hits[number] += 1
+                shown.setdefault(number, gram)
+        shares = {number: count / min(len(grams), self._gram_counts[number]) for number, count in hits.items()}
+        if not shares:
+            return
+        number = max(shares, key=lambda number: (shares[number], -number))
+        if shares[number] > self.share:
+            yield Overlap("n-gram", self._items[number], shares[number], self.share, self._spaced(shown[number]))
+
+    def _inside(self, tokens: list[str]) -> Iterator[Overlap]:
+        for size in sorted(self._sizes, reverse=True):
+            for run in _runs(tokens, size):
+                if run in self._whole:
+                    yield Overlap("contained", self._items[self._whole[run]], 1.0, 0.0, self._spaced(run))
+                    return
+
+    def _tokens(self, text: str) -> list[str]:
+        """Return what n-grams are made of: words, or the characters of Japanese without signs."""
+        return list(_plain(text)) if self.language == "ja" else words(text, self.language)
+
+    def _spaced(self, run: str) -> str:
+        return run.replace(" ", "") if self.language == "ja" else run
+
+
+class Neighbour(NamedTuple):
+    """A row and the evaluation text nearest to it."""
+
+    row: int
+    reference: int
+    cosine: float
+
+
+def neighbours(rows: NDArray[np.float32], references: NDArray[np.float32], count: int = 20) -> list[Neighbour]:
+    """Return the `count` rows whose nearest evaluation text is nearest, the most alike first, for reading.
+
+    A cosine is no proof of a copy, so this never drops anything. Vectors of nan, or of length 0, are left out.
+
+    Args:
+        rows: embeddings, rows x dimensions.
+        references: embeddings of the evaluation texts, by the same model.
+        count: length of the list.
+    """
+    ours, theirs = _normalised(rows), _normalised(references)
+    if not len(ours) or not len(theirs):
+        return []
+    best = np.concatenate([_nearest(ours[at : at + 1024], theirs) for at in range(0, len(ours), 1024)])
+    order = sorted(range(len(best)), key=lambda row: (-best[row, 0], row))
+    chosen = [row for row in order if best[row, 0] > -np.inf][:count]
+    return [Neighbour(row, int(best[row, 1]), float(best[row, 0])) for row in chosen]
+
+
+def _normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: NDArray[np.float32] = np.divide(vectors, lengths, out=np.full_like(vectors, np.nan), where=lengths > 0)
+    return found
+
+
+def _nearest(block: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return, per row of a block, its highest cosine (-inf for none) and with which vector."""
+    cosines = block @ theirs.T
+    cosines[np.isnan(cosines)] = -np.inf
+    place = cosines.argmax(axis=1)
+    return np.column_stack([cosines[np.arange(len(block)), place], place]).astype(np.float64)
+
+
+def _plain(text: str) -> str:
+    """Return a text without case, width, white space and punctuation; the text as it is if nothing is left."""
+    kept = comparable(text)
+    return _SIGNS.sub("", kept) or kept
+
+
+def _weight(tokens: Iterable[str]) -> int:
+    """Return how many tokens are no number."""
+    return sum(not token.isnumeric() for token in tokens)
+
+
+def _runs(tokens: Sequence[str], size: int) -> list[str]:
+    return [" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)]
