@@ -88,10 +88,13 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
 
 
 def check_rules(recipe: Recipe) -> None:
-    """Refuse rules that read columns which no scorer makes, before anything is generated."""
+    """Refuse rules that read columns which no scorer makes, or bad files, before anything is generated."""
     columns = {name: cast(Scorer, scorer).columns() for name, scorer in recipe.score.items()}
     for arm in recipe.arms.values():
-        check_columns(cast("tuple[Rule, ...]", arm.select), columns)
+        rules = cast("tuple[Rule, ...]", arm.select)
+        check_columns(rules, columns)
+        for rule in rules:
+            rule.check_files()
 
 
 def control_seed(run_seed: int, seed: int) -> int:

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homespun import armplan, outcome, stages
+from homespun import armplan, heldout, outcome, stages
 from homespun.armplan import ArmPlan, Choice
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
@@ -91,12 +91,14 @@ def _pool(job: Job, items: stages.Items, used: bool) -> tuple[dict[str, Sequence
     rows: dict[str, Sequence[Row]] = {}
     pools: dict[str, Pool] = {}
     prints = []
+    against = heldout.references(items)
+    real = heldout.real_rows(job, against)  # first of all, so that a bad file costs nothing
     for name in job.recipe.generate:
-        pools[name], fingerprint = stages.generate(job, name, items)
+        pools[name], fingerprint = stages.generate(job, name, against)
         rows[name] = pools[name].accepted() if used else ()  # a pool of any size stays on disk
         prints.append(fingerprint)
-    for name, (real, digest) in stages.file_rows(job).items():
-        rows[name] = real
+    for name, (some, digest) in real.items():
+        rows[name] = some
         prints.append(digest)
     return rows, pools, content_hash(prints)
 

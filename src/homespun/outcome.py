@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
-from homespun import yamlfile
+from homespun import heldout, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate.base import Evaluation
@@ -129,10 +129,17 @@ def results(
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
         "funnel": _total(funnels),
+        "heldout": heldout.summary(job.store, [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
         "arms": {name: _arm(choice, choices) for name, choice in choices.items()},
         "evaluations": evaluations,
     }
+
+
+def _files(recipe: Recipe) -> list[str]:
+    """Return the files of real rows that arms name."""
+    sources = [source for arm in recipe.arms.values() for source in arm.sources or ()]
+    return [source for source in dict.fromkeys(sources) if source not in recipe.generate]
 
 
 def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
@@ -211,6 +218,8 @@ def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
             f"rows: {counts['asked']} asked, {counts['answered']} answered, {counts['parsed']} parsed,"
             f" {counts['kept']} accepted"
         )
+    if found["heldout"] and found["heldout"]["dropped"]:
+        lines.append(f"{found['heldout']['dropped']} rows repeated an evaluation text and were dropped")
     for arm, entry in found["arms"].items():
         if entry["control"]:
             lines.append(f"{arm}: keeps {entry['kept']} of {entry['candidates']} rows")

@@ -18,9 +18,9 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from homespun import stages, stats
+from homespun import heldout, stages, stats
 from homespun.armplan import ArmPlan, check_rules, plan_arms
 from homespun.budget import cost
 from homespun.engine.progress import Progress, Silent
@@ -37,6 +37,9 @@ from homespun.select.arms import apply
 from homespun.select.base import Columns
 from homespun.store import Store
 from homespun.task import ModelSpec
+
+if TYPE_CHECKING:
+    from homespun.near.overlap import Reference
 
 ASKED = 12  #: answers asked of each generator
 ITEMS = 12  #: items of each evaluation
@@ -136,9 +139,10 @@ class _Probe:
 
     def run(self) -> Plan:
         items = stages.evaluation_items(self.job)
+        against = heldout.references(items)
         for name in self.recipe.generate:
-            self._generate(name, stages.texts(items))
-        for name, (rows, _) in stages.file_rows(self.job).items():
+            self._generate(name, against)
+        for name, (rows, _) in heldout.file_rows(self.job).items():
             self.rows[name], self.expected[name] = rows[:ASKED], Span.of(len(rows))
         scores = [self._score(name) for name in self.recipe.score]
         trained = self._train(self._shares([one for one in scores if one is not None]))
@@ -148,7 +152,7 @@ class _Probe:
 
     # Stages that ask models
 
-    def _generate(self, name: str, against: Sequence[str]) -> None:
+    def _generate(self, name: str, against: Sequence[Reference]) -> None:
         generator = cast(Generator, self.recipe.generate[name])
         RUNNING.set(f"pool/{name}")
         first = len(self.seen)

@@ -181,9 +181,11 @@ class _Reader:
             if None in rules:
                 return None
             data["rules"] = tuple(rules)
-        for field in ("data", "path"):
+        for field in ("data", "path", "against"):
             if isinstance(data.get(field), str):
                 data[field] = self.located(data[field])
+            elif isinstance(data.get(field), Sequence):
+                data[field] = tuple(self.located(one) if isinstance(one, str) else one for one in data[field])
         try:
             return cls.model_validate(data)
         except ValidationError as error:

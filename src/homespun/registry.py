@@ -40,6 +40,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "exact_duplicates": "homespun.select.duplicates:ExactDuplicates",
         "rouge_l": "homespun.select.rouge:RougeL",
         "minhash": "homespun.select.minhash:MinHash",
+        "contamination": "homespun.select.contamination:Contamination",
         "all": "homespun.select.combine:AllOf",
         "any": "homespun.select.combine:AnyOf",
     },

@@ -16,6 +16,7 @@ from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.base import Funnel as Counted
 from homespun.generate.base import Piece
 from homespun.generate.hygiene import opening_share
+from homespun.heldout import repeats_evaluation
 from homespun.readback import RunData, open_run
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Response, Row, content_hash
@@ -185,7 +186,10 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
                 )
         for row, check in zip(run.piece(name).parsed, run.checks[name], strict=True):
             if not check.keep:
-                add("dropped by hygiene", row, f"{check.rule}: {check.reason}")
+                if repeats_evaluation(check):
+                    add("repeats the evaluation", row, check.reason)
+                else:
+                    add("dropped by hygiene", row, f"{check.rule}: {check.reason}")
                 continue
             kept_by = [arm for arm in run.selecting if run.verdicts[arm][row.id].keep]
             drops = [run.verdicts[arm][row.id] for arm in run.selecting if arm not in kept_by]
@@ -196,6 +200,11 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
                 add("dropped by selection", row, reason, kept_by)
             else:
                 add("kept", row, reason, kept_by)
+    for entry in ((run.results or {}).get("heldout") or {}).get("rows", ()):
+        if entry["source"] not in run.attempts:  # a file of real rows: those that repeat are in no pool
+            text = {entry["source"]: entry["text"]}
+            found = ReadRow(entry["row"], text, "repeats the evaluation", reason=entry["reason"])
+            entries.setdefault("repeats the evaluation", []).append(found)
     shown = [
         row
         for group in entries.values()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from homespun.armplan import ArmPlan, Choice, control_seed
@@ -22,6 +21,7 @@ from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation, Item, ItemResult
 from homespun.evaluate.results import results_from, results_table
 from homespun.generate.base import Funnel, Generator, Piece, Pieces
+from homespun.heldout import Guard
 from homespun.job import RUNNING, Job
 from homespun.models.load import load_model
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
@@ -29,12 +29,11 @@ from homespun.registry import Strategy
 from homespun.score.base import Scorer
 from homespun.select.arms import apply, cut
 from homespun.select.base import Columns
-from homespun.store import Store, file_hash
+from homespun.store import Store
 from homespun.tables import (
     attempt_schema,
     attempts_from,
     attempts_table,
-    rows_from_file,
     scores_from,
     scores_table,
     verdict_schema,
@@ -45,6 +44,8 @@ from homespun.train.base import Card, Trainer
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from homespun.near.overlap import Reference
 
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
@@ -101,15 +102,15 @@ def pool_files(name: str) -> tuple[str, str]:
     return f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
 
 
-def texts(items: Items) -> list[str]:
-    """Return every text of the evaluations: rows that contain one are dropped (contamination)."""
-    return sorted({text for group in items.values() for item in group for text in item.fields.values()})
+def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, str]:
+    """Write a generator's rows, unless they are there. Returns the pool and its fingerprint.
 
-
-def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
-    """Write a generator's rows, unless they are there. Returns the pool and its fingerprint."""
+    Args:
+        job: the run.
+        name: of the generator.
+        against: texts of the evaluations; rows that repeat one are dropped.
+    """
     generator = cast(Generator, job.recipe.generate[name])
-    against = texts(items)
     fingerprint = content_hash(
         {
             **job.base(),
@@ -117,7 +118,7 @@ def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
             "seed": job.recipe.seed,
             "name": name,
             "writer": job.identity("writer"),
-            "against": content_hash(against),
+            "against": content_hash([list(text) for text in against]),
             **job.source_of(generator),
         }
     )
@@ -128,9 +129,11 @@ def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
     work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
     started = time.monotonic()
+    guard = Guard(against, job.recipe.language)
     with ahead(_scored_ahead(job)) as accepted:
         ctx = replace(job.context, accepted=accepted)
-        funnel = _written(job.store, name, generator(name, ctx, work, against))
+        pieces = generator(name, ctx, work, against)
+        funnel = _written(job.store, name, pieces, guard, again=not generator.checks_against)
     counts = {**funnel.counts(), "wanted": generator.wanted(ctx)}
     job.finish(
         stage,
@@ -142,12 +145,13 @@ def generate(job: Job, name: str, items: Items) -> tuple[Pool, str]:
         unit="answers",
         prompt_tokens=funnel.prompt_tokens,
         tokens=funnel.completion_tokens,
+        **guard.facts(),
     )
     return Pool(job.store, name, counts), fingerprint
 
 
-def _written(store: Store, name: str, pieces: Pieces) -> Funnel:
-    """Write pieces as they come, and count them."""
+def _written(store: Store, name: str, pieces: Pieces, guard: Guard, *, again: bool) -> Funnel:
+    """Write pieces as they come, and count them; `again`: nobody has checked them against the evaluations."""
     rows, checks = pool_files(name)
     funnel = Funnel()
     with closing(pieces):
@@ -157,6 +161,8 @@ def _written(store: Store, name: str, pieces: Pieces) -> Funnel:
             store.table_writer(checks, verdict_schema()) as write_checks,
         ):
             for piece in () if first is None else chain((first,), pieces):
+                if guard.index is not None:
+                    piece = guard.screen(piece, again=again)
                 write_rows(attempts_table(piece.attempts))
                 write_checks(verdicts_table(piece.verdicts))
                 funnel.add(piece)
@@ -177,18 +183,6 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
 
             steps.append(step)
     return steps
-
-
-def file_rows(job: Job) -> dict[str, tuple[list[Row], str]]:
-    """Read the files of real rows that arms name under `from`, with a hash of each."""
-    found = {}
-    for arm in job.recipe.arms.values():
-        for source in arm.sources or ():
-            if source not in job.recipe.generate and source not in found:
-                task = job.recipe.task
-                rows = rows_from_file(Path(source), task.fields, list(task.labels), job.recipe.language)
-                found[source] = (rows, file_hash(Path(source)))
-    return found
 
 
 # Score

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.generate.hygiene import Checker, Hygiene, check, opening_share
+from homespun.near.overlap import Reference
 from homespun.records import Labelled, Lineage, Row
 from homespun.task import Task
 
@@ -122,11 +123,18 @@ def test_evaluation_texts_do_not_come_in():
     held_out = "I laughed at every one of the jokes that the twins told in the kitchen."
     copied = "Truly, every one of the jokes that the twins told fell flat."  # eight words in a row and more
     seven = "Truly, every one of the jokes that I heard fell flat."
-    assert rules([held_out.upper(), copied, seven], against=[held_out]) == ["contamination", "contamination", "hygiene"]
-    assert rules([FINE], against=["Good."]) == ["hygiene"]
+    assert rules([held_out.upper(), copied, seven], against=[Reference("1", held_out)]) == [
+        "contamination",
+        "contamination",
+        "hygiene",
+    ]
+    assert rules([FINE], against=[Reference("1", "Good.")]) == ["hygiene"]
     ja = "双子が台所で言った冗談には毎回笑ってしまった。"
     assert rules(
-        [f"主役よりも、{ja[:13]}が好き。", f"主役よりも、{ja[:12]}が好き。"], JAPANESE, "ja", against=[ja]
+        [f"主役よりも、{ja[:13]}が好き。", f"主役よりも、{ja[:12]}が好き。"],
+        JAPANESE,
+        "ja",
+        against=[Reference("1", ja)],
     ) == [
         "contamination",
         "hygiene",

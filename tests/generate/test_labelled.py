@@ -12,6 +12,7 @@ from homespun.errors import DegenerateError, UsageError
 from homespun.generate.hygiene import Hygiene
 from homespun.generate.labelled import LabelledGenerator, quotas
 from homespun.models.scripted import ScriptedModel
+from homespun.near.overlap import Reference
 from homespun.store import Store
 from homespun.task import ModelSpec, Task
 
@@ -121,7 +122,7 @@ def test_a_failed_answer_and_a_cut_one_are_counted_and_typed(tmp_path):
 
 def test_texts_of_the_evaluation_set_are_dropped(tmp_path):
     leak = "Nobody told me that this quiet little film about lighthouses would break my heart twice."
-    pool = written(generator(max_asked=12), tmp_path, context(lambda _: leak), against=[leak])
+    pool = written(generator(max_asked=12), tmp_path, context(lambda _: leak), against=[Reference("1", leak)])
     assert not pool.accepted
     assert {verdict.rule for verdict in pool.verdicts} == {"hygiene: contamination"}
 

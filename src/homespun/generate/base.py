@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Generator as Generated
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.engine.context import Context
 from homespun.records import Attempt, JSONDict, Row, Verdict
 from homespun.registry import Strategy
 from homespun.store import Work
+
+if TYPE_CHECKING:
+    from homespun.near.overlap import Reference
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,17 @@ class Generator(Strategy):
     """Base of the strategies under `generate:`."""
 
     payload: ClassVar[Literal["labelled", "response"]] = "labelled"  #: what its rows are
+    checks_against: ClassVar[bool] = False  #: it drops rows that repeat an evaluation text, and asks for others
 
-    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:
         """Write rows.
 
         Args:
             name: the generator's name in the recipe; part of every row's lineage and seed.
             ctx: task, sources, models, seed, progress.
             work: where shards are committed; a rerun gets the committed ones back.
-            against: texts of the evaluation sets; rows that contain one are dropped (contamination).
+            against: texts of the evaluation sets; rows that repeat one are dropped, by the run where the
+                generator does not do it (`checks_against`).
         """
         raise NotImplementedError
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from homespun.near.overlap import OverlapIndex, Reference
 from homespun.near.rouge import RougeIndex
 from homespun.records import Row, Verdict
 from homespun.task import Task
@@ -25,7 +26,6 @@ from homespun.text.phrases import refusal, self_talk
 from homespun.text.words import length, signature, unit, words
 
 _LENGTHS = {"ja": (8, 240)}  #: characters; other languages: words
-_GRAM = {"ja": 13}  #: characters; other languages: words
 _SCRIPT_SHARE = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
 _REPEATED = 0.3  #: share of a text's word trigrams that already stood in it
 _SENTENCE_END = re.compile(r"[.!?…。！？♪〜～](?:[\"'”’)\]」』）]*)$")
@@ -64,14 +64,15 @@ class _Finding(NamedTuple):
 class Checker:
     """Judges rows as they come; `verdicts` holds one verdict per row, in their order."""
 
-    def __init__(self, task: Task, language: str, options: Hygiene | None = None, against: Sequence[str] = ()) -> None:
+    def __init__(
+        self, task: Task, language: str, options: Hygiene | None = None, against: Sequence[Reference] = ()
+    ) -> None:
         """Prepare the checks; `against` holds evaluation texts that no row may repeat."""
         self.language = language
         self.options = options or Hygiene()
         self.labels = {label: _label_pattern(label) for label in task.labels if len(label) >= _least(label)}
         self.meanings = [comparable(meaning) for meaning in task.labels.values() if len(meaning.split()) > 2]
-        self.evaluation_texts = {tuple(words(text, language)) for text in against}
-        self.evaluation_grams = {gram for text in against for gram in _grams(text, language)}
+        self.evaluation = OverlapIndex(against, language, short_queries=True) if against else None
         self.seen: dict[str, list[int]] = {}  #: comparable text -> positions of its rows
         self.outputs: list[str] = []
         self.index = RougeIndex(self.options.near_duplicate) if self.options.near_duplicate else None
@@ -81,7 +82,7 @@ class Checker:
         """Judge one more row; if it contradicts earlier copies, their verdicts change too."""
         text = row.text
         plain = comparable(text)
-        finding = self._alone(row, text, plain) or self._leaked(text) or self._repeated(row, text, plain)
+        finding = self._alone(row, text, plain) or self._leaked(row) or self._repeated(row, text, plain)
         verdict = _verdict(row.id, finding)
         position = len(self.verdicts)
         self.verdicts.append(verdict)
@@ -140,16 +141,9 @@ class Checker:
             return _Finding("repeats itself", f"{share:.0%} of its trigrams occur before", share, _REPEATED)
         return None
 
-    def _leaked(self, text: str) -> _Finding | None:
-        if not self.evaluation_texts:
-            return None
-        if tuple(words(text, self.language)) in self.evaluation_texts:
-            return _Finding("contamination", "equals an evaluation text")
-        shared = next((gram for gram in _grams(text, self.language) if gram in self.evaluation_grams), None)
-        if shared:
-            joined = ("" if self.language == "ja" else " ").join(shared)
-            return _Finding("contamination", f'shares "{joined}" with an evaluation text')
-        return None
+    def _leaked(self, row: Row) -> _Finding | None:
+        found = self.evaluation.of_row(row) if self.evaluation else None
+        return _Finding("contamination", found.reason, found.score, found.threshold) if found else None
 
     def _repeated(self, row: Row, text: str, plain: str) -> _Finding | None:
         copies = self.seen.get(plain, [])
@@ -177,7 +171,7 @@ def check(
     task: Task,
     language: str,
     options: Hygiene | None = None,
-    against: Sequence[str] = (),
+    against: Sequence[Reference] = (),
 ) -> list[Verdict]:
     """Return one verdict per row, in order: a pure function of its arguments.
 
@@ -186,8 +180,7 @@ def check(
         task: names and meanings of the labels, which a text must not give away.
         language: en or ja.
         options: bounds; the defaults if None.
-        against: evaluation texts; a row that equals one, or shares 8 words (ja: 13 characters) in a row
-            with one, is dropped.
+        against: evaluation texts; a row that repeats one is dropped (near/overlap.py).
     """
     checker = Checker(task, language, options, against)
     for row in rows:
@@ -235,9 +228,3 @@ def _label_pattern(label: str) -> re.Pattern[str]:
     before = r"(?<![a-z0-9])" if label[:1].isascii() else ""
     after = r"(?![a-z0-9])" if label[-1:].isascii() else ""
     return re.compile(before + name + after)
-
-
-def _grams(text: str, language: str) -> set[tuple[str, ...]]:
-    size = _GRAM.get(language, 8)
-    tokens = list("".join(comparable(text).split())) if language == "ja" else words(text, language)
-    return {tuple(tokens[start : start + size]) for start in range(len(tokens) - size + 1)}

@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from homespun.errors import DegenerateError, UsageError
 from homespun.generate.base import Generator, Piece, Pieces
 from homespun.generate.hygiene import Checker, Hygiene
 from homespun.models.base import Completion, Model, Request, Sampling
+from homespun.near.overlap import Reference
 from homespun.records import Attempt, Labelled, Lineage, Row, Verdict, content_hash, derive_seed
 from homespun.store import Work
 from homespun.tables import attempts_from, attempts_table
@@ -41,6 +42,7 @@ class LabelledGenerator(Generator):
     """Writes rows for a single-text classification."""
 
     kind: Literal["labelled"] = "labelled"
+    checks_against: ClassVar[bool] = True
     keywords: int | tuple[str, ...] = Field(40, description="how many topics to ask for, or the topics themselves")
     rows: int = Field(400, ge=1, description="accepted rows wanted, over all labels")
     max_asked: int | None = Field(None, ge=1, description="budget of answers; default 8 x rows")
@@ -61,7 +63,7 @@ class LabelledGenerator(Generator):
         if self.min_length > self.max_length:
             raise UsageError(f"min_length {self.min_length} is above max_length {self.max_length}")
 
-    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:
         """Write rows until every label has its quota or the budget is spent (see Generator).
 
         Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,9 @@ from homespun.registry import did_you_mean
 from homespun.store import Work
 from homespun.text.normalise import clean
 
+if TYPE_CHECKING:
+    from homespun.near.overlap import Reference
+
 PIECE = 1024  #: answers that are handed on together
 ROLES = ("system", "user", "assistant")
 
@@ -54,7 +57,7 @@ class Responses(Generator):
     truncated: Literal["drop", "keep"] = Field("drop", description="answers that were cut off at max_tokens")
     shard: int = Field(64, ge=1, description="answers of a model in this process that are asked for together")
 
-    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[str] = ()) -> Pieces:
+    def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:
         """Ask every prompt `n` times, in the order of the source (see Generator).
 
         Raises:

@@ -5,8 +5,8 @@
 `contained`: an evaluation query too short for that, from 5 words or 10 characters, stands in the text as a
 whole. `rouge-l`: ROUGE-L above a threshold. Not found: paraphrases and translations; `neighbours` lists the
 nearest by embedding for a person to judge. Labels, numbers and other short texts (below 3 words or 6 characters;
-answers below 5 or 10) match nothing, and what more than `common` items share, a template or a fixed
-hypothesis, belongs to none of them.
+answers below 5 or 10) match nothing, and what more than `common` items share, a template or a fixed hypothesis,
+belongs to none of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun.near.rouge import RougeIndex
+from homespun.records import Row
 from homespun.text.normalise import comparable
-from homespun.text.rouge import RougeIndex
 from homespun.text.words import words
 
 GRAM = {"ja": 13}  #: characters; other languages: 8 words
@@ -56,7 +57,7 @@ class Overlap:
         told = {
             "copy": f"copies evaluation text {self.item}",
             "same words": f"has the words of evaluation text {self.item} in another order",
-            "n-gram": f'shares "{self.shown}" with evaluation text {self.item}, {self.score:.0%} of its n-grams',
+            "n-gram": f'shares "{self.shown}" with evaluation text {self.item} ({self.score:.0%} of the n-grams of the shorter)',
             "contained": f'contains evaluation text {self.item}, "{self.shown}"',
             "rouge-l": f"ROUGE-L {self.score:.2f} with evaluation text {self.item}",
         }
@@ -72,6 +73,8 @@ class OverlapIndex:
         rouge_l: threshold of the ROUGE-L check; None: no such check.
         share: least share of n-grams in common, of those of the shorter text; 0: one n-gram is enough.
         common: items that may share a text or n-gram before it counts as a template.
+        short_queries: a query of any length that equals a row's query is a copy; right where it is known what
+            a query is, wrong where a category or a number may be taken for one.
 
     Attributes:
         compared: number of different texts in the index.
@@ -87,8 +90,9 @@ class OverlapIndex:
         rouge_l: float | None = ROUGE_L,
         share: float = 0.0,
         common: int = COMMON,
+        short_queries: bool = False,
     ) -> None:
-        self.language, self.share, self.common = language, share, common
+        self.language, self.share, self.common, self.short_queries = language, share, common, short_queries
         self.gram, self.least, self.fewest = GRAM.get(language, 8), LEAST.get(language, 5), FEWEST.get(language, 3)
         self.compared = self.too_short = self.templates = 0
         self._items: list[str] = []
@@ -113,7 +117,7 @@ class OverlapIndex:
         for (plain, answer), reference in texts.items():
             tokens = self._tokens(reference.text)
             size = _weight(tokens)
-            if size < (self.least if answer else self.fewest):
+            if not plain or size < (self.least if answer else self._fewest(answer)):
                 self.too_short += 1
             elif len(items[plain, answer]) > self.common:
                 self.templates += 1
@@ -153,11 +157,10 @@ class OverlapIndex:
             text: one text of a row.
             answer: it is the row's answer: a short query that it equals is no match.
         """
-        tokens = self._tokens(text)
+        tokens, plain = self._tokens(text), _plain(text)
         size = _weight(tokens)
-        if size < self.fewest:
+        if size < self._fewest(answer):
             return
-        plain = _plain(text)
         number = self._copies.get(plain)
         if number is None and not answer:
             number = self._short.get(plain)
@@ -174,6 +177,15 @@ class OverlapIndex:
         near = self._rouge.nearest(found) if self._rouge is not None else None
         if near is not None:
             yield Overlap("rouge-l", self._items[int(near[0])], near[1], self._rouge_l)
+
+    def of_row(self, row: Row) -> Overlap | None:
+        """Return what is found first in a row's fields, then in its output."""
+        queries = (self.first(text) for text in row.payload.fields.values())
+        return next(filter(None, queries), None) or self.first(row.payload.output, answer=True)
+
+    def _fewest(self, answer: bool) -> int:
+        """Return the least size of a text that is compared at all."""
+        return 0 if self.short_queries and not answer else self.fewest
 
     def _shared(self, tokens: list[str]) -> Iterator[Overlap]:
         grams = dict.fromkeys(_runs(tokens, self.gram))

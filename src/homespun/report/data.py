@@ -13,11 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 #: Why a row is worth reading, in the order of the page.
-Group = Literal["kept", "dropped by hygiene", "dropped by selection", "nearest to threshold", "unparsed answer"]
+Group = Literal[
+    "kept",
+    "nearest to threshold",
+    "dropped by selection",
+    "repeats the evaluation",
+    "dropped by hygiene",
+    "unparsed answer",
+]
 GROUPS: tuple[Group, ...] = (
     "kept",
     "nearest to threshold",
     "dropped by selection",
+    "repeats the evaluation",
     "dropped by hygiene",
     "unparsed answer",
 )

@@ -24,6 +24,7 @@ GROUP_MEANING = {
     "kept": "Accepted rows that no selecting arm turned away.",
     "nearest to threshold": "Rows on either side of a cut: if these look alike, the cut is arbitrary.",
     "dropped by selection": "Accepted rows that a selecting arm turned away, with its rule and reason.",
+    "repeats the evaluation": "Rows turned away because a text of the evaluation stands in them, with the check.",
     "dropped by hygiene": "Answers turned away before any scoring, with the check that did it.",
     "unparsed answer": "Raw answers in which no row could be found.",
 }

@@ -140,6 +140,9 @@ class Rule(Strategy, ABC):
     def __str__(self) -> str:
         """Return the rule in a few words, e.g. `top probability 0.6 within label`."""
 
+    def check_files(self) -> None:
+        """Raise a DataError when a file that it reads is not there or no use; called before anything is generated."""
+
     def drop_unscored(self, row: Row, columns: Columns, by: str) -> Verdict:
         """Return the verdict on a row without a score."""
         return Verdict(row.id, False, str(self), reason=columns.why_unscored(by, row))

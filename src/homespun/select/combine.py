@@ -44,6 +44,11 @@ class CombinedRule(Rule):
         for rule in self.rules:
             rule.check(task)
 
+    def check_files(self) -> None:
+        """Check the files of every rule inside."""
+        for rule in self.rules:
+            rule.check_files()
+
     def combine(self, rows: Sequence[Row], columns: Columns, seed: int, decisive: bool) -> list[Verdict]:
         """Give each row the verdict of the first rule that says `decisive`, else that of the last one.
 

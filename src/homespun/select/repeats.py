@@ -70,14 +70,19 @@ class TextRepeatRule(RepeatRule):
         """
         if self.fields is None:
             return [row.text for row in rows]
-        return ["\n".join(_value(row, name) for name in self.fields) for row in rows]
+        return ["\n".join(field_text(row, name) for name in self.fields) for row in rows]
 
     def of(self) -> str:
         """Return ` of question, output`, or nothing where all input is compared."""
         return f" of {', '.join(self.fields)}" if self.fields else ""
 
 
-def _value(row: Row, name: str) -> str:
+def field_text(row: Row, name: str) -> str:
+    """Return one field of a row, or its output.
+
+    Raises:
+        UsageError: it has no such field.
+    """
     if name == OUTPUT and OUTPUT not in row.payload.fields:
         return row.payload.output
     if name not in row.payload.fields:
