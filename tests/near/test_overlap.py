@@ -47,8 +47,7 @@ def test_a_run_of_eight_words_in_a_longer_text():
     found = INDEX.first(f"My aunt swears that {held} on her last visit.")
     assert found.check == "n-gram" and found.shown == "the twins told the longer joke while they"
     assert found.reason == (
-        'n-gram: shares "the twins told the longer joke while they" with evaluation text e/1'
-        " (11% of the n-grams of the shorter)"
+        'n-gram: shares "the twins told the longer joke while they" with evaluation text e/1 (11% of its n-grams)'
     )
     seven = " ".join(QUESTION.split()[2:9])
     assert checks(f"My aunt swears that {seven} on her last visit.") == []

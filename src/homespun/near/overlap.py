@@ -57,7 +57,7 @@ class Overlap:
         told = {
             "copy": f"copies evaluation text {self.item}",
             "same words": f"has the words of evaluation text {self.item} in another order",
-            "n-gram": f'shares "{self.shown}" with evaluation text {self.item} ({self.score:.0%} of the n-grams of the shorter)',
+            "n-gram": f'shares "{self.shown}" with evaluation text {self.item} ({self.score:.0%} of its n-grams)',
             "contained": f'contains evaluation text {self.item}, "{self.shown}"',
             "rouge-l": f"ROUGE-L {self.score:.2f} with evaluation text {self.item}",
         }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Names of fields that hold what is asked for and not what is asked.
 ANSWERS = frozenset(
-    "answer answers output outputs label labels gold target targets response responses completion reference"
+    "answer answers assistant output outputs label labels gold target targets response responses completion reference"
     " references solution chosen rejected".split()
 )
 
@@ -134,14 +134,14 @@ def references(path: Path, read: Sequence[str] | None = None) -> list[Reference]
 
 
 def _texts(value: Any, names: frozenset[str] = frozenset()) -> Iterator[tuple[frozenset[str], str]]:
-    """Return every text in a JSON value with the names of the fields around it; what an assistant says is `answer`."""
+    """Return every text in a JSON value with the names of the fields around it, `assistant` for what one says."""
     if isinstance(value, str):
         yield names, value
     elif isinstance(value, list):
         for part in value:
             yield from _texts(part, names)
     elif isinstance(value, dict):
-        inside = names | {"answer"} if value.get("role") == "assistant" else names
+        inside = names | {"assistant"} if value.get("role") == "assistant" else names
         for key, part in value.items():
             if key != "role":
                 yield from _texts(part, inside | {key})
