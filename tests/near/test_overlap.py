@@ -54,7 +54,7 @@ def test_a_run_of_eight_words_in_a_longer_text():
 
 
 def test_the_share_of_ngrams_can_be_asked_for():
-    index = OverlapIndex([Reference("1", QUESTION)], "en", share=0.5, rouge_l=None)
+    index = OverlapIndex([Reference("1", QUESTION)], "en", share=0.5, rouge_l=1)
     held = " ".join(QUESTION.split()[2:10])
     assert checks(f"My aunt swears that {held} on her last visit.", index) == []
     assert checks(f"Well now: {QUESTION} Please say.", index) == ["n-gram"]
@@ -72,6 +72,12 @@ def test_small_changes_are_rouge_l():
     found = INDEX.first(text)
     assert found.check == "rouge-l" and 0.7 < found.score < 1 and found.threshold == 0.7
     assert INDEX.first("Which of my friends told the truth while I was away in the mountains?") is None
+
+
+def test_the_rouge_l_check_can_be_moved_or_left_out():
+    text = QUESTION.replace("longer", "better")
+    for threshold, expected in ((0.7, ["n-gram", "rouge-l"]), (0.95, ["n-gram"]), (1, ["n-gram"])):
+        assert checks(text, OverlapIndex([Reference("1", QUESTION)], "en", rouge_l=threshold)) == expected
 
 
 def test_labels_numbers_and_short_answers_match_nothing():
@@ -101,7 +107,7 @@ def test_a_short_query_is_copied_by_a_query_alone():
 def test_what_many_items_share_belongs_to_none():
     template = "Decide whether the second of the two sentences below follows from the first one of them."
     texts = [f"{template} Case {number}: the {word} was shut." for number, word in enumerate(map(str, range(30)))]
-    index = OverlapIndex([Reference(str(n), text) for n, text in enumerate(texts)], "en", rouge_l=None)
+    index = OverlapIndex([Reference(str(n), text) for n, text in enumerate(texts)], "en", rouge_l=1)
     assert checks(f"{template} And so on.", index) == []
     assert checks(texts[3], index)[0] == "copy"
     same = OverlapIndex([Reference(str(n), template) for n in range(21)], "en")

@@ -44,7 +44,9 @@ class Contamination(Rule):
         min_length=1,
         description=f"fields of the rows, `{OUTPUT}` for the output; all and the output unless given",
     )
-    rouge_l: float | None = Field(0.7, gt=0, lt=1, description="ROUGE-L above which a text is a copy; null: no check")
+    rouge_l: float | None = Field(
+        None, gt=0, le=1, description="ROUGE-L above which a text is a copy: 0.7, Japanese 0.8; 1: no such check"
+    )
     share: float = Field(
         0.0, ge=0, lt=1, description="drop only above this share of n-grams in common; 0: one in common is enough"
     )
