@@ -89,7 +89,7 @@ def test_written_and_real_rows_that_repeat_the_evaluation_are_dropped_and_listed
     by_source = {entry["source"]: entry for entry in found["rows"]}
     assert set(by_source) == {"labelled", source}
     assert by_source[source]["text"] == HELD.upper() and "copies evaluation text" in by_source[source]["reason"]
-    assert WRITTEN in {entry["text"] for entry in found["rows"]}
+    assert any("carried it all the way" in entry["text"] for entry in found["rows"])
     assert found["dropped"] == len(found["rows"]) and found["checked"] > 24 and found["compared"] > 0
     assert any("repeated an evaluation text" in line for line in finished.summary)
     page = (tmp_path / "run/report/index.html").read_text()
