@@ -3,7 +3,8 @@
 The texts are made: words by Zipf's law with the exponent of English, lengths log-normal, and every fifth a copy
 of an earlier one with up to an eighth of its words replaced, in stretches. The truth is the Jaccard similarity
 of 5-word shingles within each family of copies (texts of two families share next to nothing). A row should be
-dropped when an earlier one is above the threshold; which row of a family stays does not count. Printed as Markdown; docs/minhash.md holds the output.
+dropped when an earlier one is above the threshold; which row of a family stays does not count. Printed as
+Markdown; docs/minhash.md holds the output.
 
     python benchmarks/minhash.py --peers DIR      # DIR: a virtual environment with the peers; 15 minutes
     python benchmarks/minhash.py --sizes 2000x100 # a quick look, without peers

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.errors import UsageError
-from homespun.near.minhash import RECALL, Banding, banding, pairs, recall, shingles
+from homespun.near.minhash import RECALL, Banding, _order, banding, pairs, recall, shingles
 from homespun.near.pairs import KEPT, greedy
 
 TOKENS = st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=14)
@@ -153,6 +153,12 @@ def test_hashes_are_the_same_in_every_process():
     code = "from homespun.near.minhash import shingles; print(shingles([['a', 'b', 'ü']], 2).values.tolist())"
     runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}
     assert runs == {f"{shingles([['a', 'b', 'ü']], 2).values.tolist()}\n"}
+
+
+def test_hashes_that_differ_in_their_last_bits_are_still_in_order():
+    runs = np.array([7, 6, 5, 4, 1 << 63, 3, 3], dtype=np.uint64)
+    text_of = np.array([0, 0, 1, 1, 0, 1, 0])
+    assert _order(runs, text_of, 2).tolist() == np.lexsort((runs, text_of)).tolist()
 
 
 def test_bad_settings_are_named():

@@ -199,11 +199,21 @@ def _of_block(words: Hashes, lengths: Places, size: int) -> tuple[Hashes, Places
     runs[starts[brief]] = short[brief]
     whole[starts[brief]] = True
     runs, text_of = runs[whole], text_of[whole]
-    order = np.lexsort((runs, text_of))
+    order = _order(runs, text_of, len(lengths))
     runs, text_of = runs[order], text_of[order]
     new = np.ones(len(runs), dtype=np.bool_)
     new[1:] = (runs[1:] != runs[:-1]) | (text_of[1:] != text_of[:-1])
     return runs[new], np.bincount(text_of[new], minlength=len(lengths)).astype(np.int64)
+
+
+def _order(runs: Hashes, text_of: Places, texts: int) -> Places:
+    """Return the order by text, then by hash: by one number of both, which is many times as fast as by two."""
+    bits = np.uint64(max(texts.bit_length(), 1))
+    found = np.argsort((text_of.astype(np.uint64) << (np.uint64(64) - bits)) | (runs >> bits))
+    ordered, text = runs[found], text_of[found]
+    if ((ordered[1:] < ordered[:-1]) & (text[1:] == text[:-1])).any():  # two hashes that differ in their last bits
+        found = np.lexsort((runs, text_of))
+    return found
 
 
 def _keys(sets: Shingles, texts: Places, bands: Banding, seed: int) -> Hashes:
