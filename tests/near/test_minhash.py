@@ -1,8 +1,11 @@
 """MinHash: no wrong pair, the recall of the formula, exact copies always found."""
 
+import json
 import random
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from homespun.errors import UsageError
 from homespun.near.minhash import RECALL, Banding, _order, banding, pairs, recall, shingles
 from homespun.near.pairs import KEPT, greedy
+from homespun.text.words import words
 
 TOKENS = st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=14)
 
@@ -171,3 +175,26 @@ def test_bad_settings_are_named():
         shingles([["a"]], 0)
     with pytest.raises(UsageError, match="1 groups for 2 texts"):
         pairs([["a"], ["b"]], 0.5, ["x"])
+
+
+LINES = Path("/work/shared/data/knowledge_en/model_written_variants.jsonl")
+
+
+@pytest.mark.skipif(not LINES.exists(), reason="real texts are not on this machine")
+def test_pairs_of_real_lines_are_those_of_an_inverted_index():
+    texts = [json.loads(line)["text"] for line in LINES.read_text("utf-8").splitlines()]
+    lines = [line for text in texts for line in text.split("\n") if len(line.split()) > 6]
+    tokens = [words(line, "en") for line in dict.fromkeys(lines)]
+    sets = sets_of(tokens, 5)
+    holding = defaultdict(list)
+    shared: Counter[tuple[int, int]] = Counter()
+    for place, own in enumerate(sets):
+        for shingle in own:
+            shared.update((earlier, place) for earlier in holding[shingle])
+            holding[shingle].append(place)
+    truth = {pair: jaccard(sets[pair[0]], sets[pair[1]]) for pair in shared}
+    first = {own: place for place, own in reversed(list(enumerate(sets)))}
+    truth = {pair: score for pair, score in truth.items() if score > 0.5 and first[sets[pair[0]]] == pair[0]}
+    got = found(tokens, 0.5)
+    assert len(truth) > 50 and set(got.items()) <= set(truth.items())
+    assert len(got) >= 0.97 * len(truth)
