@@ -125,6 +125,7 @@ def test_japanese_is_compared_by_characters():
     assert checks(text.replace("。", "！"), index)[0] == "copy"
     assert checks(f"主役よりも、{text[:13]}が好き。", index) == ["n-gram"]
     assert checks(f"主役よりも、{text[:12]}が好き。", index) == []
+    assert checks("双子が毎回笑ってしまった冗談には台所で言った", index) == ["same words"]
     assert checks("教えてください、灯台を描いたのは誰です。", index)[0] == "contained"
     assert checks("東京", index) == []
 

@@ -99,7 +99,7 @@ class OverlapIndex:
         self._gram_counts: list[int] = []
         self._copies: dict[str, int] = {}
         self._short: dict[str, int] = {}  #: queries that only another query can copy
-        self._bags: dict[tuple[str, ...], int] = {}
+        self._bags: dict[str, int] = {}  #: words, or characters of Japanese, in the order of the alphabet
         self._grams: dict[str, list[int]] = {}
         self._whole: dict[str, int] = {}
         self._sizes: set[int] = set()  #: lengths of the texts in `_whole`
@@ -141,10 +141,9 @@ class OverlapIndex:
         if len(tokens) < self.gram and not reference.answer:
             self._whole.setdefault(" ".join(tokens), number)
             self._sizes.add(len(tokens))
-        found = words(reference.text, self.language)
-        self._bags.setdefault(tuple(sorted(found)), number)
+        self._bags.setdefault(" ".join(sorted(tokens)), number)
         if self._rouge_l < 1:
-            self._rouge.add(str(number), found)
+            self._rouge.add(str(number), words(reference.text, self.language))
 
     def first(self, text: str, *, answer: bool = False) -> Overlap | None:
         """Return what the first check finds that finds something, in the order of the module's text."""
@@ -168,13 +167,12 @@ class OverlapIndex:
             yield Overlap("copy", self._items[number], 1.0, 0.0)
         if size < self.least:
             return
-        found = words(text, self.language)
-        number = self._bags.get(tuple(sorted(found)))
+        number = self._bags.get(" ".join(sorted(tokens)))
         if number is not None:
             yield Overlap("same words", self._items[number], 1.0, 0.0)
         yield from self._shared(tokens)
         yield from self._inside(tokens)
-        near = self._rouge.nearest(found)
+        near = self._rouge.nearest(words(text, self.language))
         if near is not None:
             yield Overlap("rouge-l", self._items[int(near[0])], near[1], self._rouge_l)
 
