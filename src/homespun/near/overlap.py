@@ -172,7 +172,7 @@ class OverlapIndex:
             yield Overlap("same words", self._items[number], 1.0, 0.0)
         yield from self._shared(tokens)
         yield from self._inside(tokens)
-        near = self._rouge.nearest(words(text, self.language))
+        near = self._rouge.nearest(words(text, "ja") if self.language == "ja" else tokens)
         if near is not None:
             yield Overlap("rouge-l", self._items[int(near[0])], near[1], self._rouge_l)
 

@@ -24,7 +24,8 @@ from homespun.select.shortcuts import WARN, Cue, cues
 from homespun.text.diversity import compression_ratio, distinct_n, sample, self_bleu
 from homespun.text.words import length, words
 
-SAMPLE = 10_000  #: rows that diversity and shortcuts look at
+SAMPLE = 10_000  #: rows that diversity looks at
+CUE_SAMPLE = 4_000  #: rows that the shortcut audit looks at
 SAME = 0.9  #: Spearman, either sign, above which two scores are one filter
 
 
@@ -159,7 +160,7 @@ def set_report(
         labels_after=_labels(kept),
         before=diversity(_drawn(rows, size, seed), seed),
         after=diversity(_drawn(kept, size, seed), seed),
-        shortcuts=_shortcuts(_drawn(rows, SAMPLE, seed), _drawn(kept, SAMPLE, seed), columns),
+        shortcuts=_shortcuts(_drawn(rows, CUE_SAMPLE, seed), _drawn(kept, CUE_SAMPLE, seed), columns),
         columns=tuple(names),
         missing={name: sum(map(math.isnan, column)) for name, column in zip(names, values, strict=True)},
         spearman=matrix,
