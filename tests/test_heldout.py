@@ -93,7 +93,7 @@ def test_written_and_real_rows_that_repeat_the_evaluation_are_dropped_and_listed
     assert found["dropped"] == len(found["rows"]) and found["checked"] > 24 and found["compared"] > 0
     assert any("repeated an evaluation text" in line for line in finished.summary)
     page = (tmp_path / "run/report/index.html").read_text()
-    assert "repeats the evaluation" in page and HELD.upper() in page
+    assert "Repeats the evaluation" in page and HELD.upper() in page
     verdicts = Store(tmp_path / "run").read_table(f"{heldout.real_stage(source)}/verdicts.parquet").to_pylist()
     assert [one["keep"] for one in verdicts] == [True] * 7 + [False]
 
