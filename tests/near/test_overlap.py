@@ -130,6 +130,13 @@ def test_japanese_is_compared_by_characters():
     assert checks("東京", index) == []
 
 
+def test_chinese_is_compared_by_characters_too():
+    text = "谁在厨房里讲了那个更长的笑话而没有人笑呢？"
+    index = OverlapIndex([Reference("1", text)], "zh")
+    assert checks(f"我想知道{text[:13]}，真的。", index) == ["n-gram"]
+    assert checks(f"我想知道{text[:12]}，真的。", index) == []
+
+
 def row(payload, language="en"):
     return Row.make(payload, language=language, groups={}, lineage=Lineage("t", "1"))
 

@@ -1,7 +1,7 @@
 """Does a text repeat a text of an evaluation set? An index of those texts, with one check per kind of copy.
 
 `copy`: equal but for case, width, white space and punctuation. `same words`: the same words in another order.
-`n-gram`: a run of 8 words, or 13 characters of Japanese, in common (methods.md 2E-5; Brown and others 2020).
+`n-gram`: a run of 8 words, or 13 characters of Japanese or Chinese, in common (methods.md 2E-5; Brown and others 2020).
 `contained`: an evaluation query too short for that, from 5 words or 10 characters, stands in the text as a
 whole. `rouge-l`: ROUGE-L above a threshold. Not found: paraphrases and translations; `neighbours` lists the
 nearest by embedding for a person to judge. Labels, numbers and other short texts (below 3 words or 6 characters;
@@ -25,11 +25,11 @@ from homespun.records import Row
 from homespun.text.normalise import comparable
 from homespun.text.words import words
 
-GRAM = {"ja": 13}  #: characters; other languages: 8 words
-LEAST = {"ja": 10}  #: characters of a text that is looked for inside others; other languages: 5 words
-FEWEST = {"ja": 6}  #: characters of a query that is compared at all; other languages: 3 words
+GRAM = {"ja": 13, "zh": 13}  #: characters; other languages: 8 words
+LEAST = {"ja": 10, "zh": 10}  #: characters of a text that is looked for inside others; other languages: 5 words
+FEWEST = {"ja": 6, "zh": 6}  #: characters of a query that is compared at all; other languages: 3 words
 COMMON = 20  #: evaluation items that may share a text or an n-gram before it counts as a template
-ROUGE_L = {"ja": 0.8}  #: other languages: 0.7; particles and verb endings make Japanese sentences more alike
+ROUGE_L = {"ja": 0.8, "zh": 0.8}  #: other languages: 0.7; short common units make these texts more alike
 _SIGNS = re.compile(r"[\W_]+")
 
 
@@ -172,7 +172,7 @@ class OverlapIndex:
             yield Overlap("same words", self._items[number], 1.0, 0.0)
         yield from self._shared(tokens)
         yield from self._inside(tokens)
-        near = self._rouge.nearest(words(text, "ja") if self.language == "ja" else tokens)
+        near = self._rouge.nearest(words(text, self.language) if self.language in GRAM else tokens)
         if near is not None:
             yield Overlap("rouge-l", self._items[int(near[0])], near[1], self._rouge_l)
 
@@ -208,11 +208,11 @@ class OverlapIndex:
                     return
 
     def _tokens(self, text: str) -> list[str]:
-        """Return what n-grams are made of: words, or the characters of Japanese without signs."""
-        return list(_plain(text)) if self.language == "ja" else words(text, self.language)
+        """Return what n-grams are made of: words, or the characters of Japanese or Chinese without signs."""
+        return list(_plain(text)) if self.language in GRAM else words(text, self.language)
 
     def _spaced(self, run: str) -> str:
-        return run.replace(" ", "") if self.language == "ja" else run
+        return run.replace(" ", "") if self.language in GRAM else run
 
 
 class Neighbour(NamedTuple):
