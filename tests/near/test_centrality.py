@@ -8,7 +8,7 @@ from vectors import at_angles, corpus
 
 from homespun.near.centrality import by_cosine, by_rouge_l, ranks
 from homespun.near.cosine import unit
-from homespun.text.rouge import rouge_l
+from homespun.near.rouge import rouge_l
 
 
 def test_three_directions():

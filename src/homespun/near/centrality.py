@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.near.cosine import Scores, Vectors
-from homespun.text.rouge import rouge_l
+from homespun.near.rouge import rouge_l
 
 DIGITS = 9  #: scores are rounded, so that equal ones are equal whatever the order of the sum
 

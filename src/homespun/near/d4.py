@@ -17,13 +17,14 @@ from homespun.near.cosine import Positions, Vectors
 from homespun.near.kmeans import default_k, kmeans
 from homespun.near.pairs import Repeats
 from homespun.near.prototypes import Prototypes, prototypes
-from homespun.near.semdedup import EXACT, nearest
+from homespun.near.semdedup import EXACT, Nearest, nearest
 
 
 @dataclass(frozen=True, slots=True)
 class D4:
     """What both halves decide; positions count within the rows given."""
 
+    near: Nearest  #: M of every row
     repeats: Repeats  #: what SemDeDup drops and for which row
     threshold: float  #: cosine above which it drops
     survivors: Positions  #: rows that it leaves
@@ -71,6 +72,6 @@ def d4(
     repeats, threshold = near.keeping(distinct)
     survivors = np.flatnonzero(repeats.kept)
     if not len(survivors):
-        return D4(repeats, threshold, survivors, Prototypes(np.empty(0), np.empty(0, dtype=np.int64), 0))
+        return D4(near, repeats, threshold, survivors, Prototypes(np.empty(0), np.empty(0, dtype=np.int64), 0))
     again = kmeans(vectors, k, seed, places[survivors])
-    return D4(repeats, threshold, survivors, prototypes(again, count))
+    return D4(near, repeats, threshold, survivors, prototypes(again, count))
