@@ -90,7 +90,7 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
             scores.append(score[sure])
     if not scores:
         return Pairs.of(len(vectors), floor, [], [], [])
-    return Pairs.of(len(vectors), floor, *(np.concatenate(part) for part in (earlier, later, scores)))  # type: ignore[arg-type]
+    return Pairs.of(len(vectors), floor, *(np.concatenate(part) for part in (earlier, later, scores)))
 
 
 def nearest(vectors: Vectors, *, tile: int = TILE) -> Repeats:
