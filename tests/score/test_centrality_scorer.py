@@ -93,7 +93,7 @@ def test_rouge_l_asks_no_model():
     model = Angles()
     found = score(answers("a b c", "a b d", "x", "A b c"), model, measure="rouge_l")
     assert found.columns["centrality"] == pytest.approx([5 / 9, 4 / 9, 0, 5 / 9])
-    assert found.columns["rank"] == [2, 3, 4, 1] or found.columns["rank"] == [1, 3, 4, 2]
+    assert found.columns["rank"] == [1, 3, 4, 2]
     assert model.asked == 0
 
 
@@ -109,7 +109,7 @@ def test_inputs_can_be_compared_too():
 
 
 def test_a_missing_group_is_refused_and_no_rows_are_fine():
-    with pytest.raises(UsageError, match='rows have no group "promt" .* Did you mean "prompt"'):
+    with pytest.raises(UsageError, match=r'rows have no group "promt" .* Did you mean "prompt"'):
         score(answers("0"), within="promt")
     assert score([]).columns == {"centrality": [], "rank": []}
     assert Centrality().whole_pool and Centrality().columns() == ("centrality", "rank")

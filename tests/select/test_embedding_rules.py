@@ -14,7 +14,7 @@ from homespun.select.arms import is_unscored
 from homespun.select.base import Columns
 from homespun.select.coverage import Coverage
 from homespun.select.prototypes import D4, Prototypes
-from homespun.select.semantic import SemDedup, Semantic
+from homespun.select.semantic import Semantic, SemDedup
 
 
 def angles(*degrees):
