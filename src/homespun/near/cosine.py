@@ -70,8 +70,8 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
 
     Args:
         vectors: unit vectors.
-        floor: scores above it are wanted. Memory is taken for every such pair (16 bytes): where most rows are
-            alike, `greedy` answers without it.
+        floor: scores above it are wanted. Each such pair takes 16 bytes, and some more while they are put in
+            order: where most rows are alike, `greedy` answers without them.
         groups: compare only rows of the same group.
         tile: rows of a tile; the result does not depend on it.
     """
@@ -85,8 +85,8 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
             left, right = second + column, over[inner] + row
             score = products(own, left, right)
             sure = score > floor
-            earlier.append(rows[left[sure]])
-            later.append(rows[right[sure]])
+            earlier.append(rows[left[sure]].astype(np.int32))
+            later.append(rows[right[sure]].astype(np.int32))
             scores.append(score[sure])
     if not scores:
         return Pairs.of(len(vectors), floor, [], [], [])

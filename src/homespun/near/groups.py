@@ -25,8 +25,8 @@ def members(vectors: NDArray[np.float32], groups: Sequence[str] | None) -> Itera
         return
     if len(groups) != len(vectors):
         raise UsageError(f"{len(groups)} groups are given for {len(vectors)} vectors; give one group per row")
-    _, codes = np.unique(np.asarray(groups), return_inverse=True)
-    codes = codes[usable]
+    numbers: dict[str, int] = {}  # an array of texts would give each the room of the longest
+    codes = np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)[usable]
     order = np.argsort(codes, kind="stable")
     for start, end in pairwise(np.r_[0, np.cumsum(np.bincount(codes))]):
         if end > start:
