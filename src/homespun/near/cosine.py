@@ -218,6 +218,7 @@ def _below_diagonal(vectors: Vectors, tile: int) -> Iterator[tuple[int, int, Vec
 
     Products at and above the diagonal are NOTHING. The array is written over by the next tile.
     """
+    tile = max(1, min(tile, len(vectors)))  # groups may be many and small
     buffer = np.empty(tile * tile * WIDE, dtype=np.float32)
     upper = np.triu(np.ones((tile, tile), dtype=np.bool_))
     for row in range(0, len(vectors), tile):
