@@ -158,9 +158,9 @@ def large(rows: int, scratch: Path | None) -> None:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     print(f"\nD4 of {rows:,} x {DIMENSIONS} ({rows * DIMENSIONS * 4 / 1e9:.2f} GB in a file): 75 %, then 50 % kept")
-    table("step", "seconds")
-    for name, seconds in said["seconds"].items():
-        line(name, f"{seconds:.0f}")
+    table("step", "seconds", "processor s")
+    for name, (seconds, processor) in said["seconds"].items():
+        line(name, f"{seconds:.0f}", f"{processor:.0f}")
     print(f"\nMemory of its own at the peak {said['own'] / 1e9:.2f} GB (of the process, with the pages of the files")
     print(f"that the system kept for it, {said['peak'] / 1e9:.2f} GB). Kept {said['kept']:,}; SemDeDup's threshold")
     print(
@@ -179,18 +179,20 @@ def child(file: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
     raw = np.load(file, mmap_mode="r")
     rows = len(raw)
-    seconds: dict[str, float] = {}
     unit_file = file.with_name("unit.npy")
     out = np.lib.format.open_memmap(unit_file, mode="w+", dtype=np.float32, shape=raw.shape)
-    seconds["centre, unit length"], _ = timed(lambda: cosine.unit(raw, centre=True, out=out))
-    seconds["D4"], found = timed(lambda: d4(out, rows // 2, rows * 3 // 4, 0))
+    first, _ = timed(lambda: cosine.unit(raw, centre=True, out=out))
+    second, found = timed(lambda: d4(out, rows // 2, rows * 3 // 4, 0))
     peak, mine = status("VmHWM"), own[0]
     done.set()
     recall = semdedup.recall(out, kmeans(out, default_k(rows), 0), 0.95, sample=5000)
     print(
         json.dumps(
             {
-                "seconds": seconds,
+                "seconds": {
+                    "centre, unit length": (first, first.processor),
+                    "SemDeDup, new clusters, prototypes": (second, second.processor),
+                },
                 "peak": peak,
                 "own": mine,
                 "kept": int(found.kept.sum()),
