@@ -4,8 +4,9 @@ Vectors are brought to unit length once (`unit`); their scalar products are then
 in tiles by a float32 matrix product, which is only trusted to say which pairs could matter: its error for d
 dimensions is below d * 2^-24 (Higham, Accuracy and Stability, 3.1), and whatever lies within that of a
 decision is computed anew in float64, summed in one fixed order. So neither tile size nor threads nor the
-BLAS change a result, and the pairs are those of a dense float64 product. Cost: rows^2 / 2 * d multiply-adds;
-above some 200,000 rows use near.semdedup.
+BLAS change a result, and the pairs are those of a dense float64 product. Equal vectors have a cosine of
+exactly 1: their float32 lengths are only within 2^-23 of 1, so what is within 2^-22 of 1 is called 1.
+Cost: rows^2 / 2 * d multiply-adds; above some 200,000 rows use near.semdedup.
 
 Rows of nan stand for "no vector" and are near to nothing.
 """
@@ -13,6 +14,7 @@ Rows of nan stand for "no vector" and are near to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +33,7 @@ TILE = 1024  #: rows of a tile; columns are WIDE times as many
 WIDE = 4
 AT_ONCE = 4096  #: rows or pairs taken to float64 at a time
 NO_DIRECTION = 1e-6  #: a vector that centring leaves with this part of its length or less has no direction
+ONE = 1 - 2.0**-22  #: cosines above it are 1
 NOTHING = -np.inf  #: stands where no product counts: below every cosine
 
 
@@ -101,11 +104,17 @@ def nearest(vectors: Vectors, *, tile: int = TILE) -> Repeats:
     """
     found = Repeats.none(len(vectors))
     for rows in members(vectors, None):
-        own = _take(vectors, rows)
+        copied = _copied(vectors, rows)  # a text that stands there thousands of times is compared once
+        distinct = np.flatnonzero(copied == np.arange(len(rows)))
+        own = _take(vectors, rows[distinct])
         best = _Best(own, NOTHING)
         for row, column, product in _below_diagonal(own, tile):
             best.offer(row, np.arange(column, column + product.shape[1]), product)
-        best.write(found, rows)
+        best.write(found, rows[distinct])
+        copies = np.flatnonzero(copied != np.arange(len(rows)))
+        first = rows[copied[copies]]
+        found.of[rows[copies]] = np.where(found.score[first] == 1, found.of[first], first)
+        found.score[rows[copies]] = 1
     return found
 
 
@@ -138,14 +147,15 @@ def greedy(vectors: Vectors, threshold: float, groups: Sequence[str] | None = No
 
 
 def products(vectors: Vectors, left: Positions, right: Positions) -> Scores:
-    """Return the scalar products of pairs of rows in float64, each summed in the same order, within -1..1."""
+    """Return the cosines of pairs of rows in float64, each summed in the same order, within -1..1."""
     found = np.empty(len(left))
     for start in range(0, len(left), AT_ONCE):
         end = start + AT_ONCE
         block = vectors[left[start:end]].astype(np.float64)
         block *= vectors[right[start:end]]
         found[start:end] = block.sum(axis=1)
-    return np.clip(found, -1, 1, out=found)
+    found[found > ONE] = 1
+    return np.maximum(found, -1, out=found)
 
 
 class _Best:
@@ -174,6 +184,8 @@ class _Best:
 
     def settle(self, rows: Positions, others: Positions, score: Scores) -> None:
         """Take over exact scores that are better than what is known."""
+        if not len(rows):
+            return
         order = np.lexsort((others, -score, rows))
         rows, others, score = rows[order], others[order], score[order]
         first = np.r_[True, rows[1:] != rows[:-1]] & (score > self.score[rows])
@@ -198,8 +210,7 @@ def _within(vectors: Vectors, best: _Best, here: Positions, alive: Positions) ->
     # Rows come in order, so what an earlier row of the tile became is known when it is asked for.
     for start, end in pairwise([*starts, len(later)]):
         standing = start + np.flatnonzero(best.of[earlier[start:end]] == KEPT)
-        if len(standing):
-            best.settle(later[standing], earlier[standing], score[standing])
+        best.settle(later[standing], earlier[standing], score[standing])
 
 
 def _append(kept: list[tuple[Positions, Vectors]], vectors: Vectors, places: Positions, most: int) -> None:
@@ -233,13 +244,20 @@ def _below_diagonal(vectors: Vectors, tile: int) -> Iterator[tuple[int, int, Vec
 
 
 def error_bound(vectors: Vectors) -> float:
-    """Return a bound on the error of a float32 product of two unit vectors."""
-    return float((vectors.shape[1] + 4) * 2.0**-24)
+    """Return a bound on how far a float32 product of two unit vectors lies from their cosine (`products`)."""
+    return float((vectors.shape[1] + 8) * 2.0**-24)
 
 
 def _take(vectors: Vectors, rows: Positions) -> Vectors:
     """Return the rows as one array; no copy where they are all rows."""
     return np.asarray(vectors if len(rows) == len(vectors) else vectors[rows])
+
+
+def _copied(vectors: Vectors, rows: Positions) -> Positions:
+    """Return for each of the rows the place of the first among them with the same bytes, its own if it is that."""
+    places: dict[bytes, int] = {}
+    digests = (blake2b(vectors[row].tobytes(), digest_size=16).digest() for row in rows)
+    return np.array([places.setdefault(digest, place) for place, digest in enumerate(digests)], dtype=np.int64)
 
 
 def _mean(vectors: NDArray[Any]) -> Scores:

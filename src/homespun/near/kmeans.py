@@ -3,9 +3,10 @@
 A row's label is decided as in near.cosine: a float32 product says which centroids could be the nearest, and
 what lies within its error is decided in float64, equals by the lower number. Centroids are summed in float64
 in the order of the rows. So threads and the BLAS change nothing. faiss does not promise that, and was no
-faster by more than the noise (docs/semantic.md), so it is not used. Seeding is k-means++ on 8 rows per centroid. Centroids are
-trained on at most 256 rows per centroid (the figure of faiss), drawn by the seed; then every row is assigned.
-Memory beside the vectors, which may be a memory map: the rows trained on, and some arrays of one number per row.
+faster by more than the noise (docs/semantic.md), so it is not used. Seeding is k-means++ on 8 rows per
+centroid. Centroids are trained on at most 256 rows per centroid (the figure of faiss), drawn by the seed;
+then every row is assigned. Memory beside the vectors, which may be a memory map: the rows trained on, and
+some arrays of one number per row.
 """
 
 from __future__ import annotations
