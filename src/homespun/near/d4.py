@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from homespun.errors import UsageError
 from homespun.near.cosine import Positions, Vectors
-from homespun.near.kmeans import default_k, kmeans
+from homespun.near.kmeans import Clusters, default_k, kmeans
 from homespun.near.pairs import Repeats
 from homespun.near.prototypes import Prototypes, prototypes
 from homespun.near.semdedup import EXACT, Nearest, nearest
@@ -24,6 +24,7 @@ from homespun.near.semdedup import EXACT, Nearest, nearest
 class D4:
     """What both halves decide; positions count within the rows given."""
 
+    clusters: Clusters  #: the first ones
     near: Nearest  #: M of every row
     repeats: Repeats  #: what SemDeDup drops and for which row
     threshold: float  #: cosine above which it drops
@@ -68,10 +69,13 @@ def d4(
             f"cannot keep {count} of {distinct} of {len(places)} rows; give 0 <= count <= distinct <= rows"
         )
     k = k or default_k(len(places))
-    near = nearest(vectors, kmeans(vectors, k, seed, places), places, exact=exact)
+    clusters = kmeans(vectors, k, seed, places)
+    near = nearest(vectors, clusters, places, exact=exact)
     repeats, threshold = near.keeping(distinct)
     survivors = np.flatnonzero(repeats.kept)
     if not len(survivors):
-        return D4(near, repeats, threshold, survivors, Prototypes(np.empty(0), np.empty(0, dtype=np.int64), 0))
+        return D4(
+            clusters, near, repeats, threshold, survivors, Prototypes(np.empty(0), np.empty(0, dtype=np.int64), 0)
+        )
     again = kmeans(vectors, k, seed, places[survivors])
-    return D4(near, repeats, threshold, survivors, prototypes(again, count))
+    return D4(clusters, near, repeats, threshold, survivors, prototypes(again, count))
