@@ -84,7 +84,7 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
         own = _take(vectors, rows)
         for row, column, product in _below_diagonal(own, tile):
             over = np.flatnonzero(product.max(axis=1) > floor - slack)
-            inner, second = np.nonzero(product[over] > floor - slack)
+            inner, second = where(product[over] > floor - slack)
             left, right = second + column, over[inner] + row
             score = products(own, left, right)
             sure = score > floor
@@ -178,7 +178,7 @@ class _Best:
         if not len(over):
             return
         # The exact best of a row lies within the error of its float32 best, on either side.
-        inner, second = np.nonzero(product[over] >= (top[over] - 2 * self.slack)[:, None])
+        inner, second = where(product[over] >= (top[over] - 2 * self.slack)[:, None])
         rows, others = over[inner] + start, columns[second]
         self.settle(rows, others, products(self.vectors, rows, others))
 
@@ -201,7 +201,7 @@ def _within(vectors: Vectors, best: _Best, here: Positions, alive: Positions) ->
     """Decide the rows of one tile against each other; `alive` are those that may still be kept."""
     product = vectors[here] @ vectors[alive].T
     product[here[:, None] <= alive] = NOTHING
-    rows, columns = np.nonzero(product > best.bound - best.slack)
+    rows, columns = where(product > best.bound - best.slack)
     later, earlier = here[rows], alive[columns]
     score = products(vectors, later, earlier)
     sure = score > best.bound
@@ -241,6 +241,12 @@ def _below_diagonal(vectors: Vectors, tile: int) -> Iterator[tuple[int, int, Vec
             if last == end:
                 product[:, row - column :][upper[: end - row, : end - row]] = NOTHING
             yield row, column, product
+
+
+def where(mask: NDArray[np.bool_]) -> tuple[Positions, Positions]:
+    """Return rows and columns that are true, by row; several times faster than numpy's for few of them."""
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1] or 1)
+    return rows, columns
 
 
 def error_bound(vectors: Vectors) -> float:

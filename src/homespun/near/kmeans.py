@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from homespun.errors import UsageError
-from homespun.near.cosine import NOTHING, Positions, Scores, Vectors, error_bound
+from homespun.near.cosine import NOTHING, Positions, Scores, Vectors, error_bound, where
 
 ROWS = 4096  #: rows assigned at a time; results depend on no such number but this file's
 PER_CENTROID = 256  #: most rows per centroid to train on
@@ -154,7 +154,7 @@ def _assign(block: Vectors, centroids: Vectors) -> Positions:
     unsure = np.flatnonzero(product.max(axis=1) >= reach)
     if len(unsure):
         product[unsure, label[unsure]] = top[unsure]
-        inner, column = np.nonzero(product[unsure] >= reach[unsure, None])
+        inner, column = where(product[unsure] >= reach[unsure, None])
         score = _cosines(block[unsure[inner]], centroids, column)
         order = np.lexsort((column, -score, inner))
         first = order[np.diff(inner[order], prepend=-1) != 0]

@@ -158,7 +158,7 @@ def recall(
     for start in range(0, len(places), cosine.AT_ONCE):
         others = np.arange(start, min(start + cosine.AT_ONCE, len(places)))
         product = own @ vectors[places[others]].T
-        left, right = np.nonzero(product > threshold - slack)
+        left, right = cosine.where(product > threshold - slack)
         right = others[right]
         real = (cosine.products(vectors, places[chosen[left]], places[right]) > threshold) & (chosen[left] != right)
         left, right = left[real], right[real]
