@@ -1,8 +1,8 @@
 """k-center: so many rows, chosen so that no row is far from all of them (Gonzalez 1985).
 
-Each choice is the row farthest from those chosen before, which is at most twice as far from the best
-choice as can be. Outliers are chosen early: take near copies and junk out first. Cost: rows x choices x
-dimensions.
+Each choice is the row farthest from those chosen before. The farthest row that is left is then at most twice
+as far, in straight distance between unit vectors, as with the best choice. Outliers are chosen early: take
+near copies and junk out first. Cost: rows x choices x dimensions.
 """
 
 from __future__ import annotations
