@@ -181,7 +181,7 @@ class _Reader:
             if None in rules:
                 return None
             data["rules"] = tuple(rules)
-        for field in ("data", "path", "against"):
+        for field in ("data", "path", "against", "sentence_transformers"):
             if isinstance(data.get(field), str):
                 data[field] = self.located(data[field])
             elif isinstance(data.get(field), Sequence):
@@ -205,7 +205,8 @@ class _Reader:
         data = {"id": value} if isinstance(value, str) else value
         if isinstance(data, Mapping) and isinstance(data.get("id"), str):
             scheme, colon, rest = data["id"].partition(":")
-            located = f"scripted:{self.located(rest)}" if scheme == "scripted" and colon else self.located(data["id"])
+            prefixed = scheme in ("scripted", "sentence") and colon
+            located = f"{scheme}:{self.located(rest)}" if prefixed else self.located(data["id"])
             as_it_is = data["id"] == "embedded" or scheme in ("http", "https")
             data = {**data, "id": data["id"] if as_it_is else located}
         try:

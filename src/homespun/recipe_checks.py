@@ -71,7 +71,7 @@ def _payloads(recipe: Recipe) -> Iterator[Problem]:
         takes = getattr(taker, "payload", "labelled")
         for name, generator in recipe.generate.items():
             writes = getattr(generator, "payload", "labelled")
-            if writes != takes:
+            if takes not in (writes, "any"):
                 yield where, f"`{taker.kind}` takes {takes} rows, but generate.{name} writes {writes} rows"
 
 
@@ -89,6 +89,12 @@ def _servers(recipe: Recipe) -> Iterator[Problem]:
     for name, scorer in recipe.score.items():
         asked = getattr(scorer, "role", "scorer")
         spec = recipe.model_for(asked)
+        if getattr(scorer, "layer", None) is not None and spec.is_server:
+            yield (
+                ("score", name, "layer"),
+                f"models.{asked} is a server, whose embeddings endpoint takes no layer; take `layer` out, or set"
+                f" models.{asked} to embedded, a path or a hub id",
+            )
         if getattr(scorer, "needs_likelihood", False) and spec.is_server and not spec.logprobs:
             yield (
                 ("score", name),
@@ -100,6 +106,8 @@ def _servers(recipe: Recipe) -> Iterator[Problem]:
 
 def _arm(where: Where, arm: Arm, recipe: Recipe, folder: Path) -> Iterator[Problem]:
     for source in arm.sources or ():
+        if recipe.described is None and source not in recipe.generate and (folder / source).is_file():
+            yield (*where, "from"), f'reading the rows of "{source}" needs a `task`, and the recipe has none'
         if source not in recipe.generate and not (folder / source).is_file():
             known = list(recipe.generate)
             yield (

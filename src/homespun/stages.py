@@ -23,7 +23,7 @@ from homespun.evaluate.results import results_from, results_table
 from homespun.generate.base import Funnel, Generator, Piece, Pieces
 from homespun.heldout import Guard
 from homespun.job import RUNNING, Job
-from homespun.models.load import load_model
+from homespun.models.load import load_model, model_identity
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.score.base import Scorer
@@ -175,7 +175,8 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
     for name, strategy in job.recipe.score.items():
         scorer = cast(Scorer, strategy)
         spec = job.recipe.model_for(scorer.role)
-        if spec.is_server and spec != job.recipe.model_for("writer") and not scorer.whole_pool:
+        elsewhere = spec.is_server and spec != job.recipe.model_for("writer") and scorer.own_model is None
+        if elsewhere and not scorer.whole_pool:
 
             def step(rows: Sequence[Row], name: str = name, scorer: Scorer = scorer) -> None:
                 RUNNING.set(f"scores/{name}")
@@ -191,7 +192,8 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
 def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tuple[Scores, str]:
     """Score every row once, or read the scores back. Returns them and their fingerprint."""
     scorer = cast(Scorer, job.recipe.score[name])
-    roles = {role: job.identity(role) for role in ("scorer", "judge", "writer")}
+    roles = {role: job.identity(role) for role in dict.fromkeys(("scorer", "judge", "writer", scorer.role))}
+    own = {"own": model_identity(scorer.own_model)} if scorer.own_model else {}
     fingerprint = content_hash(
         {
             **job.base(),
@@ -199,7 +201,7 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
             "seed": job.recipe.seed,
             "name": name,
             "pool": pool_fingerprint,
-            "models": roles,
+            "models": roles | own,
         }
     )
     stage, output = f"scores/{name}", f"scores/{name}.parquet"

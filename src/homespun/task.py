@@ -26,7 +26,8 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(
-        min_length=1, description="embedded, a local path, a hub id, http://HOST:PORT/v1#MODEL, or scripted:FILE"
+        min_length=1,
+        description="embedded, a path, a hub id, http://HOST:PORT/v1#MODEL, scripted:FILE, or sentence:PATH_OR_ID",
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:0, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from homespun.errors import UsageError
 from homespun.models import decode
 from homespun.models.base import LogprobQuery, Request, Sampling
+from homespun.models.scoring import windows
 
 TOPICS = ["music", "a dog", "war", "the ending of a very long film about trains", "robots", "school", "rain"]
 
@@ -212,6 +214,68 @@ def test_what_exceeds_the_context_is_nan_and_the_rest_is_scored(tiny):
     [row] = tiny.logprobs([LogprobQuery((("user", "film " * 120),), ("good", "good " * 200))])
     assert not math.isnan(row[0].total)
     assert math.isnan(row[1].total)
+
+
+def plain(model, texts):
+    return [found for (found,) in model.logprobs([LogprobQuery((), (text,)) for text in texts])]
+
+
+def token_logprobs(model, ids):
+    """Log-probability of each of `ids` but the first, by one pass of transformers."""
+    with torch.inference_mode():
+        logits = model.hf_model(torch.tensor([ids]), use_cache=False).logits[0].float()
+    return logits.log_softmax(-1)[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].tolist()
+
+
+@pytest.mark.parametrize("architecture", ["Llama", "GPT2"])
+def test_plain_text_is_scored_after_the_start_token_however_it_is_cut_into_passes(build, architecture, monkeypatch):
+    model = build(architecture, **ARCHITECTURES[architecture][0])
+    texts = ["The film was slow, but the music was lovely.", "Good.", "素晴らしい映画でした。" * 3]
+    expected = [token_logprobs(model, model.encoder.start + ids) for ids in model.encoder.plain(texts)]
+    for reads in (512, 7):
+        monkeypatch.setattr("homespun.models.scoring.BATCH_READS", reads)
+        for one, right in zip(plain(model, texts), expected, strict=True):
+            assert one.logprobs == pytest.approx(right, abs=1e-4)
+
+
+def test_a_prompt_longer_than_a_pass_is_read_before_its_continuation(tiny, monkeypatch):
+    query = LogprobQuery((("user", "The plot made no sense."),), ("The music was lovely, the plot was not.",))
+    [[expected]] = tiny.logprobs([query])
+    monkeypatch.setattr("homespun.models.scoring.BATCH_READS", 5)
+    [[found]] = tiny.logprobs([query])
+    assert found.logprobs == pytest.approx(expected.logprobs, abs=1e-4)
+
+
+def test_windows_score_every_token_once():
+    ids = list(range(100, 123))
+    found = windows([0], ids, 9)  # room for 8 tokens, moved by 4
+    assert [token for _, scored in found for token in scored] == ids
+    assert found[1] == ([0, 104, 105, 106, 107], [108, 109, 110, 111])
+    assert all(len(before) + len(scored) <= 9 for before, scored in found)
+    assert windows([0], ids, 24) == [([0], ids)]
+    assert windows([0], ids, 1) == [([0], ids)]  # no room: left as it is, and not scored
+
+
+def test_a_text_longer_than_the_context_is_scored_by_a_sliding_window(tiny, monkeypatch):
+    text = "The film was slow, but the music was lovely. " * 40
+    [ids] = tiny.encoder.plain([text])
+    assert len(ids) > 2 * tiny.context
+    parts = windows(tiny.encoder.start, ids, tiny.context)
+    expected = [value for before, part in parts for value in token_logprobs(tiny, before + part)[-len(part) :]]
+    done = []
+    long, short = tiny.logprobs([LogprobQuery((), (text,)), LogprobQuery((), ("Good.", text))], done.append)
+    assert sum(done) == 2
+    assert len(long[0].logprobs) == len(ids)
+    assert long[0].logprobs == pytest.approx(expected, abs=1e-4)
+    assert short[1].logprobs == pytest.approx(expected, abs=1e-4)
+    assert not math.isnan(short[0].total)
+
+
+def test_a_layer_that_the_model_does_not_have(tiny):
+    assert (tiny.embed(["film"], layer=2) == tiny.embed(["film"])).all()  # two thirds of three
+    assert (tiny.embed(["film"], layer=1) != tiny.embed(["film"])).any()
+    with pytest.raises(UsageError, match="layer: 4 is asked for; Llama has the layers 1 to 3"):
+        tiny.embed(["film"], layer=4)
 
 
 @pytest.mark.parametrize("architecture", ["Llama", "GPT2"])  # the second keeps its layers elsewhere

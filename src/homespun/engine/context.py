@@ -30,7 +30,10 @@ class Models:
     loaded: dict[str, Model] = field(default_factory=dict)  #: by all that the spec says
 
     def __getitem__(self, role: Role) -> Model:
-        spec = self.specs[role]
+        return self.of(self.specs[role])
+
+    def of(self, spec: ModelSpec) -> Model:
+        """Return the model that a spec names, loaded once."""
         key = spec.model_dump_json()
         if key not in self.loaded:
             self.loaded[key] = self.load(spec)

@@ -114,8 +114,14 @@ class Model(Protocol):
         """Score every continuation of every query, in the order asked."""
         ...
 
-    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
-        """Return one vector per text, shape (len(texts), dimensions), not normalised."""
+    def embed(
+        self, texts: Sequence[str], advance: Advance = ignore_progress, *, layer: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return one vector per text, shape (len(texts), dimensions), not normalised.
+
+        `layer` asks for the mean state after that layer, from 1 on; None leaves the choice to the model, and a
+        model that shows no layers takes nothing else.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""From a recipe's model id to a model: `embedded`, `scripted:FILE`, a local folder, or a hub id.
+"""From a recipe's model id to a model: `embedded`, `scripted:FILE`, `sentence:MODEL`, a local folder, or a hub id.
 
 Only safetensors are read and no code from a model folder is run (`trust_remote_code` is off). Importing
 this module imports no torch; loading does. A LoRA adapter is merged into the weights when the model is
@@ -20,6 +20,7 @@ from homespun.records import canonical_json
 from homespun.task import ModelSpec
 
 SCRIPTED = "scripted:"
+SENTENCE = "sentence:"  #: a sentence-transformers model, which only embeds
 
 
 def quiet() -> None:
@@ -50,11 +51,13 @@ def model_identity(spec: ModelSpec, adapter: Path | None = None) -> str:
         from homespun.models.scripted import ScriptedModel
 
         return ScriptedModel.from_file(spec.id.removeprefix(SCRIPTED)).id
-    folder = find_folder(spec.id)
+    kind = SENTENCE if spec.id.startswith(SENTENCE) else ""
+    model_id = spec.id.removeprefix(kind)
+    folder = find_folder(model_id)
     if spec.id == "embedded":
         identity = f"{FOLDER}@{WHEEL_SHA256[:16]}"
     else:
-        name = spec.id if not Path(spec.id).expanduser().exists() else folder.resolve().name
+        name = kind + (model_id if not Path(model_id).expanduser().exists() else folder.resolve().name)
         identity = f"{name}@{folder_hash(folder)}"
     if spec.dtype != "auto":
         identity += f":{spec.dtype}"
@@ -76,6 +79,13 @@ def load_model(spec: ModelSpec, adapter: Path | None = None) -> Model:
             raise ModelError(f'"{spec.id}" has no weights; it cannot take the adapter "{adapter}"')
         return ScriptedModel.from_file(spec.id.removeprefix(SCRIPTED))
     identity = model_identity(spec, adapter)
+    if spec.id.startswith(SENTENCE):
+        from homespun.models.sentence import SentenceModel
+
+        if adapter is not None:
+            raise ModelError(f'"{spec.id}" only embeds; it cannot take the adapter "{adapter}"')
+        device = None if spec.device == "auto" else spec.device
+        return SentenceModel(identity, find_folder(spec.id.removeprefix(SENTENCE)), device)
     hf_model, tokenizer = _load_folder(spec, find_folder(spec.id))
     if adapter is not None:
         hf_model = _merge(hf_model, adapter)
@@ -91,8 +101,8 @@ def load_for_training(spec: ModelSpec, seed: int | None = None) -> tuple[Any, An
         ModelError: there is no such model, it cannot be loaded, or it has no weights (`scripted`).
         MissingExtraError: torch or transformers is not installed.
     """
-    if spec.id.startswith(SCRIPTED):
-        raise ModelError(f'"{spec.id}" has no weights and cannot be trained; name another student')
+    if spec.id.startswith((SCRIPTED, SENTENCE)):
+        raise ModelError(f'"{spec.id}" writes nothing that could be trained; name another student')
     hf_model, tokenizer = _load_folder(spec, find_folder(spec.id))
     if seed is not None:
         import torch

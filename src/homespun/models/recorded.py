@@ -92,9 +92,11 @@ class Recorded:
             "logprobs", payloads, lambda: self.inner.logprobs(queries, advance), entry, answer, advance
         )
 
-    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
+    def embed(
+        self, texts: Sequence[str], advance: Advance = ignore_progress, *, layer: int | None = None
+    ) -> NDArray[np.float32]:
         """Return one vector per text, as the model inside gives it."""
-        return self.inner.embed(texts, advance)
+        return self.inner.embed(texts, advance, layer=layer)
 
     def _through(
         self,

@@ -4,7 +4,13 @@ The list's common token prefix is run once; each query is then one row: the rest
 its continuations side by side, each of which sees the prompt and itself but not the others (a tree of
 depth one). The last token of a continuation is only predicted, never read, so single-token continuations
 add nothing to the row. Logits are made at the positions that are read, and their log-softmax is float32.
-Rows are sorted by length and batched under a budget of tokens.
+Rows are sorted by length and batched under a budget of tokens. A text with more tokens to read than one pass
+holds logits for is run in parts through the model's own cache, so that memory does not grow with its
+length times the vocabulary.
+
+A plain text longer than the context is scored by a sliding window that moves by half of it: the first window
+scores all its tokens, each later one begins with the start token, reads again the half before its own
+tokens, and scores its own. Every token is scored once and sees at least half a window (`windows`).
 """
 
 from __future__ import annotations
@@ -50,6 +56,19 @@ class Job:
         return sum(len(ids) > 1 for _, ids in self.branches) <= 1
 
 
+def windows(start: list[int], ids: list[int], context: int) -> list[tuple[list[int], list[int]]]:
+    """Cut a text that exceeds the context with its start into (what is read before, tokens scored).
+
+    Without room for a token behind the start, the text comes back whole.
+    """
+    room = context - len(start)
+    if room < 1 or len(ids) <= room:
+        return [(start, ids)]
+    step = max(room // 2, 1)
+    later = range(room, len(ids), step)
+    return [(start, ids[:room]), *((start + ids[at - room + step : at], ids[at : at + step]) for at in later)]
+
+
 def score(
     forward: Forward,
     prompts: Sequence[list[int]],
@@ -69,6 +88,8 @@ def score(
             jobs.append(Job(query, prompt, fitting))
         elif fitting:
             jobs.extend(Job(query, prompt, [branch]) for branch in fitting)
+    long = [job for job in jobs if len(job.branches) == 1 and job.reads > BATCH_READS]
+    jobs = [job for job in jobs if len(job.branches) > 1 or job.reads <= BATCH_READS]
     prefix = 0
     memory = Memory()
     if forward.shares and len(jobs) > 1:
@@ -77,11 +98,14 @@ def score(
             forward.load_prefix(memory, jobs[0].prompt[:prefix])
     jobs = [Job(job.query, job.prompt[prefix:], job.branches) for job in jobs]
     jobs.sort(key=lambda job: (-job.length, job.query))
-    unfinished = Counter(job.query for job in jobs)
+    unfinished = Counter(job.query for job in (*long, *jobs))
     advance(len(prompts) - len(unfinished))
-    for batch in _batches(jobs):
+    for batch in (*([job] for job in long), *_batches(jobs)):
         with torch.inference_mode():
-            _score_batch(forward, memory, prefix, batch, found)
+            if batch[0].reads > BATCH_READS and len(batch[0].branches) == 1:
+                _score_long(forward, batch[0], found)
+            else:
+                _score_batch(forward, memory, prefix, batch, found)
         before = len(unfinished)
         unfinished -= Counter(job.query for job in batch)  # drops what reaches zero
         advance(before - len(unfinished))
@@ -140,9 +164,34 @@ def _score_batch(forward: Forward, memory: Memory, prefix: int, batch: list[Job]
         logits = forward.with_memory(memory, tokens.to(device), (positions + prefix).to(device), rows, columns)
     else:
         logits, _ = forward.logits(tokens.to(device), rows, columns, use_cache=False)
-    logits = logits.float()
     at = torch.tensor([read for read, *_ in picks], device=device)
     wanted = torch.tensor([token for _, token, *_ in picks], device=device)
-    values = (logits[at, wanted] - logits.logsumexp(-1)[at]).tolist()
-    for (_, _, target, index), value in zip(picks, values, strict=True):
+    for (_, _, target, index), value in zip(picks, _logprobs(logits, at, wanted), strict=True):
         target[index] = value
+
+
+def _score_long(forward: Forward, job: Job, found: Found) -> None:
+    """Run one row with one continuation in parts, each with the cache of those before it."""
+    device = forward.device
+    ((continuation, ids),) = job.branches
+    row, first, cache = [*job.prompt, *ids[:-1]], len(job.prompt) - 1, None
+    values: list[float] = []
+    for start in range(0, len(row), BATCH_READS):
+        part = row[start : start + BATCH_READS]
+        columns = torch.arange(min(max(first - start, 0), len(part) - 1), len(part), device=device)
+        tokens = torch.tensor([part], device=device)
+        settings = {"past_key_values": cache, "use_cache": True}
+        logits, cache = forward.logits(tokens, torch.zeros_like(columns), columns, **settings)
+        if start + len(part) <= first:
+            continue  # nothing but prompt
+        wanted = ids[len(values) : len(values) + len(columns)]
+        at = torch.arange(len(columns), device=device)
+        values += _logprobs(logits, at, torch.tensor(wanted, device=device))
+    found[job.query][continuation] = values
+
+
+def _logprobs(logits: torch.Tensor, at: torch.Tensor, wanted: torch.Tensor) -> list[float]:
+    """Return the natural log-probability of token wanted[i] at the read at[i]; in float32."""
+    logits = logits.float()
+    values: list[float] = (logits[at, wanted] - logits.logsumexp(-1)[at]).tolist()
+    return values

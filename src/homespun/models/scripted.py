@@ -175,8 +175,16 @@ class ScriptedModel:
                 return Continuation((rule.logprobs[continuation],))
         return Continuation((UNKNOWN_WORD,) * len(continuation.split()))
 
-    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
-        """Return counts of hashed character 3-grams, shape (len(texts), 256)."""
+    def embed(
+        self, texts: Sequence[str], advance: Advance = ignore_progress, *, layer: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return counts of hashed character 3-grams, shape (len(texts), 256).
+
+        Raises:
+            UsageError: a layer is asked for; a script has none.
+        """
+        if layer is not None:
+            raise UsageError(f"layer: {layer} is asked of a scripted model, which has no layers; take it out")
         result = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
             grams = [text[i : i + 3] for i in range(max(len(text) - 2, 1))] if text else []

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from homespun.budget import Spending
-from homespun.errors import ModelError
+from homespun.errors import ModelError, UsageError
 from homespun.ledger import OK, Entry, Ledger
 from homespun.models import likelihood, wire
 from homespun.models.base import (
@@ -145,14 +145,19 @@ class ServerModel:
             self.endpoint.say(f"warning: no log-probability for {len(reasons)} answers, the first: {reasons[0]}")
         return [known[query] for query in queries]
 
-    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
+    def embed(
+        self, texts: Sequence[str], advance: Advance = ignore_progress, *, layer: int | None = None
+    ) -> NDArray[np.float32]:
         """Return one vector per text, shape (len(texts), dimensions), not normalised.
 
         Raises:
             ModelError: a call failed; there is no vector to go on with.
+            UsageError: a layer is asked for; an endpoint takes none.
         """
         import numpy as np
 
+        if layer is not None:
+            raise UsageError(f"layer: {layer} is asked of {self.endpoint.base_url}, whose embeddings take no layer")
         parts = [texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), EMBEDDED_AT_ONCE)]
         found = self._ask(parts, self._embed, lambda count: advance(min(count * EMBEDDED_AT_ONCE, len(texts))))
         return np.concatenate(list(found)) if parts else np.zeros((0, 0), np.float32)

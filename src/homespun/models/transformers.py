@@ -15,12 +15,13 @@ import torch
 from jinja2 import TemplateError
 from numpy.typing import NDArray
 
+from homespun.errors import UsageError
 from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, ignore_progress
 from homespun.models.decode import decode
 from homespun.models.encoding import Encoder
 from homespun.models.forward import Forward
 from homespun.models.rows import Row
-from homespun.models.scoring import BATCH_TOKENS, score
+from homespun.models.scoring import BATCH_TOKENS, score, windows
 from homespun.records import Message
 
 
@@ -85,23 +86,43 @@ class TransformersModel:
         """Score every continuation of every query, in the order asked.
 
         Log-probabilities are nan where a continuation exceeds the context with its prompt, or where the chat
-        template refuses the roles.
+        template refuses the roles. Plain text (no messages) may have any length: see scoring.py.
         """
         found_prompts = self._prompts([(query.messages, query.prefill) for query in queries])
         prompts = [[] if isinstance(prompt, str) else prompt for prompt in found_prompts]
         texts = list(dict.fromkeys(text for query in queries for text in query.continuations))
         ids = dict(zip(texts, self.encoder.plain(texts), strict=True))
         continuations = [[ids[text] for text in query.continuations] for query in queries]
-        found = score(self.forward, prompts, continuations, self.context, advance)
+        cut: dict[tuple[int, int], list[int]] = {}  # (query, continuation) -> the rows that it is scored in
+        for place, query in enumerate(queries):
+            for at, text in enumerate([] if query.messages else continuations[place]):
+                if len(parts := windows(prompts[place], text, self.context)) > 1:
+                    cut[place, at] = list(range(len(prompts), len(prompts) + len(parts)))
+                    prompts += [before for before, _ in parts]
+                    continuations += [[part] for _, part in parts]
+                    continuations[place][at] = []
+        found = score(self.forward, prompts, continuations, self.context, _at_most(len(queries), advance))
+        for (place, at), rows in cut.items():
+            found[place][at] = [value for row in rows for value in found[row][0]]
+        del found[len(queries) :]
         return [tuple(Continuation(tuple(one)) for one in row) for row in found]
 
-    def embed(self, texts: Sequence[str], advance: Advance = ignore_progress) -> NDArray[np.float32]:
-        """Return the mean hidden state of each text after two thirds of the layers (methods.md B2).
+    def embed(
+        self, texts: Sequence[str], advance: Advance = ignore_progress, *, layer: int | None = None
+    ) -> NDArray[np.float32]:
+        """Return the mean hidden state of each text after a layer, by default two thirds of them (methods.md B2).
 
-        Shape (len(texts), hidden size), float32; no chat template, not centred, not normalised. A text
-        without tokens is the zero vector; one longer than the context is cut to it.
+        Shape (len(texts), hidden size), float32; the mean is over the text's own tokens. No chat template, not
+        centred, not normalised. A text without tokens is the zero vector; one longer than the context is cut to it.
+
+        Raises:
+            UsageError: the model has no such layer.
         """
-        layer = max(1, round(self.hf_model.config.num_hidden_layers * 2 / 3))
+        layers = int(self.hf_model.config.num_hidden_layers)
+        if layer is None:
+            layer = max(1, round(layers * 2 / 3))
+        if not 1 <= layer <= layers:
+            raise UsageError(f"layer: {layer} is asked for; {self.id} has the layers 1 to {layers}")
         encoded = self.encoder.plain(texts)
         result = np.zeros((len(texts), self.hf_model.config.hidden_size), dtype=np.float32)
         start = len(self.encoder.start)
@@ -123,6 +144,18 @@ class TransformersModel:
             result[batch] = means.cpu().numpy()
             advance(len(batch))
         return result
+
+
+def _at_most(count: int, advance: Advance) -> Advance:
+    """Return an `advance` that tells no more than `count` in all."""
+    left = count
+
+    def told(finished: int) -> None:
+        nonlocal left
+        advance(min(finished, left))
+        left -= min(finished, left)
+
+    return told
 
 
 def _end_tokens(hf_model: Any, tokenizer: Any) -> frozenset[int]:

@@ -17,9 +17,10 @@ from homespun.engine.context import Context, Role
 from homespun.models.base import Advance, ignore_progress
 from homespun.records import Row, Scores
 from homespun.registry import Strategy
+from homespun.task import ModelSpec
 
 NAN = math.nan
-TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other column is of numbers
+TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other one that `table` makes is of numbers
 
 
 class Marks(NamedTuple):
@@ -41,6 +42,11 @@ class Scorer(Strategy, ABC):
     def role(self) -> Role:
         """Which of the run's models it asks."""
         return "scorer"
+
+    @property
+    def own_model(self) -> ModelSpec | None:
+        """A model that it asks in place of the run's, if its own settings name one."""
+        return None
 
     @property
     def needs_likelihood(self) -> bool:

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from homespun.errors import UsageError
 from homespun.records import Row, Scores, Verdict
@@ -132,6 +132,8 @@ class Columns:
 class Rule(Strategy, ABC):
     """Base of the rules. `str(rule)` is the rule as verdicts and reports name it."""
 
+    needs_task: ClassVar[bool] = False  #: a rule reads rows and columns alone
+
     @abstractmethod
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""
@@ -174,17 +176,24 @@ class RowRule(Rule):
 
 
 def group_values(rows: Sequence[Row], key: str | None) -> list[str]:
-    """Return each row's value of a group key; the empty string for all when key is None.
+    """Return each row's value of a group key or input field; the empty string for all when key is None.
 
     Raises:
         UsageError: a row has no such key.
     """
     if key is None:
         return [""] * len(rows)
-    for row in rows:
-        if key not in row.groups:
-            raise UsageError(
-                f'rows have no group "{key}" (within: {key}).{did_you_mean(key, list(row.groups))} '
-                f"Groups of row {row.id}: {', '.join(row.groups) or 'none'}."
-            )
-    return [row.groups[key] for row in rows]
+    return [_group_value(row, key) for row in rows]
+
+
+def _group_value(row: Row, key: str) -> str:
+    if key in row.groups:
+        return row.groups[key]
+    fields = row.payload.fields
+    if key in fields:
+        return fields[key]
+    known = [*row.groups, *fields]
+    raise UsageError(
+        f'rows have no group "{key}" (within: {key}).{did_you_mean(key, known)} '
+        f"Groups and fields of row {row.id}: {', '.join(known) or 'none'}."
+    )

@@ -18,8 +18,8 @@ from homespun.errors import DataError
 from homespun.records import Row, Verdict
 from homespun.registry import did_you_mean
 from homespun.select.base import Columns, Rule
-from homespun.select.repeats import OUTPUT, field_text
 from homespun.tables import iter_records
+from homespun.text.fields import OUTPUT, field_value
 
 if TYPE_CHECKING:
     from homespun.near.overlap import Overlap, OverlapIndex, Reference
@@ -95,7 +95,7 @@ class Contamination(Rule):
     def _find(self, index: OverlapIndex, row: Row) -> Overlap | None:
         if self.fields is None:
             return index.of_row(row)
-        found = (index.first(field_text(row, name), answer=name == OUTPUT) for name in self.fields)
+        found = (index.first(field_value(row, name), answer=name == OUTPUT) for name in self.fields)
         return next(filter(None, found), None)
 
     def _verdict(self, row: Row, found: Overlap | None) -> Verdict:

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from homespun.errors import UsageError
 from homespun.near.pairs import KEPT, Repeats
 from homespun.records import Row, Verdict
-from homespun.registry import did_you_mean
 from homespun.select.base import Rule, group_values, show
-
-OUTPUT = "output"  #: name under which a row's output can be compared, beside its input fields
+from homespun.text.fields import FIELDS, field_text
 
 
 class RepeatRule(Rule):
@@ -58,9 +55,7 @@ class RepeatRule(Rule):
 class TextRepeatRule(RepeatRule):
     """Base of those that compare texts."""
 
-    fields: tuple[str, ...] | None = Field(
-        None, min_length=1, description=f"fields to compare, `{OUTPUT}` for the output; all input fields unless given"
-    )
+    fields: tuple[str, ...] | None = Field(None, min_length=1, description=FIELDS)
 
     def texts(self, rows: Sequence[Row]) -> list[str]:
         """Return the text of each row that is compared.
@@ -68,24 +63,8 @@ class TextRepeatRule(RepeatRule):
         Raises:
             UsageError: a row has no such field.
         """
-        if self.fields is None:
-            return [row.text for row in rows]
-        return ["\n".join(field_text(row, name) for name in self.fields) for row in rows]
+        return [field_text(row, self.fields) for row in rows]
 
     def of(self) -> str:
         """Return ` of question, output`, or nothing where all input is compared."""
         return f" of {', '.join(self.fields)}" if self.fields else ""
-
-
-def field_text(row: Row, name: str) -> str:
-    """Return one field of a row, or its output.
-
-    Raises:
-        UsageError: it has no such field.
-    """
-    if name == OUTPUT and OUTPUT not in row.payload.fields:
-        return row.payload.output
-    if name not in row.payload.fields:
-        known = [*row.payload.fields, OUTPUT]
-        raise UsageError(f'rows have no field "{name}".{did_you_mean(name, known)} Fields: {", ".join(known)}.')
-    return row.payload.fields[name]
