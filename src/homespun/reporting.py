@@ -120,7 +120,7 @@ def _columns(run: RunData) -> list[ScoreColumn]:
     found = []
     for scores in run.scores:
         for column, values in scores.columns.items():
-            if any(isinstance(value, str) for value in values):
+            if not _are_numbers(values):
                 continue
             kept, used, thresholds = {}, [], {}
             for arm in run.selecting:
@@ -136,6 +136,11 @@ def _columns(run: RunData) -> list[ScoreColumn]:
     return found
 
 
+def _are_numbers(column: Any) -> bool:
+    """Say whether a column of scores can be drawn: texts and vectors cannot."""
+    return getattr(column, "ndim", 1) == 1 and not any(isinstance(value, str) for value in column)
+
+
 def _correlations(columns: Sequence[ScoreColumn]) -> dict[str, dict[str, float]]:
     return {
         one.name: {other.name: stats.spearman(one.values, other.values).value for other in columns} for one in columns
@@ -145,9 +150,9 @@ def _correlations(columns: Sequence[ScoreColumn]) -> dict[str, dict[str, float]]
 def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
     values: dict[str, dict[str, float]] = {}
     for scores in run.scores:
-        for index, row_id in enumerate(scores.ids):
-            value = scores.columns[scores.primary][index]
-            if not isinstance(value, str):
+        column = scores.columns[scores.primary]
+        if _are_numbers(column):
+            for row_id, value in zip(scores.ids, column, strict=True):
                 values.setdefault(row_id, {})[scores.name] = value
     entries: dict[Group, list[ReadRow]] = {}
 
