@@ -1,38 +1,53 @@
 """Words of a text, for ROUGE-L, n-grams and lengths.
 
-English words are those of rouge-score (`[a-z0-9]+` of the lower-cased text), so that ROUGE-L agrees with
-published figures. That rule makes Japanese text empty, and two equal Japanese texts then score 0; so a
-text that holds another script is never cut by it. Japanese words are SudachiPy's shortest units (mode A)
-where it is installed, else single kanji and kana with runs of Latin letters and digits kept whole; the two
-give different ROUGE-L, so `signature` names the one in use.
+English words are those of rouge-score (`[a-z0-9]+` of the lower-cased text; `stem` as its use_stemmer), so that
+ROUGE-L agrees with published figures. That rule makes Japanese text empty, and two equal Japanese texts then
+score 0; so a text that holds another script is never cut by it. Japanese words are made by a tokenizer
+(japanese.py), SudachiPy where it is installed; other languages are cut by Unicode's letters. The choices give
+different ROUGE-L, so `signature` names the one in use.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from homespun.errors import MissingExtraError
+from homespun.text.japanese import Tokenizer, in_use, split, version_of
 from homespun.text.normalise import KANA, KANJI, LATIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SHORTEST_STEMMED = 4  #: characters; rouge-score leaves shorter words alone
 _ENGLISH = re.compile(r"[a-z0-9]+")
 _UNIVERSAL = re.compile(rf"[{KANA}{KANJI}]|[^\W_{KANA}{KANJI}]+")
 _SPOKEN = re.compile(rf"[{KANA}{KANJI}]|[^\W{KANA}{KANJI}]+(?:['’\-][^\W{KANA}{KANJI}]+)*")
 _OTHER_SCRIPT = re.compile(rf"[^\W\d_{LATIN}]")
-_PIECE = re.compile(r"[^。！？!?\n]{1,2000}[。！？!?\n]*|[。！？!?\n]+")  # SudachiPy takes some 49 kB at once
 
 
-def words(text: str, language: str) -> list[str]:
-    """Return the words of a text in order; never empty for a text with a letter or digit."""
+def words(text: str, language: str, *, tokenizer: Tokenizer | None = None, stem: bool = False) -> list[str]:
+    """Return the words of a text in order; never empty for a text with a letter or digit.
+
+    Args:
+        text: any text.
+        language: en, ja, or another.
+        tokenizer: how Japanese is cut; `sudachi` unless given, or `characters` where SudachiPy is missing.
+        stem: English words by their Porter stem, as rouge-score's use_stemmer.
+
+    Raises:
+        MissingExtraError: the tokenizer or the stemmer is not installed.
+    """
     if language == "ja":
-        return _japanese()(unicodedata.normalize("NFKC", text).casefold()) or _universal(text)
+        return split(unicodedata.normalize("NFKC", text).casefold(), tokenizer) or _universal(text)
     if language == "en" and (text.isascii() or not _OTHER_SCRIPT.search(text)):
-        return _ENGLISH.findall(text.lower()) or _universal(text)
+        found = _ENGLISH.findall(text.lower())
+        if stem:
+            stemmed = _stemmer()
+            found = [stemmed(word) if len(word) >= SHORTEST_STEMMED else word for word in found]
+        return found or _universal(text)
     return _universal(text)
 
 
@@ -51,11 +66,17 @@ def unit(language: str) -> str:
     return "characters" if language == "ja" else "words"
 
 
-def signature(language: str) -> str:
-    """Return the name of the word rule in use, with versions where they matter."""
+def signature(language: str, *, tokenizer: Tokenizer | None = None, stem: bool = False) -> str:
+    """Return the name of the word rule in use, with versions where they matter.
+
+    Raises:
+        MissingExtraError: the tokenizer is not installed.
+    """
     if language == "ja":
-        return _sudachi_version() or "characters"
-    return "rouge-score" if language == "en" else "unicode"
+        return version_of(in_use(tokenizer))
+    if language == "en":
+        return "rouge-score, Porter stems" if stem else "rouge-score"
+    return "unicode"
 
 
 def _universal(text: str) -> list[str]:
@@ -63,24 +84,12 @@ def _universal(text: str) -> list[str]:
 
 
 @cache
-def _sudachi_version() -> str | None:
-    """Return the name of SudachiPy and its dictionary, or None where one of them is missing."""
+def _stemmer() -> Callable[[str], str]:
     try:
-        return f"sudachipy {version('sudachipy')} A, sudachidict {version('sudachidict-small')}"
-    except PackageNotFoundError:
-        return None
-
-
-@cache
-def _japanese() -> Callable[[str], list[str]]:
-    if _sudachi_version() is None:
-        return _UNIVERSAL.findall
-    from sudachipy import Dictionary, SplitMode
-
-    tokenizer = Dictionary(dict="small").tokenizer(mode=SplitMode.A)
-
-    def split(text: str) -> list[str]:
-        found = (part.surface() for piece in _PIECE.findall(text) for part in tokenizer.tokenize(piece))
-        return [word for word in found if _UNIVERSAL.search(word)]  # leaves out punctuation
-
-    return split
+        from nltk.stem.porter import PorterStemmer
+    except ImportError as error:
+        raise MissingExtraError(
+            "stems of English words need NLTK; install the extra `stem`: pip install -e '.[stem]' in the clone"
+        ) from error
+    stem: Callable[[str], str] = lru_cache(maxsize=1 << 18)(PorterStemmer().stem)
+    return stem
