@@ -49,7 +49,7 @@ def test_the_fallback_is_used_where_sudachi_is_missing(monkeypatch):
     assert words("平均を計算する", "ja") == ["平", "均", "計", "算"]
     with pytest.raises(MissingExtraError, match="extra `ja`"):
         signature("ja", tokenizer="sudachi")
-    with pytest.raises(MissingExtraError, match="extra `fugashi`.*`characters`"):
+    with pytest.raises(MissingExtraError, match=r"extra `fugashi`.*`characters`"):
         signature("ja", tokenizer="fugashi")
 
 

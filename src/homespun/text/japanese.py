@@ -27,9 +27,9 @@ LONGEST_RUN = 8  #: a longer run of hiragana is whole words, and is cut into cha
 LIGHT_VERBS = frozenset("する 為る いる 居る ある 有る くださる 下さる".split())
 NEGATIONS = frozenset("ない 無い ぬ ず まい".split())  #: auxiliaries that turn the meaning round
 FUNCTION_RUNS = frozenset(
-    "を が は に の で と も へ や か から まで より など ので のに には では とは での との への からの までの にも でも"
-    " する して した します しました してください ください です ます でした ました という について による によって な だ"
-    " である".split()
+    "を が は に の で と も へ や か から まで より など ので のに には では とは での との への からの までの"
+    " にも でも する して した します しました してください ください です ます でした ました という について"
+    " による によって な だ である".split()
 )
 _WORD = re.compile(rf"[{KANA}{KANJI}]|[^\W_{KANA}{KANJI}]")
 _RUNS = re.compile(rf"[{HIRAGANA}]+|[{KATAKANA}]+|[{KANA}{KANJI}]|[^\W_{KANA}{KANJI}]+")
