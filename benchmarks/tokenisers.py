@@ -48,7 +48,7 @@ CSVファイルを読み込んで最初の5行を表示する関数を書いて�
 ヒストグラムの階級の数を決める基準について述べてください。|ヒストグラムで階級数をどう決めるか、その基準を述べてください。|クラスター分析のクラスタの数を決める基準について述べてください。
 この関数が遅い理由と速くする方法を教えてください。|なぜこの関数は遅いのか、どうすれば速くなるか教えてください。|このクエリが失敗する理由と直す方法を教えてください。
 読書感想文の書き出しを五つ考えてください。|読書の感想文をどう書き始めるか、案を五つ出してください。|結婚式のスピーチの書き出しを五つ考えてください。
-"""  # noqa: E501
+"""
 HIGH = 0.7  #: the threshold of Self-Instruct
 
 
@@ -77,7 +77,9 @@ def main() -> None:
             ways[name] = partial(words, language="ja", tokenizer=name)
         except MissingExtraError as error:
             print(f"{name}: left out, {error}")
-    print(f"\n{'':22}{'subjects':>14}{'> 0.7: paraphrase, other':>26}{'median':>12}{'AUC':>7}{'one category':>14}{'NLI':>7}")
+    print(
+        f"\n{'':22}{'subjects':>14}{'> 0.7: paraphrase, other':>26}{'median':>12}{'AUC':>7}{'one category':>14}{'NLI':>7}"
+    )
     for name, cut in ways.items():
 
         def f(one: str, other: str, cut: Callable[[str], list[str]] = cut) -> float:

@@ -213,9 +213,26 @@ def test_a_spent_budget_stops_sending_and_keeps_what_came(ledger, budget):
 def test_embeddings_in_the_order_asked(ledger):
     with serve(Plan()) as server:
         texts = [f"text {n}" for n in range(150)]
-        found = model(server, ledger).embed(texts)
-        assert found.shape == (150, 8)
+        done = []
+        found = model(server, ledger).embed(texts, done.append)
+        assert found.shape == (150, 8) and sum(done) == 150
         assert (model(server, ledger).embed(texts[100:]) == found[100:]).all()
+
+
+@pytest.mark.parametrize("vectors", ["[[1], [1, 2]]", '[["a"], ["b"]]', "[null, null]", "[1, 2]"])
+def test_embeddings_that_are_none(ledger, vectors):
+    first, second = json.loads(vectors)
+    body = json.dumps({"data": [{"index": 0, "embedding": first}, {"index": 1, "embedding": second}]})
+    with (
+        serve(Plan(answers={"text": body})) as server,
+        pytest.raises(ModelError, match="no embeddings: not one list of numbers per text"),
+    ):
+        model(server, ledger).embed(["text 1", "text 2"])
+
+
+def test_an_endpoint_takes_no_layer(ledger):
+    with serve(Plan()) as server, pytest.raises(UsageError, match=r"layer: 2 is asked of http.* take no layer"):
+        model(server, ledger).embed(["text"], layer=2)
 
 
 def test_an_error_in_odd_text_is_a_failed_row(ledger):

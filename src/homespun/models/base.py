@@ -26,6 +26,18 @@ def ignore_progress(_finished: int) -> None:
     """Do nothing: the default for `advance`."""
 
 
+def at_most(count: int, advance: Advance) -> Advance:
+    """Return an `advance` that tells no more than `count` in all."""
+    left = count
+
+    def told(finished: int) -> None:
+        nonlocal left
+        advance(min(finished, left))
+        left -= min(finished, left)
+
+    return told
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How to draw tokens. temperature 0 is greedy; top_p 1 keeps the whole vocabulary."""

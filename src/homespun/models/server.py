@@ -22,6 +22,7 @@ from homespun.models.base import (
     Continuation,
     LogprobQuery,
     Request,
+    at_most,
     ignore_progress,
 )
 from homespun.models.endpoint import Call, Endpoint, read_key
@@ -159,8 +160,12 @@ class ServerModel:
         if layer is not None:
             raise UsageError(f"layer: {layer} is asked of {self.endpoint.base_url}, whose embeddings take no layer")
         parts = [texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), EMBEDDED_AT_ONCE)]
-        found = self._ask(parts, self._embed, lambda count: advance(min(count * EMBEDDED_AT_ONCE, len(texts))))
-        return np.concatenate(list(found)) if parts else np.zeros((0, 0), np.float32)
+        told = at_most(len(texts), advance)  # the last part is smaller
+        found = self._ask(parts, self._embed, lambda count: told(count * EMBEDDED_AT_ONCE))
+        vectors = list(found)
+        if len({part.shape[1] for part in vectors}) > 1:
+            raise ModelError(f"{self.endpoint.base_url} gives embeddings of different lengths; name another model")
+        return np.concatenate(vectors) if vectors else np.zeros((0, 0), np.float32)
 
     async def _complete(self, session: aiohttp.ClientSession, request: Request) -> Completion:
         name = self.endpoint.model
@@ -202,7 +207,13 @@ class ServerModel:
         _, reading = await self.endpoint.ask(session, Call(wire.EMBEDDINGS, payload, read))
         if reading.content is None or reading.outcome != OK:
             raise ModelError(f"{self.endpoint.base_url} gives no embeddings: {reading.outcome} ({reading.problem})")
-        return np.array([entry["embedding"] for entry in reading.content["data"]], np.float32)
+        try:
+            vectors = np.array([entry["embedding"] for entry in reading.content["data"]], np.float32)
+        except (LookupError, TypeError, ValueError):  # none there, none of numbers, or of different lengths
+            vectors = np.zeros(0, np.float32)
+        if vectors.ndim != 2:
+            raise ModelError(f"{self.endpoint.base_url} gives no embeddings: not one list of numbers per text")
+        return vectors
 
     def _ask(
         self,

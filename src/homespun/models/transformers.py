@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from numpy.typing import NDArray
 
 from homespun.errors import UsageError
-from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, ignore_progress
+from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, at_most, ignore_progress
 from homespun.models.decode import decode
 from homespun.models.encoding import Encoder
 from homespun.models.forward import Forward
@@ -101,7 +101,7 @@ class TransformersModel:
                     prompts += [before for before, _ in parts]
                     continuations += [[part] for _, part in parts]
                     continuations[place][at] = []
-        found = score(self.forward, prompts, continuations, self.context, _at_most(len(queries), advance))
+        found = score(self.forward, prompts, continuations, self.context, at_most(len(queries), advance))
         for (place, at), rows in cut.items():
             found[place][at] = [value for row in rows for value in found[row][0]]
         del found[len(queries) :]
@@ -144,18 +144,6 @@ class TransformersModel:
             result[batch] = means.cpu().numpy()
             advance(len(batch))
         return result
-
-
-def _at_most(count: int, advance: Advance) -> Advance:
-    """Return an `advance` that tells no more than `count` in all."""
-    left = count
-
-    def told(finished: int) -> None:
-        nonlocal left
-        advance(min(finished, left))
-        left -= min(finished, left)
-
-    return told
 
 
 def _end_tokens(hf_model: Any, tokenizer: Any) -> frozenset[int]:
