@@ -77,9 +77,7 @@ def main() -> None:
             ways[name] = partial(words, language="ja", tokenizer=name)
         except MissingExtraError as error:
             print(f"{name}: left out, {error}")
-    print(
-        f"\n{'':22}{'subjects':>14}{'> 0.7: paraphrase, other':>26}{'median':>12}{'AUC':>7}{'one category':>14}{'NLI':>7}"
-    )
+    print(f"\n{'':22}{'subjects':>14}{'> 0.7: same, other':>26}{'median':>12}{'AUC':>7}{'one category':>14}{'NLI':>7}")
     for name, cut in ways.items():
 
         def f(one: str, other: str, cut: Callable[[str], list[str]] = cut) -> float:
