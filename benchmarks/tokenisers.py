@@ -22,9 +22,9 @@ from statistics import mean, median
 from typing import get_args
 
 from homespun.errors import MissingExtraError
+from homespun.near.rouge import rouge_l
 from homespun.stats import auc
 from homespun.text.japanese import Tokenizer
-from homespun.text.rouge import rouge_l
 from homespun.text.words import signature, words
 
 SUBJECTS = [

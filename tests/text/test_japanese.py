@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.errors import MissingExtraError
+from homespun.near.rouge import rouge_l
 from homespun.text import japanese
-from homespun.text.rouge import rouge_l
 from homespun.text.words import signature, words
 
 

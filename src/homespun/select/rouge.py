@@ -16,6 +16,7 @@ from homespun.near.rouge import Ties, greedy
 from homespun.records import Row, Verdict
 from homespun.select.base import Columns, show
 from homespun.select.repeats import TextRepeatRule
+from homespun.text.japanese import Tokenizer
 from homespun.text.words import words
 
 
@@ -24,15 +25,17 @@ class RougeL(TextRepeatRule):
 
     kind: Literal["rouge_l"] = "rouge_l"
     threshold: float = Field(0.7, ge=0, le=1, description="largest F with an earlier row that is kept")
+    tokenizer: Tokenizer | None = Field(None, description="how Japanese is cut into words; sudachi unless given")
+    stem: bool = Field(False, description="compare English words by their Porter stems, as rouge-score's use_stemmer")
     ties: Ties = Field("exact", description="an F of exactly the threshold: exact arithmetic, or as rouge-score rounds")
 
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""
         texts = zip(self.texts(rows), rows, strict=True)
-        repeats = greedy(
-            (words(text, row.language) for text, row in texts), self.threshold, self.groups(rows), ties=self.ties
-        )
+        tokens = (words(text, row.language, tokenizer=self.tokenizer, stem=self.stem) for text, row in texts)
+        repeats = greedy(tokens, self.threshold, self.groups(rows), ties=self.ties)
         return self.verdicts(rows, repeats, self.threshold, "ROUGE-L")
 
     def __str__(self) -> str:
-        return f"rouge_l {show(self.threshold)}{self.of()}{self.place()}"
+        how = f" by {self.tokenizer}" if self.tokenizer else ""
+        return f"rouge_l {show(self.threshold)}{self.of()}{self.place()}{how}{' by stems' if self.stem else ''}"
