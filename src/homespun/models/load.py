@@ -102,7 +102,7 @@ def load_for_training(spec: ModelSpec, seed: int | None = None) -> tuple[Any, An
         MissingExtraError: torch or transformers is not installed.
     """
     if spec.id.startswith((SCRIPTED, SENTENCE)):
-        raise ModelError(f'"{spec.id}" writes nothing that could be trained; name another student')
+        raise ModelError(f'"{spec.id}" has no weights that could be trained here; name another student')
     hf_model, tokenizer = _load_folder(spec, find_folder(spec.id))
     if seed is not None:
         import torch
