@@ -127,3 +127,16 @@ def test_what_a_recipe_without_a_task_cannot_do_is_said_at_once(folder, old, new
         changes['student: "scripted:writer.json"'] = 'student: "http://127.0.0.1:1/v1#m"'
     with pytest.raises(RecipeError, match=words):
         recipe(folder, **changes)
+
+
+def test_a_sentence_model_is_found_beside_the_recipe(folder):
+    (folder / "encoder").mkdir()
+    found = recipe(
+        folder,
+        **{
+            'student: "scripted:writer.json"': 'student: "sentence:encoder"',
+            "kind: embedding, fields": "kind: embedding, sentence_transformers: encoder, fields",
+        },
+    )
+    assert found.models["student"].id == f"sentence:{folder / 'encoder'}"
+    assert found.score["vectors"].own_model.id == f"sentence:{folder / 'encoder'}"
