@@ -51,6 +51,11 @@ class Job:
         return 1 + sum(len(ids) - 1 for _, ids in self.branches)
 
     @property
+    def is_long(self) -> bool:
+        """Whether its logits alone are too many for one pass."""
+        return len(self.branches) == 1 and self.reads > BATCH_READS
+
+    @property
     def is_line(self) -> bool:
         """Whether plain causal attention is right for the row: at most one branch has tokens to read in."""
         return sum(len(ids) > 1 for _, ids in self.branches) <= 1
@@ -88,8 +93,8 @@ def score(
             jobs.append(Job(query, prompt, fitting))
         elif fitting:
             jobs.extend(Job(query, prompt, [branch]) for branch in fitting)
-    long = [job for job in jobs if len(job.branches) == 1 and job.reads > BATCH_READS]
-    jobs = [job for job in jobs if len(job.branches) > 1 or job.reads <= BATCH_READS]
+    long = [job for job in jobs if job.is_long]
+    jobs = [job for job in jobs if not job.is_long]
     prefix = 0
     memory = Memory()
     if forward.shares and len(jobs) > 1:
@@ -102,7 +107,7 @@ def score(
     advance(len(prompts) - len(unfinished))
     for batch in (*([job] for job in long), *_batches(jobs)):
         with torch.inference_mode():
-            if batch[0].reads > BATCH_READS and len(batch[0].branches) == 1:
+            if batch[0].is_long:
                 _score_long(forward, batch[0], found)
             else:
                 _score_batch(forward, memory, prefix, batch, found)
