@@ -176,6 +176,70 @@ def export(
 
 
 @app.command()
+def select(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="JSONL, CSV, Parquet, or a dataset folder (docs/select.md)")
+    ],
+    out: Annotated[Path | None, typer.Option(help="write what is kept: .jsonl, .csv or .parquet")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help='what rules compare: a field (default: text), or "{question} {answer}"')
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="a field with the output or label of a record")] = None,
+    within: Annotated[str | None, typer.Option(metavar="FIELD", help="compare and rank within its values")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="drop copies (case, width and spacing do not count)")] = False,
+    against: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="drop what stands in an evaluation set; may repeat")
+    ] = None,
+    at_least: Annotated[str | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at least")] = None,
+    at_most: Annotated[str | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at most")] = None,
+    minhash: Annotated[
+        str | None, typer.Option(metavar="T", help="drop near copies of long texts: Jaccard > T")
+    ] = None,
+    rouge_l: Annotated[str | None, typer.Option(metavar="T", help="drop near copies: ROUGE-L F > T, e.g. 0.7")] = None,
+    semantic: Annotated[str | None, typer.Option(metavar="T", help="drop what means the same: cosine > T")] = None,
+    semdedup: Annotated[str | None, typer.Option(metavar="T", help="the same within clusters, for large sets")] = None,
+    d4: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="SemDeDup, then SSL prototypes: keep this share")
+    ] = None,
+    perplexity: Annotated[
+        str | None, typer.Option(metavar="PART:SHARE", help="low:0.5, middle:0.5 or high:0.5 under --model")
+    ] = None,
+    top: Annotated[str | None, typer.Option(metavar="FIELD:SHARE", help="keep the highest, e.g. quality:0.5")] = None,
+    bottom: Annotated[str | None, typer.Option(metavar="FIELD:SHARE", help="keep the lowest")] = None,
+    random: Annotated[str | None, typer.Option(metavar="SHARE", help="keep by lot: a share or a number")] = None,
+    rules: Annotated[Path | None, typer.Option(help="YAML with models, score, select, as in a recipe")] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(metavar="FIELD|MODEL", help="a field with vectors, embedded, PATH, hub id, URL#MODEL")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="scores perplexity; default: embedded")] = None,
+    verdicts: Annotated[Path | None, typer.Option(help="write why each dropped record was dropped")] = None,
+    report: Annotated[Path | None, typer.Option(help="write a web page about the selection")] = None,
+    language: Annotated[str | None, typer.Option(help="en or ja; default: by the script of the text")] = None,
+    own_id: Annotated[str, typer.Option("--id", metavar="FIELD", help="names a record in the verdicts")] = "id",
+    seed: Annotated[int, typer.Option(help="of rules that draw by lot")] = 0,
+) -> int:
+    """Apply rules to files of records and write what they keep, unchanged and in order."""
+    from homespun.selecting import Request
+    from homespun.selecting import select as apply
+
+    given = {
+        "--exact": "" if exact else None, "--against": "\n".join(against or []) or None, "--at-least": at_least,
+        "--at-most": at_most, "--minhash": minhash, "--rouge-l": rouge_l, "--semantic": semantic,
+        "--semdedup": semdedup, "--d4": d4, "--perplexity": perplexity, "--top": top, "--bottom": bottom,
+        "--random": random,
+    }  # fmt: skip
+    request = Request(
+        files, out, tuple(field or ("text",)), output, own_id, within, language,
+        {option: value for option, value in given.items() if value is not None},
+        rules, embeddings, model, verdicts, report, seed,
+    )  # fmt: skip
+    outcome = apply(request, _progress())
+    for line in outcome.lines():
+        _say(line)
+    return PARTIAL if outcome.partial else 0
+
+
+@app.command()
 def init(
     name: Annotated[str, typer.Argument(help="a recipe of `homespun recipes`")],
     folder: Annotated[Path, typer.Option("--out", help="where to put it")] = Path("."),

@@ -233,14 +233,7 @@ class _Reader:
             prepared[section] = {
                 name: self.strategy(group, entry, (section, name)) for name, entry in self.table(raw, section).items()
             }
-        models = {role: self.model(v, ("models", role)) for role, v in self.table(raw, "models").items()}
-        for role in models:
-            if role not in ROLES:
-                self.error(
-                    ("models", role),
-                    f'unknown role "{role}".{did_you_mean(role, list(ROLES))} Roles: {", ".join(ROLES)}.',
-                )
-        prepared["models"] = models
+        prepared["models"] = self.roles(raw)
         if raw.get("train") is not None:
             prepared["train"] = self.strategy("trainer", raw["train"], ("train",))
         prepared["arms"] = {name: self.arm(entry, name) for name, entry in self.table(raw, "arms").items()}
@@ -258,6 +251,42 @@ class _Reader:
         if self.errors:
             raise RecipeError("\n".join(self.errors))
         return recipe
+
+    def rules(self, raw: object) -> RulesFile:
+        """Return a rules file (see load_rules)."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("select"), list) or not raw["select"]:
+            raise RecipeError(
+                f"{self.name}: a rules file has a list of rules under `select`, as an arm of a recipe has"
+            )
+        for key in raw:
+            if key not in RulesFile.model_fields:
+                known = list(RulesFile.model_fields)
+                self.error(
+                    (key,), f'unknown key "{key}".{did_you_mean(str(key), known)} Known keys: {", ".join(known)}.'
+                )
+        models = self.roles(raw)
+        score = {name: self.strategy("scorer", it, ("score", name)) for name, it in self.table(raw, "score").items()}
+        for name, scorer in score.items():
+            if scorer is not None and scorer.needs_task:
+                self.error(("score", name), f"`{scorer.kind}` needs a `task`, and rows of a file have none")
+        select = [self.strategy("rule", rule, ("select", index)) for index, rule in enumerate(raw["select"])]
+        if self.errors:
+            raise RecipeError("\n".join(self.errors))
+        try:
+            return RulesFile.model_validate({"models": models, "score": score, "select": tuple(select)})
+        except ValidationError as error:
+            self.pydantic((), error, RulesFile)
+            raise RecipeError("\n".join(self.errors)) from None
+
+    def roles(self, raw: Mapping[str, Any]) -> dict[str, ModelSpec | None]:
+        models = {role: self.model(v, ("models", role)) for role, v in self.table(raw, "models").items()}
+        for role in models:
+            if role not in ROLES:
+                self.error(
+                    ("models", role),
+                    f'unknown role "{role}".{did_you_mean(role, list(ROLES))} Roles: {", ".join(ROLES)}.',
+                )
+        return models
 
     def arm(self, entry: object, name: str) -> Arm | None:
         path: Paths = ("arms", name)
@@ -290,6 +319,26 @@ class _Reader:
             recipe.trainer_for(arm)
         except ValidationError as error:
             self.pydantic(path, error, type(cast(Strategy, recipe.train)))
+
+
+class RulesFile(BaseModel):
+    """A file of rules for rows that are there already: what a recipe says of models, scores and one arm's rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: dict[str, ModelSpec] = {}
+    score: dict[Name, AnyStrategy] = {}
+    select: tuple[AnyStrategy, ...]
+
+
+def load_rules(path: Path) -> RulesFile:
+    """Read a file with `models`, `score` and `select` as a recipe has them.
+
+    Raises:
+        RecipeError: with one line per problem, each with file and line.
+    """
+    raw, lines = yamlfile.read(path)
+    return _Reader(path.name, lines, path.resolve().parent).rules(raw)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -82,12 +82,29 @@ def _iter_jsonl(path: Path) -> Iterator[JSONDict]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line, parse_constant=_refuse_constant)
+            yield json_object(line)
         except ValueError as error:
-            raise DataError(f"{path}:{number}: not a JSON object: {error}") from None
-        if not isinstance(record, dict):
-            raise DataError(f"{path}:{number}: expected a JSON object, got {line.strip()[:40]}")
-        yield _sound(record) if _SURROGATE_ESCAPE.search(line) else record
+            raise DataError(f"{path}:{number}: {error}") from None
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # json.loads with an option makes one a call
+
+
+def json_object(line: str) -> JSONDict:
+    """Return the object that a line of JSONL holds; a lone surrogate in its texts becomes U+FFFD.
+
+    Raises:
+        ValueError: in words, without the place.
+    """
+    try:
+        record = _DECODER.decode(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+    except RecursionError:
+        raise ValueError("not a JSON object that can be read: nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object, got {line.strip()[:40]}")
+    return _sound(record) if _SURROGATE_ESCAPE.search(line) else record
 
 
 def _sound(value: Any) -> Any:

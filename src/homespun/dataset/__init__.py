@@ -1,0 +1,1 @@
+"""Records in files and folders as other tools leave them: found, read record by record, written back."""

@@ -1,0 +1,280 @@
+"""From files to rows for selection: one pass that takes texts, groups, numbers and embeddings, and no more.
+
+A row's id is FILE:NUMBER, so that every reason that names another row says where it stands. What gives no row
+(not JSON, no such field, an empty text) becomes a problem with file and number; the rest goes on.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, islice
+from typing import Any
+
+from homespun.dataset.find import Part
+from homespun.dataset.read import count, entries, schema_of, size
+from homespun.dataset.text import MISSING, TextOf, lookup
+from homespun.engine.progress import Bar, Progress
+from homespun.errors import DataError
+from homespun.records import Labelled, Lineage, Row, Scores
+from homespun.registry import did_you_mean
+from homespun.text.normalise import script_share
+
+FIRST = 200  #: records looked at before all are read: for the language, and for a field that is nowhere
+VECTOR = "vector"  #: column of the scores made of an embedding field
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to take from each record."""
+
+    texts: tuple[TextOf, ...]
+    output: str | None = None  #: field with the output that belongs to the text, such as a label
+    groups: tuple[str, ...] = ()  #: fields that rules compare or rank within
+    numbers: tuple[str, ...] = ()  #: fields that rules rank by
+    vectors: str | None = None  #: field with an embedding
+    own_id: str = "id"  #: field that names a record; may be missing
+
+    @property
+    def fields(self) -> set[str]:
+        """Top-level fields that hold all this (a name with dots may be one or lead into one)."""
+        named = [name for text in self.texts for name in text.names]
+        named += [*self.groups, *self.numbers, *filter(None, (self.output, self.vectors, self.own_id))]
+        return {*named, *(name.partition(".")[0] for name in named)}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A record that gives no row."""
+
+    file: str
+    number: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}: {self.reason}"
+
+
+@dataclass
+class Intake:
+    """Everything that selection needs to know of the files."""
+
+    parts: Sequence[Part]
+    rows: list[Row] = field(default_factory=list)
+    numbers: list[array[int]] = field(default_factory=list)  #: per part: the number of each of its rows
+    problems: list[list[Problem]] = field(default_factory=list)  #: per part, ascending
+    own_ids: list[str] = field(default_factory=list)  #: per row, empty where it has none
+    scores: list[Scores] = field(default_factory=list)  #: number fields and embeddings
+
+    @property
+    def unreadable(self) -> list[Problem]:
+        """All problems in the order of the input."""
+        return [problem for group in self.problems for problem in group]
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Return part and number of each row, in the rows' order."""
+        return ((index, number) for index, numbers in enumerate(self.numbers) for number in numbers)
+
+
+def look(parts: Sequence[Part], texts: Sequence[TextOf]) -> str:
+    """Return the language of the first records, ja or en, by their script.
+
+    Raises:
+        DataError: none of them has the fields; with the fields there are.
+    """
+    shares: list[float] = []
+    problems: list[str] = []
+    known: dict[str, None] = {}
+    for part in parts:
+        for entry in islice(entries(part), FIRST):
+            if entry.record is None:
+                continue
+            known.update(dict.fromkeys(entry.record))
+            for text in texts:
+                value, problem = text(entry.record)
+                if problem:
+                    problems.append(f"{part.name}:{entry.number}: {problem}")
+                else:
+                    shares.append(script_share(value, "ja"))
+        if shares:
+            return "ja" if sum(shares) / len(shares) > 0.5 else "en"
+    if problems:
+        names = [name for text in texts for name in text.names]
+        raise DataError(
+            f"none of the first records has a text in {', '.join(names)} (--field)."
+            f"{did_you_mean(names[0], list(known))} {problems[0]}. Fields: {', '.join(known)}"
+        )
+    return "en"
+
+
+def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progress) -> Intake:
+    """Read all files once.
+
+    Raises:
+        DataError: a file as a whole cannot be read, or there is no row in any.
+    """
+    intake = Intake(parts)
+    numbers = {name: array("d") for name in wanted.numbers}
+    vectors, widths = array("f"), array("L")
+    known: dict[str, None] = {}
+    with progress.bar("read", sum(-(-size(part) // 1024) for part in parts), "kB") as bar:
+        for part in parts:
+            if part.kind in ("parquet", "arrow"):
+                known.update(dict.fromkeys(schema_of(part).names))
+            intake.numbers.append(array("Q"))
+            intake.problems.append([])
+            meter = _Meter(part, bar)
+            for entry in entries(part, wanted.fields):
+                meter.pass_(entry.raw)
+                row, problem = None, entry.problem
+                if entry.record is not None:
+                    if not known:
+                        known.update(dict.fromkeys(entry.record))
+                    row, problem = _row(part, entry.number, entry.record, wanted, language)
+                if row is not None and entry.record is not None and wanted.vectors is not None:
+                    problem = _take_vector(entry.record, wanted.vectors, vectors, widths)
+                if row is None or problem or entry.record is None:
+                    intake.problems[-1].append(Problem(part.name, entry.number, problem))
+                    continue
+                intake.rows.append(row)
+                intake.numbers[-1].append(entry.number)
+                intake.own_ids.append(_own_id(entry.record, wanted.own_id))
+                for name, column in numbers.items():
+                    column.append(_number(lookup(entry.record, name)))
+            meter.end()
+    if wanted.vectors is not None:
+        intake.scores.append(_vector_scores(intake, numbers, vectors, widths, wanted.vectors))
+    _check(intake, numbers, wanted, known)
+    ids = [row.id for row in intake.rows]
+    for name, column in numbers.items():
+        missing = {i: f'"{name}" is no number' for i, v in zip(ids, column, strict=True) if v != v}
+        intake.scores.append(Scores(name, name, ids, {name: column}, missing))
+    return intake
+
+
+def _row(part: Part, number: int, record: Mapping[str, Any], wanted: Wanted, language: str) -> tuple[Row | None, str]:
+    fields = {}
+    for text in wanted.texts:
+        value, problem = text(record)
+        if problem:
+            return None, problem
+        fields[text.key] = value
+    output = ""
+    if wanted.output is not None:
+        output, problem = _plain(record, wanted.output)
+        if problem:
+            return None, problem
+    groups = {}
+    for name in wanted.groups:
+        groups[name], problem = _plain(record, name)
+        if problem:
+            return None, problem
+    where = f"{part.name}:{number}"
+    return Row(where, Labelled(fields, output), language, groups, Lineage(part.name, str(number))), ""
+
+
+def _plain(record: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Return a label or group as text: texts, numbers, true and false."""
+    value = lookup(record, name)
+    if isinstance(value, str | int | float):
+        return str(value), ""
+    if value is MISSING or value is None:
+        return "", f'has no field "{name}"' if value is MISSING else f'"{name}" is null'
+    return "", f'"{name}" is no label but {type(value).__name__}'
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(value) if isinstance(value, str) else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _own_id(record: Mapping[str, Any], name: str) -> str:
+    value = lookup(record, name)
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _take_vector(record: Mapping[str, Any], name: str, vectors: array[float], widths: array[int]) -> str:
+    value = lookup(record, name)
+    if value is MISSING or value is None:
+        return f'has no field "{name}"' if value is MISSING else f'"{name}" is null'
+    try:
+        taken = array("f", value)
+    except (TypeError, ValueError, OverflowError):
+        return f'"{name}" is no list of numbers'
+    if not taken:
+        return f'"{name}" is an empty list'
+    vectors.extend(taken)
+    widths.append(len(taken))
+    return ""
+
+
+def _vector_scores(
+    intake: Intake, numbers: dict[str, array[float]], vectors: array[float], widths: array[int], name: str
+) -> Scores:
+    """Return the embeddings as a column; rows of another width than most become problems."""
+    import numpy as np
+
+    each, flat = np.frombuffer(widths, dtype=f"u{widths.itemsize}"), np.frombuffer(vectors, dtype=np.float32)
+    if not len(each):
+        return Scores("embedding", VECTOR, [], {VECTOR: np.zeros((0, 0), dtype=np.float32)})
+    width = int(np.bincount(each.astype(np.int64)).argmax())
+    good = each == width
+    if good.all():
+        return Scores("embedding", VECTOR, [row.id for row in intake.rows], {VECTOR: flat.reshape(-1, width)})
+    flags, start = good.tolist(), 0
+    for at, found in enumerate(intake.numbers):
+        here = flags[start : start + len(found)]
+        for number, ok, size_ in zip(found, here, each[start : start + len(found)].tolist(), strict=True):
+            if not ok:
+                reason = f'"{name}" has {size_} numbers, and most rows have {width}'
+                intake.problems[at].append(Problem(intake.parts[at].name, number, reason))
+        start += len(found)
+        intake.numbers[at] = array("Q", compress(found, here))
+    intake.rows[:] = compress(intake.rows, flags)
+    intake.own_ids[:] = compress(intake.own_ids, flags)
+    for column, values in numbers.items():
+        numbers[column] = array("d", compress(values, flags))
+    inside = np.repeat(good, each.astype(np.int64))
+    for group in intake.problems:
+        group.sort(key=lambda problem: problem.number)
+    return Scores("embedding", VECTOR, [row.id for row in intake.rows], {VECTOR: flat[inside].reshape(-1, width)})
+
+
+def _check(intake: Intake, numbers: Mapping[str, array[float]], wanted: Wanted, known: Mapping[str, None]) -> None:
+    if not intake.rows:
+        problems = intake.unreadable
+        files = ", ".join(part.name for part in intake.parts)
+        if not problems:
+            raise DataError(f"{files}: empty; there is no record")
+        raise DataError(f"{files}: none of {len(problems)} records can be used; the first: {problems[0]}")
+    for name, column in numbers.items():
+        if all(value != value for value in column):
+            raise DataError(
+                f'no record has a number in "{name}".{did_you_mean(name, list(known))} Fields: {", ".join(known)}'
+            )
+
+
+class _Meter:
+    """Advances a bar in kB, rarely enough to cost nothing."""
+
+    def __init__(self, part: Part, bar: Bar) -> None:
+        self.bar, self.size, self.told, self.bytes, self.entries = bar, size(part), 0, 0, 0
+        self.each = 0.0 if part.kind in ("jsonl", "csv") else self.size / max(1, count(part))
+
+    def pass_(self, raw: bytes) -> None:
+        self.entries += 1
+        self.bytes += len(raw)
+        if self.entries % 4096 == 0:
+            self.tell(int(self.bytes + self.each * self.entries) // 1024)
+
+    def end(self) -> None:
+        self.tell(-(-self.size // 1024))
+
+    def tell(self, now: int) -> None:
+        self.bar.advance(max(0, now - self.told))
+        self.told = max(now, self.told)

@@ -1,0 +1,166 @@
+"""Options of `homespun select` that stand for one rule each, in the order in which they are applied.
+
+Cheap rules come first, so that a costly one sees fewer rows; what repeats is dropped before a share is taken,
+so that shares are counted without copies. A new shortcut is one line in SHORTCUTS and one option in cli.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from homespun.errors import UsageError
+from homespun.records import JSONDict
+from homespun.registry import lookup
+from homespun.select.base import Rule
+
+Parsed = tuple[str, JSONDict]  #: kind of the rule, its fields
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """One option: how its value becomes a rule."""
+
+    option: str
+    parse: Callable[[str, str], Parsed]  #: from the option's name and its value
+    scorer: str | None = None  #: kind of the scorer that makes what the rule reads
+
+
+def _flag(kind: str, **fields: object) -> Callable[[str, str], Parsed]:
+    return lambda option, value: (kind, dict(fields))
+
+
+def _threshold(kind: str, example: str, name: str = "threshold", **fields: object) -> Callable[[str, str], Parsed]:
+    def parse(option: str, value: str) -> Parsed:
+        number = _number(option, value, example)
+        if not 0 <= number <= 1:
+            raise UsageError(f"{option} is {value}; it must lie between 0 and 1, e.g. {option} {example}")
+        return kind, {name: number, **fields}
+
+    return parse
+
+
+def _bound(kind: str) -> Callable[[str, str], Parsed]:
+    def parse(option: str, value: str) -> Parsed:
+        column, colon, number = value.rpartition(":")
+        if not colon or not column:
+            raise UsageError(f'{option} takes FIELD:VALUE, e.g. {option} quality:0.5; got "{value}"')
+        return kind, {"by": column, "value": _number(option, number, "quality:0.5")}
+
+    return parse
+
+
+def _ranked(kind: str) -> Callable[[str, str], Parsed]:
+    def parse(option: str, value: str) -> Parsed:
+        column, colon, amount = value.rpartition(":")
+        if not colon or not column:
+            raise UsageError(
+                f"{option} takes FIELD:SHARE or FIELD:ROWS, e.g. {option} quality:0.5 or {option} quality:1000;"
+                f' got "{value}"'
+            )
+        return kind, {"by": column, **_amount(option, amount)}
+
+    return parse
+
+
+def _perplexity(option: str, value: str) -> Parsed:
+    part, _, amount = value.partition(":")
+    kinds = {"low": "bottom", "middle": "middle", "high": "top"}
+    if part not in kinds or not amount:
+        raise UsageError(f'{option} takes low:SHARE, middle:SHARE or high:SHARE, e.g. {option} low:0.5; got "{value}"')
+    return kinds[part], {"by": "perplexity", **_amount(option, amount)}
+
+
+def _random(option: str, value: str) -> Parsed:
+    return "random", _amount(option, value)
+
+
+def _amount(option: str, text: str) -> JSONDict:
+    """Read a share, written with a point, or a number of rows."""
+    number = _number(option, text, "0.5")
+    if "." not in text and "e" not in text.lower() and number >= 1:
+        return {"count": int(number)}
+    if not 0 < number <= 1:
+        raise UsageError(f"{option}: {text} is no share above 0 and up to 1 (0.5), and no number of rows (1000)")
+    return {"share": number}
+
+
+def _against(option: str, value: str) -> Parsed:
+    files = value.split("\n")
+    for name in files:
+        if not Path(name).exists():
+            raise UsageError(f"{option} {name}: no such file")
+    return "contamination", {"against": tuple(files)}
+
+
+def _number(option: str, text: str, example: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if number != number or number in (float("inf"), float("-inf")):
+        raise UsageError(f'{option}: "{text}" is no number; e.g. {option} {example}')
+    return number
+
+
+SHORTCUTS: Sequence[Shortcut] = (
+    Shortcut("--exact", _flag("exact_duplicates", conflicts="keep_first")),
+    Shortcut("--against", _against),
+    Shortcut("--at-least", _bound("at_least")),
+    Shortcut("--at-most", _bound("at_most")),
+    Shortcut("--minhash", _threshold("minhash", "0.8")),
+    Shortcut("--rouge-l", _threshold("rouge_l", "0.7")),
+    Shortcut("--semantic", _threshold("semantic", "0.95"), "embedding"),
+    Shortcut("--semdedup", _threshold("semdedup", "0.95"), "embedding"),
+    Shortcut("--d4", _threshold("d4", "0.5", name="share"), "embedding"),
+    Shortcut("--perplexity", _perplexity, "perplexity"),
+    Shortcut("--top", _ranked("top")),
+    Shortcut("--bottom", _ranked("bottom")),
+    Shortcut("--random", _random),
+)
+
+
+def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, str | None]]:
+    """Return the rules that options stand for, in the fixed order, each with the kind of scorer it needs.
+
+    Args:
+        given: option -> its value as written, e.g. `{"--rouge-l": "0.7"}`.
+        within: group key for every rule that can work within groups.
+
+    Raises:
+        UsageError: a value that the rule does not take, or no rule of that kind.
+    """
+    known = {shortcut.option for shortcut in SHORTCUTS}
+    unknown = [option for option in given if option not in known]
+    if unknown:
+        raise UsageError(f"no shortcut {unknown[0]}; there are: {', '.join(sorted(known))}")
+    found = []
+    for shortcut in SHORTCUTS:
+        if shortcut.option in given:
+            value = given[shortcut.option]
+            kind, fields = shortcut.parse(shortcut.option, value)
+            found.append((build(kind, fields, within, f"{shortcut.option} {value}"), shortcut.scorer))
+    return found
+
+
+def build(kind: str, fields: Mapping[str, Any], within: str | None = None, told: str = "") -> Rule:
+    """Return a rule of a kind; `within` is set where the rule has such a field.
+
+    Raises:
+        UsageError: the rule refuses the fields.
+    """
+    cls = lookup("rule", kind)
+    settings = dict(fields)
+    if within is not None and "within" in cls.model_fields:
+        settings["within"] = within
+    try:
+        return cast(Rule, cls.model_validate(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{told or kind}: {place + ': ' if place else ''}{message}") from None

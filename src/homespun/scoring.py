@@ -1,0 +1,142 @@
+"""Scores for rows of a file: the scorers that rules need, asked about the rows that are left, once each.
+
+Models are loaded when a scorer first asks. Answers of a server go through a ledger beside the output, so that the
+same command again asks for none twice; scores of models in this process are made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from homespun.engine.context import Context, Models, Role
+from homespun.engine.progress import Progress
+from homespun.errors import UsageError
+from homespun.records import Row, Scores
+from homespun.registry import did_you_mean, lookup
+from homespun.score.base import Scorer
+from homespun.select.base import Rule, split_by
+from homespun.task import ModelSpec
+
+if TYPE_CHECKING:
+    from homespun.ledger import Ledger
+    from homespun.models.base import Model
+
+ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
+AT_ONCE = 1024  #: rows that a scorer gets in one call
+
+
+@dataclass
+class Scoring:
+    """The scorers at hand, and the scores made so far."""
+
+    language: str
+    seed: int
+    progress: Progress
+    ledger_path: Path
+    scorers: dict[str, Scorer] = field(default_factory=dict)  #: by the name that rules use
+    specs: dict[str, ModelSpec] = field(default_factory=dict)  #: by role
+    made: dict[str, Scores] = field(default_factory=dict)  #: by name: of scorers, and of the file's own fields
+    ledger: Ledger | None = None
+    models: Models | None = None
+
+    def add(self, kind: str, name: str, settings: Mapping[str, Any] | None = None) -> None:
+        """Put a scorer at hand under a name, unless one of that name is there.
+
+        Raises:
+            UsageError: no such kind of scorer.
+        """
+        if name not in self.scorers and name not in self.made:
+            self.scorers[name] = cast(Scorer, lookup("scorer", kind).model_validate(dict(settings or {})))
+
+    def scorer_of(self, by: str) -> str | None:
+        """Return the name of the scorer that makes a column, or None where no scorer does."""
+        name = by if by in self.scorers else split_by(by)[0]
+        return name if name in self.scorers else None
+
+    def fields_of(self, rules: Sequence[Rule]) -> list[str]:
+        """Return the columns that rules read and no scorer makes: fields of the file.
+
+        Raises:
+            UsageError: a scorer makes no such column.
+        """
+        found: dict[str, None] = {}
+        for rule in rules:
+            for by in sorted(rule.needs()):
+                name = self.scorer_of(by)
+                if name is None:
+                    found[by] = None
+                    continue
+                column, known = split_by(by)[1], list(self.scorers[name].columns())
+                if column and by != name and column not in known:
+                    raise UsageError(
+                        f'rule `{rule}` needs column "{column}" of score "{name}".{did_you_mean(column, known)}'
+                        f" Columns: {', '.join(known)}."
+                    )
+        return list(found)
+
+    def score(self, rule: Rule, rows: Sequence[Row]) -> None:
+        """Make the scores that a rule reads, for these rows, unless they are made."""
+        for by in sorted(rule.needs()):
+            name = self.scorer_of(by)
+            if name is not None and name not in self.made:
+                self.made[name] = self._made(name, self.scorers[name], rows)
+
+    def _made(self, name: str, scorer: Scorer, rows: Sequence[Row]) -> Scores:
+        context = Context(None, self.language, self.seed, self._models())
+        at_once = len(rows) if scorer.whole_pool else AT_ONCE
+        with self.progress.bar(f"score {name}", len(rows), "rows") as bar:
+            parts = [
+                scorer(rows[start : start + at_once], context, name=name, advance=bar.advance)
+                for start in range(0, len(rows), max(1, at_once))
+            ]
+        return _joined(parts)
+
+    def _models(self) -> Models:
+        if self.models is None:
+            writer = self.specs.get("writer", ModelSpec(id="embedded"))
+            specs = {
+                role: self.specs.get(role, writer if role != "student" else ModelSpec(id="embedded")) for role in ROLES
+            }
+            self.models = Models(specs, self._load)
+        return self.models
+
+    def _load(self, spec: ModelSpec) -> Model:
+        from homespun.models.load import load_model
+
+        if not spec.is_server:
+            return load_model(spec)
+        from homespun.ledger import Ledger
+        from homespun.models.server import connect
+
+        if not spec.id.partition("#")[2]:
+            raise UsageError(f'"{spec.id}" names no model; write {spec.id}#MODEL')
+        if self.ledger is None:
+            self.ledger = Ledger(self.ledger_path)
+        return connect(spec, self.ledger, stage=lambda: "select", say=self.progress.say)
+
+    def close(self) -> None:
+        """Let go of models and ledger."""
+        if self.models is not None:
+            self.models.release()
+        if self.ledger is not None:
+            self.ledger.close()
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    """Join the scores of slices of the rows."""
+    import numpy as np
+
+    if len(parts) == 1:
+        return parts[0]
+    first, columns = parts[0], {}
+    for column in first.columns:
+        values = [part.columns[column] for part in parts]
+        flat: Any = (
+            np.concatenate(values) if getattr(values[0], "ndim", 1) == 2 else [v for some in values for v in some]
+        )
+        columns[column] = flat
+    reasons = {row_id: reason for part in parts for row_id, reason in part.reasons.items()}
+    return Scores(first.name, first.primary, [row_id for part in parts for row_id in part.ids], columns, reasons)

@@ -1,0 +1,324 @@
+"""`homespun select`: rules applied to files as they are, one verdict per record, nothing changed but what is kept.
+
+    find -> read (texts, groups, numbers, embeddings) -> rule after rule -> write what is kept, verdicts, report
+
+Files are read twice: once for what rules compare, once to write the kept records as they were, in their order.
+Between the two only rows are held, never records. The rules are those of a recipe's arms (select/), applied in
+order, each to what the earlier ones kept.
+"""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from homespun.dataset import find, write
+from homespun.dataset.find import Part
+from homespun.dataset.text import TextOf
+from homespun.engine.progress import Progress
+from homespun.errors import DataError, DegenerateError, UsageError
+from homespun.intake import Intake, Wanted, gather, look
+from homespun.recipe import load_rules
+from homespun.records import JSONDict, Row, Verdict
+from homespun.ruleoptions import rules_of
+from homespun.score.base import Scorer
+from homespun.scoring import Scoring
+from homespun.select.arms import is_unscored
+from homespun.select.base import Columns, Rule
+from homespun.select.explain import Borderline, nearest_to_threshold
+from homespun.task import ModelSpec
+
+SHOWN = 20  #: problems on the screen; all are in the verdicts
+LANGUAGES = ("en", "ja")
+UNREADABLE = "unreadable"  #: rule that the verdict on a record without a row names
+VERDICT_FIELDS: Mapping[str, type] = {
+    "file": str, "record": int, "id": str, "rule": str, "score": float, "threshold": float, "reason": str,
+    "duplicate_of": str,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    files: Sequence[Path]
+    out: Path | None = None
+    fields: Sequence[str] = ("text",)
+    output: str | None = None  #: field with the output of a row, such as its label
+    own_id: str = "id"
+    within: str | None = None
+    language: str | None = None  #: None: by the script of the first records
+    shortcuts: Mapping[str, str] = field(default_factory=dict)  #: option -> value as written
+    rules: Path | None = None
+    embeddings: str | None = None
+    model: str | None = None
+    verdicts: Path | None = None
+    report: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one rule did."""
+
+    rule: Rule
+    dropped: int
+    unscored: int  #: of these, rows that could not be scored
+    nearest: Sequence[Borderline] = ()
+
+
+@dataclass
+class Outcome:
+    """A finished selection."""
+
+    intake: Intake
+    language: str
+    steps: list[Step]
+    dropped: dict[str, Verdict]  #: by row id
+    last: dict[str, Verdict]  #: of kept rows, only where there is a report
+    kept: int
+    columns: Columns
+    out: Path | None
+    told: list[str] = field(default_factory=list)  #: further lines for the screen
+
+    @property
+    def partial(self) -> bool:
+        """Whether some records could not be used."""
+        return any(self.intake.problems)
+
+    def lines(self) -> list[str]:
+        """Return the summary: read, lost on the way, kept."""
+        rows, bad = len(self.intake.rows), len(self.intake.unreadable)
+        table = [("read", f"{rows + bad:,}", "")]
+        if bad:
+            table.append((UNREADABLE, f"-{bad:,}", "see the lines above" if bad <= SHOWN else ""))
+        for step in self.steps:
+            note = f"{step.unscored:,} could not be scored" if step.unscored else ""
+            table.append((str(step.rule), f"-{step.dropped:,}", note))
+        share = f"{100 * self.kept / (rows + bad):.1f} %"
+        table.append(
+            ("kept", f"{self.kept:,}", share + (f", in {self.out}" if self.out else "; no --out, not written"))
+        )
+        left, right = max(len(name) for name, _, _ in table), max(len(count) for _, count, _ in table)
+        return [f"{name:<{left}}  {count:>{right}}  {note}".rstrip() for name, count, note in table] + self.told
+
+
+def select(request: Request, progress: Progress) -> Outcome:
+    """Apply rules to files and write what is asked for.
+
+    Raises:
+        UsageError: an option or rule that cannot be used.
+        DataError: nothing in the files can be used.
+        DegenerateError: the rules keep nothing; the verdicts are written all the same.
+    """
+    if request.language not in (None, *LANGUAGES):
+        raise UsageError(f"--language {request.language}: there are {', '.join(LANGUAGES)}")
+    parts = _parts(request.files)
+    _check_paths(request, parts)
+    texts = tuple(TextOf(name) for name in request.fields)
+    scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
+    rules = _rules(request, scoring)
+    if request.language is None:
+        scoring.language = look(parts, texts)
+        progress.say(f"language: {scoring.language}, by the script of the first records (--language says otherwise)")
+    try:
+        return _select(request, parts, texts, rules, scoring, progress)
+    finally:
+        scoring.close()
+
+
+def _select(
+    request: Request,
+    parts: Sequence[Part],
+    texts: tuple[TextOf, ...],
+    rules: Sequence[Rule],
+    scoring: Scoring,
+    progress: Progress,
+) -> Outcome:
+    vectors = _vector_field(request.embeddings)
+    numbers = [name for name in scoring.fields_of(rules) if not (vectors and name.partition(".")[0] == "embedding")]
+    if "embedding" in numbers:
+        raise UsageError(
+            "these rules need embeddings: add --embeddings FIELD (a list of numbers in each record), embedded,"
+            " a model's PATH or hub id, or URL#MODEL"
+        )
+    wanted = Wanted(texts, request.output, tuple(_groups(rules)), tuple(numbers), vectors, request.own_id)
+    gc.disable()  # millions of small records that stay: looking for cycles among them takes longer than reading
+    try:
+        intake = gather(parts, wanted, scoring.language, progress)
+    finally:
+        gc.enable()
+        gc.freeze()
+    for problem in intake.unreadable[:SHOWN]:
+        progress.say(str(problem))
+    if (more := len(intake.unreadable) - SHOWN) > 0:
+        where = f"all are in {request.verdicts}" if request.verdicts else "--verdicts FILE writes them all"
+        progress.say(f"... and {more:,} more; {where}")
+    scoring.made.update({scores.name: scores for scores in intake.scores})
+    outcome = _apply(request, rules, intake, scoring, progress)
+    _write(request, outcome, progress)
+    return outcome
+
+
+def _apply(request: Request, rules: Sequence[Rule], intake: Intake, scoring: Scoring, progress: Progress) -> Outcome:
+    """Apply the rules in order; each sees what the earlier ones kept, and only that is scored for it."""
+    kept: Sequence[Row] = intake.rows
+    dropped: dict[str, Verdict] = {}
+    last: dict[str, Verdict] = {}
+    steps = []
+    for rule in rules:
+        scoring.score(rule, intake.rows if request.report else kept)  # the report compares rules on all rows
+        with progress.bar(str(rule), len(kept), "rows") as bar:
+            verdicts = rule(kept, Columns(scoring.made), request.seed)
+            bar.advance(len(kept))
+        lost = [verdict for verdict in verdicts if not verdict.keep]
+        near = nearest_to_threshold(verdicts, 5) if request.report else ()
+        if request.report:
+            last.update({verdict.row_id: verdict for verdict in verdicts})
+        steps.append(Step(rule, len(lost), sum(map(is_unscored, lost)), near))
+        dropped.update({verdict.row_id: verdict for verdict in lost})
+        kept = [row for row, verdict in zip(kept, verdicts, strict=True) if verdict.keep]
+    return Outcome(intake, scoring.language, steps, dropped, last, len(kept), Columns(scoring.made), request.out)
+
+
+def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
+    intake = outcome.intake
+    if request.verdicts:
+        count = write.write_records(request.verdicts, VERDICT_FIELDS, _verdict_records(outcome))
+        outcome.told.append(f"verdicts: {count:,} in {request.verdicts}")
+    if request.report:
+        from homespun.selectpage import write_page
+
+        write_page(request.report, outcome, request)
+        outcome.told.append(f"report: {request.report}")
+    if not outcome.kept:
+        counts = ", ".join(f"{step.rule}: {step.dropped:,}" for step in outcome.steps)
+        told = "; ".join(["", *outcome.told])
+        raise DegenerateError(f"none of {len(intake.rows):,} rows is kept ({counts}); loosen the rules{told}")
+    if request.out:
+        numbers: list[array[int]] = [array("Q") for _ in intake.parts]
+        for row, (part, number) in zip(intake.rows, intake.places(), strict=True):
+            if row.id not in outcome.dropped:
+                numbers[part].append(number)
+        total = len(intake.rows) + len(intake.unreadable)
+        with progress.bar("write", total, "records") as bar:
+            write.write(request.out, list(zip(intake.parts, numbers, strict=True)), bar.advance)
+
+
+def _verdict_records(outcome: Outcome) -> Iterator[JSONDict]:
+    """Return a record for each that is not kept, in the order of the input."""
+    intake, start = outcome.intake, 0
+    for index, part in enumerate(intake.parts):
+        problems = iter(intake.problems[index])
+        waiting = next(problems, None)
+        for place, number in enumerate(intake.numbers[index], start=start):
+            while waiting is not None and waiting.number < number:
+                yield _verdict_record(
+                    part.name, waiting.number, "", Verdict("", False, UNREADABLE, reason=waiting.reason)
+                )
+                waiting = next(problems, None)
+            verdict = outcome.dropped.get(intake.rows[place].id)
+            if verdict is not None:
+                yield _verdict_record(part.name, number, intake.own_ids[place], verdict)
+        start += len(intake.numbers[index])
+        while waiting is not None:
+            yield _verdict_record(part.name, waiting.number, "", Verdict("", False, UNREADABLE, reason=waiting.reason))
+            waiting = next(problems, None)
+
+
+def _verdict_record(file: str, number: int, own_id: str, verdict: Verdict) -> JSONDict:
+    return {
+        "file": file, "record": number, "id": own_id or None, "rule": verdict.rule, "score": verdict.score,
+        "threshold": verdict.threshold, "reason": verdict.reason, "duplicate_of": verdict.duplicate_of,
+    }  # fmt: skip
+
+
+def _parts(files: Sequence[Path]) -> list[Part]:
+    found = [part for path in files for part in find.parts(path)]
+    seen: set[Path] = set()
+    for part in found:
+        if part.path.resolve() in seen:
+            raise UsageError(f"{part.name} is named twice")
+        seen.add(part.path.resolve())
+    if not found:
+        raise DataError("no file is named")
+    return found
+
+
+def _check_paths(request: Request, parts: Sequence[Part]) -> None:
+    """Refuse to write over what is read, or twice to one place."""
+    read = {part.path.resolve() for part in parts} | {path.resolve() for path in request.files}
+    read |= {Path(name).resolve() for name in request.shortcuts.get("--against", "").split("\n") if name}
+    read |= {request.rules.resolve()} if request.rules else set()
+    written: dict[Path, str] = {}
+    for option, path in (("--out", request.out), ("--verdicts", request.verdicts), ("--report", request.report)):
+        if path is None:
+            continue
+        place = path.resolve()
+        if place in read or any(folder in place.parents for folder in read):
+            raise UsageError(f"{option} {path} is, or lies in, what is read; name another file")
+        if place in written:
+            raise UsageError(f"{option} and {written[place]} name the same file {path}")
+        if path.is_dir():
+            raise UsageError(f"{option} {path} is a folder; name a file")
+        written[place] = option
+    for option, path in (("--out", request.out), ("--verdicts", request.verdicts)):
+        if path is not None and path.suffix.lower() not in write.WRITABLE:
+            raise UsageError(f"{option} {path}: must end in {', '.join(write.WRITABLE)}")
+    if request.report is not None and request.report.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {request.report}: the report is a web page; end it in .html")
+    if request.out is not None:
+        write.check(request.out, parts)
+
+
+def _ledger(request: Request) -> Path:
+    beside = request.out or request.verdicts or request.report or request.files[0]
+    return beside.resolve().with_name(beside.resolve().name + ".ledger.db")
+
+
+def _rules(request: Request, scoring: Scoring) -> list[Rule]:
+    """Return the rules of the options or of the rules file, and put the scorers they need at hand."""
+    if request.rules and request.shortcuts:
+        raise UsageError(f"give {', '.join(request.shortcuts)} or --rules, not both; the file can hold all rules")
+    if not request.rules and not request.shortcuts:
+        raise UsageError("nothing to select by; give a rule such as --exact or --rouge-l 0.7, or --rules FILE")
+    if request.rules:
+        found = load_rules(request.rules)
+        scoring.specs.update(found.models)
+        scoring.scorers.update({name: cast(Scorer, scorer) for name, scorer in found.score.items()})
+        rules = [cast(Rule, rule) for rule in found.select]
+        kinds: list[str | None] = [None] * len(rules)
+    else:
+        pairs = rules_of(request.shortcuts, request.within)
+        rules, kinds = [rule for rule, _ in pairs], [kind for _, kind in pairs]
+    if request.model is not None:
+        scoring.specs["scorer"] = ModelSpec(id=request.model)
+    for kind in kinds:
+        if kind is not None and kind != "embedding":
+            scoring.add(kind, kind)
+    if request.embeddings is not None and _vector_field(request.embeddings) is None:
+        scoring.specs["student"] = ModelSpec(id=request.embeddings)
+        scoring.add("embedding", "embedding")
+    return rules
+
+
+def _vector_field(embeddings: str | None) -> str | None:
+    """Return the field that --embeddings names; None where it names a model."""
+    if embeddings is None or embeddings == "embedded" or "/" in embeddings or Path(embeddings).is_dir():
+        return None
+    return embeddings
+
+
+def _groups(rules: Sequence[Any]) -> Iterator[str]:
+    """Return the group keys that rules, also those inside all and any, work within."""
+    found: dict[str, None] = {}
+    for rule in rules:
+        if getattr(rule, "within", None):
+            found[rule.within] = None
+        found.update(dict.fromkeys(_groups(getattr(rule, "rules", ()))))
+    return islice(found, None)
