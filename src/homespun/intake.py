@@ -124,18 +124,18 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progr
                 known.update(dict.fromkeys(schema_of(part).names))
             intake.numbers.append(array("Q"))
             intake.problems.append([])
-            meter = _Meter(part, bar)
-            for entry in entries(part, wanted.fields):
+            meter, name_of, fields = _Meter(part, bar), part.name, wanted.fields
+            for entry in entries(part, fields):
                 meter.pass_(entry.raw)
                 row, problem = None, entry.problem
                 if entry.record is not None:
                     if not known:
                         known.update(dict.fromkeys(entry.record))
-                    row, problem = _row(part, entry.number, entry.record, wanted, language)
+                    row, problem = _row(name_of, entry.number, entry.record, wanted, language)
                 if row is not None and entry.record is not None and wanted.vectors is not None:
                     problem = _take_vector(entry.record, wanted.vectors, vectors, widths)
                 if row is None or problem or entry.record is None:
-                    intake.problems[-1].append(Problem(part.name, entry.number, problem))
+                    intake.problems[-1].append(Problem(name_of, entry.number, problem))
                     continue
                 intake.rows.append(row)
                 intake.numbers[-1].append(entry.number)
@@ -153,7 +153,7 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progr
     return intake
 
 
-def _row(part: Part, number: int, record: Mapping[str, Any], wanted: Wanted, language: str) -> tuple[Row | None, str]:
+def _row(file: str, number: int, record: Mapping[str, Any], wanted: Wanted, language: str) -> tuple[Row | None, str]:
     fields = {}
     for text in wanted.texts:
         value, problem = text(record)
@@ -170,8 +170,8 @@ def _row(part: Part, number: int, record: Mapping[str, Any], wanted: Wanted, lan
         groups[name], problem = _plain(record, name)
         if problem:
             return None, problem
-    where = f"{part.name}:{number}"
-    return Row(where, Labelled(fields, output), language, groups, Lineage(part.name, str(number))), ""
+    lineage = Lineage(file, str(number))
+    return Row(f"{file}:{number}", Labelled(fields, output), language, groups, lineage), ""
 
 
 def _plain(record: Mapping[str, Any], name: str) -> tuple[str, str]:

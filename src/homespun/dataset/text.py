@@ -51,23 +51,16 @@ class TextOf:
             if any(spec or conversion for _, _, spec, conversion in parsed):
                 raise UsageError(f'--field "{field}": a name in braces is all it can hold, as in "{{question}}"')
             self.pieces = [(before, name) for before, name, _, _ in parsed]
-        if not all(name is None or name.strip() for _, name in self.pieces) or not self.names:
+        self.names: tuple[str, ...] = tuple(name for _, name in self.pieces if name is not None)  #: fields it reads
+        self.key = field if "{" not in field else "text"  #: name of the text among a row's fields
+        self.single = self.names[0] if len(self.pieces) == 1 and not self.pieces[0][0] and self.names else None
+        if not self.names or not all(name.strip() for name in self.names):
             raise UsageError(f'--field "{field}" names no field; write a name, or names in braces')
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The fields it reads."""
-        return tuple(name for _, name in self.pieces if name is not None)
-
-    @property
-    def key(self) -> str:
-        """The name of the text among a row's fields: the field's own, `text` for a template."""
-        return self.field if "{" not in self.field else "text"
 
     def __call__(self, record: Mapping[str, Any]) -> tuple[str, str]:
         """Return the text and "", or "" and what is wrong with the record."""
-        if len(self.pieces) == 1 and not self.pieces[0][0]:
-            text, problem = _text(record, self.names[0])
+        if self.single is not None:
+            text, problem = _text(record, self.single)
         else:
             text, problem = "", ""
             for before, name in self.pieces:
