@@ -13,7 +13,6 @@ import gc
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -141,13 +140,8 @@ def _select(
     progress: Progress,
 ) -> Outcome:
     vectors = _vector_field(request.embeddings)
-    numbers = [name for name in scoring.fields_of(rules) if not (vectors and name.partition(".")[0] == "embedding")]
-    if "embedding" in numbers:
-        raise UsageError(
-            "these rules need embeddings: add --embeddings FIELD (a list of numbers in each record), embedded,"
-            " a model's PATH or hub id, or URL#MODEL"
-        )
-    wanted = Wanted(texts, request.output, tuple(_groups(rules)), tuple(numbers), vectors, request.own_id)
+    numbers, embedded = _fields(rules, scoring, vectors)
+    wanted = Wanted(texts, request.output, tuple(_groups(rules)), tuple(numbers), embedded, request.own_id)
     gc.disable()  # millions of small records that stay: looking for cycles among them takes longer than reading
     try:
         intake = gather(parts, wanted, scoring.language, progress)
@@ -160,6 +154,8 @@ def _select(
         where = f"all are in {request.verdicts}" if request.verdicts else "--verdicts FILE writes them all"
         progress.say(f"... and {more:,} more; {where}")
     scoring.made.update({scores.name: scores for scores in intake.scores})
+    if embedded is not None:
+        scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
     outcome = _apply(request, rules, intake, scoring, progress)
     _write(request, outcome, progress)
     return outcome
@@ -302,23 +298,51 @@ def _rules(request: Request, scoring: Scoring) -> list[Rule]:
         if kind is not None and kind != "embedding":
             scoring.add(kind, kind)
     if request.embeddings is not None and _vector_field(request.embeddings) is None:
-        scoring.specs["student"] = ModelSpec(id=request.embeddings)
+        made_for_it = (Path(request.embeddings) / "modules.json").is_file()  # a sentence-transformers folder
+        scoring.specs["student"] = ModelSpec(id=("sentence:" if made_for_it else "") + request.embeddings)
         scoring.add("embedding", "embedding")
     return rules
 
 
+def _fields(rules: Sequence[Rule], scoring: Scoring, vectors: str | None) -> tuple[list[str], str | None]:
+    """Return the fields of the file that rules rank by, and the one that holds vectors.
+
+    Raises:
+        UsageError: rules read vectors that nothing makes, or from several fields.
+    """
+    of_vectors = {by for rule in _flat(rules) if "centre" in type(rule).model_fields for by in rule.needs()}
+    numbers = [by for by in scoring.fields_of(rules) if by not in of_vectors]
+    wanted = {by for by in of_vectors if scoring.scorer_of(by) is None}
+    if vectors:
+        return numbers, vectors
+    if "embedding" in wanted:
+        raise UsageError(
+            "these rules need embeddings: add --embeddings FIELD (a list of numbers in each record), embedded,"
+            " a model's PATH or hub id, sentence:PATH, or URL#MODEL"
+        )
+    if len(wanted) > 1:
+        raise UsageError(f"rules read vectors from {', '.join(sorted(wanted))}; one field of vectors at a time")
+    return numbers, next(iter(wanted), None)
+
+
+def _flat(rules: Sequence[Any]) -> Iterator[Rule]:
+    """Return rules and those inside all and any."""
+    for rule in rules:
+        yield rule
+        yield from _flat(getattr(rule, "rules", ()))
+
+
 def _vector_field(embeddings: str | None) -> str | None:
     """Return the field that --embeddings names; None where it names a model."""
-    if embeddings is None or embeddings == "embedded" or "/" in embeddings or Path(embeddings).is_dir():
+    if embeddings is None or embeddings == "embedded" or set("/:") & set(embeddings) or Path(embeddings).is_dir():
         return None
     return embeddings
 
 
-def _groups(rules: Sequence[Any]) -> Iterator[str]:
+def _groups(rules: Sequence[Rule]) -> list[str]:
     """Return the group keys that rules, also those inside all and any, work within."""
     found: dict[str, None] = {}
-    for rule in rules:
-        if getattr(rule, "within", None):
-            found[rule.within] = None
-        found.update(dict.fromkeys(_groups(getattr(rule, "rules", ()))))
-    return islice(found, None)
+    for rule in _flat(rules):
+        keys = getattr(rule, "within", None) or ()
+        found.update(dict.fromkeys([keys] if isinstance(keys, str) else keys))
+    return list(found)

@@ -38,8 +38,9 @@ SECTIONS = {
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the templates' environment: escaped, strict, invisible characters written out."""
+    found = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,10 +48,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["when"] = day_and_time
-    environment.filters["plain"] = plain
-    environment.filters["tied"] = tied
-    return environment
+    found.filters["when"] = day_and_time
+    found.filters["plain"] = plain
+    found.filters["tied"] = tied
+    return found
 
 
 def render(data: ReportData) -> str:
@@ -65,7 +66,7 @@ def render(data: ReportData) -> str:
     stages, time, tokens = run_view.view_stages(data)
     shared, own = run_view.view_settings(data)
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             data=data,

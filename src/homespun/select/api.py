@@ -1,8 +1,8 @@
 """The rules as functions on lists: texts, dicts or rows in, a Selection out, whose threshold can be moved.
 
     kept = rouge_l(texts, threshold=0.7).kept
-    near = rouge_l(records, 0.7, field="question", floor=0.5)
-    near.at(0.6).kept        # decided anew from the pairs found, no text is compared again
+    found = rouge_l(records, 0.7, field="question", floor=0.5)
+    found.at(0.6).kept       # decided anew from the pairs found, no text is compared again
 
 What `at` reuses: rules on pairs keep every pair above `floor`, rules on scores keep the scores, D4 and SemDeDup
 keep the vectors (clusters are made again). Nothing is written and no input is changed.
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from homespun.dataset.text import TextOf, lookup
 from homespun.errors import UsageError
-from homespun.near.pairs import Pairs, greedy
+from homespun.near.pairs import Pairs, Repeats, greedy
 from homespun.records import Labelled, Lineage, Row, Scores, Verdict
 from homespun.registry import lookup as find_kind
 from homespun.select.arms import apply
@@ -71,8 +71,10 @@ class Selection:
     def at(self, threshold: float) -> Selection:
         """Return the same decided at another threshold (of rules that keep a share: another share).
 
+        Only a threshold below the `floor` of a search makes texts be compared again.
+
         Raises:
-            UsageError: the rule has none, or it lies below what was searched.
+            UsageError: the rule has none, or the value is out of range.
         """
         if self.decide is None:
             raise UsageError(f"{self.rule} has no threshold to move")
@@ -117,7 +119,7 @@ def rouge_l(
         field: the field, or a template over fields, that holds the text of a dict; `text` unless given.
         within: compare only dicts with the same value of this field, or rows of the same group.
         language: en or ja; by the script of the texts unless given.
-        floor: how low `at` may go; searching lower costs more. 0.1 below the threshold unless given.
+        floor: how low `at` can go without a new search; a lower one costs more. The threshold unless given.
 
     Raises:
         UsageError: threshold or floor out of range.
@@ -174,7 +176,10 @@ def semantic(
         threshold: 0 to 1.
         vectors: one per input, shape (inputs, dimensions); made by `model` unless given.
         model: embedded, a path, a hub id, sentence:PATH_OR_ID, or scripted:FILE.
-        field: see rouge_l; `within`, `language` and `floor` too.
+        field: see rouge_l.
+        within: see rouge_l.
+        language: see rouge_l.
+        floor: see rouge_l.
     """
     from homespun.near import cosine
 
@@ -182,13 +187,13 @@ def semantic(
     inputs, usable, unusable = _rows(rows, field, within, language)
     columns = _vectors(inputs, usable, vectors, model)
     unit = rule.unit_vectors(usable, columns)  # type: ignore[attr-defined]
-    low = _floor(threshold, floor)
-    pairs = cosine.pairs(unit, low, cast(RepeatRule, rule).groups(usable))
+    groups = cast(RepeatRule, rule).groups(usable)
+    searched = _Searched(lambda low: cosine.pairs(unit, low, groups), threshold, floor)
     missing = [place for place, value in enumerate(unit[:, 0].tolist()) if value != value] if len(unit) else []
 
     def decide(at: float) -> list[Verdict]:
         moved = _moved(rule, at)
-        verdicts = cast(RepeatRule, moved).verdicts(usable, greedy(pairs, at), at, "cosine")
+        verdicts = cast(RepeatRule, moved).verdicts(usable, searched.above(at), at, "cosine")
         for place in missing:
             verdicts[place] = moved.no_vector(usable[place], columns)  # type: ignore[attr-defined]
         return verdicts
@@ -429,11 +434,18 @@ def _merged(inputs: Sequence[Any], decided: Sequence[Verdict], unusable: Mapping
     ]
 
 
-def _floor(threshold: float, floor: float | None) -> float:
-    low = max(0.0, round(threshold - 0.1, 6)) if floor is None else floor
-    if low > threshold:
-        raise UsageError(f"floor {low} is above the threshold {threshold}; it says how low `at` may go")
-    return low
+class _Searched:
+    """Pairs above a floor, searched again only when a lower threshold is asked for."""
+
+    def __init__(self, find: Callable[[float], Pairs], threshold: float, floor: float | None) -> None:
+        if floor is not None and not 0 <= floor <= threshold:
+            raise UsageError(f"floor is {floor}; it must lie between 0 and the threshold, {threshold}")
+        self.find, self.pairs = find, find(threshold if floor is None else floor)
+
+    def above(self, threshold: float) -> Repeats:
+        if threshold < self.pairs.floor:
+            self.pairs = self.find(threshold)
+        return greedy(self.pairs, threshold)
 
 
 def _paired(
@@ -447,10 +459,11 @@ def _paired(
 ) -> Selection:
     threshold: float = rule.threshold  # type: ignore[attr-defined]
     inputs, usable, unusable = _rows(given, field, rule.within, language)
-    pairs = find(usable, rule, _floor(threshold, floor))
+    searched = _Searched(lambda low: find(usable, rule, low), threshold, floor)
 
     def decide(at: float) -> list[Verdict]:
-        return cast(RepeatRule, _moved(rule, at)).verdicts(usable, greedy(pairs, at), at, measure)
+        moved = cast(RepeatRule, _moved(rule, at))
+        return moved.verdicts(usable, searched.above(at), at, measure)
 
     return Selection(inputs, usable, _merged(inputs, decide(threshold), unusable), rule, decide=decide)
 
