@@ -118,6 +118,10 @@ def select(request: Request, progress: Progress) -> Outcome:
     if request.language not in (None, *LANGUAGES):
         raise UsageError(f"--language {request.language}: there are {', '.join(LANGUAGES)}")
     parts = _parts(request.files)
+    for path in request.files:
+        if path.is_dir():
+            inside = [str(part.path.relative_to(path)) for part in parts if path in part.path.parents]
+            progress.say(f"{path}: {len(inside)} files, {inside[0]} to {inside[-1]}" if inside[1:] else str(path))
     _check_paths(request, parts)
     texts = tuple(TextOf(name) for name in request.fields)
     scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))

@@ -18,7 +18,6 @@ from homespun import __version__
 from homespun.records import Row, Verdict
 from homespun.report.select_view import Column, Group, RuleDone, SelectData, Shown, build
 from homespun.select.audit import SetReport, set_report
-from homespun.select.base import Columns
 
 if TYPE_CHECKING:
     from homespun.selecting import Outcome, Request
@@ -59,7 +58,7 @@ def gather(outcome: Outcome, request: Request) -> SelectData:
             f"Over {report.before.rows:,} rows drawn from all and {report.after.rows:,} from what is kept, so that size"
             " does not decide. Higher distinct-n, lower self-BLEU and lower compression mean more varied."
         ),
-        columns=_columns(outcome.columns, rows, set(kept), verdicts),
+        columns=_columns(outcome, set(kept), verdicts),
         correlations=(report.columns, report.spearman),
         problems=[str(problem) for problem in problems[:PROBLEMS]],
         settings={
@@ -122,19 +121,26 @@ def _diversity(report: SetReport) -> list[tuple[str, float, float]]:
     return [(name, getattr(report.before, of), getattr(report.after, of)) for name, of in names.items()]
 
 
-def _columns(columns: Columns, rows: Sequence[Row], kept: set[str], verdicts: Sequence[Verdict]) -> list[Column]:
+def _columns(outcome: Outcome, kept: set[str], verdicts: Sequence[Verdict]) -> list[Column]:
     """Return each column of numbers, and the score of each rule that makes its own (ROUGE-L, cosine)."""
+    rows, columns = outcome.intake.rows, outcome.columns
     flags = [row.id in kept for row in rows]
+    cuts: dict[str, set[float]] = {}
+    for step in outcome.steps:
+        for by in step.rule.needs():
+            near = (verdict for edge in step.nearest for verdict in (*edge.kept, *edge.dropped))
+            cuts.setdefault(by, set()).update(v.threshold for v in near if v.threshold is not None)
     found = []
     for name, scores in columns.scores.items():
         for column, values in scores.columns.items():
             if getattr(values, "ndim", 1) != 1 or any(isinstance(value, str) for value in values):
                 continue
             by = name if len(scores.columns) == 1 else f"{name}.{column}"
-            found.append(Column(by, columns.numbers(by, rows), flags))
+            at = cuts.get(by) or (cuts.get(name, set()) if column == scores.primary else set())
+            found.append(Column(by, columns.numbers(by, rows), flags, sorted(at)))
     own = {verdict.rule for verdict in verdicts if verdict.duplicate_of is not None and verdict.score is not None}
     for rule in sorted(own):
-        values = [math.nan if v.rule != rule or v.score is None else v.score for v in verdicts]
-        cuts = {v.threshold for v in verdicts if v.rule == rule and v.threshold is not None}
-        found.append(Column(rule, values, flags, sorted(cuts)))
+        numbers = [math.nan if v.rule != rule or v.score is None else v.score for v in verdicts]
+        at = {v.threshold for v in verdicts if v.rule == rule and v.threshold is not None}
+        found.append(Column(rule, numbers, flags, sorted(at)))
     return found

@@ -78,7 +78,7 @@ def _file(path: Path) -> Part:
 def _folder(folder: Path) -> list[Part]:
     if (folder / "dataset_dict.json").is_file():
         splits = _listed(folder / "dataset_dict.json", "splits")
-        return [part for split in splits for part in _folder(folder / str(split))]
+        return [part for split in splits for part in parts(folder / str(split))]
     if (folder / "state.json").is_file():
         files = _listed(folder / "state.json", "_data_files")
         names = [str(entry["filename"]) for entry in files if isinstance(entry, dict) and "filename" in entry]

@@ -165,7 +165,7 @@ def _panel(column: Column) -> Panel | None:
     axis = axis_over(numbers, pad=0.01)
     return Panel(
         column=column.name,
-        arm="this selection",
+        arm="",
         used=bool(column.thresholds),
         kept=len(sides[True]),
         dropped=len(sides[False]),

@@ -1,0 +1,176 @@
+"""Rules as functions: what was kept, why, and the same at another threshold without comparing again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import homespun.select as select
+from homespun.errors import UsageError
+from homespun.near import rouge
+from homespun.records import Labelled, Lineage, Row
+from homespun.select import api
+
+TEXTS = ["write a poem about the sea", "write a poem about the lake", "list three fruits", "list three red fruits"]
+
+
+def test_importing_the_package_is_cheap_and_names_are_functions():
+    script = (
+        "import sys, homespun.select as s\n"
+        "print([m for m in ('numpy', 'pydantic', 'pyarrow', 'torch') if m in sys.modules])\n"
+        "s.rouge_l, s.minhash, s.semantic\n"
+        "import homespun.select.minhash, homespun.select.semantic\n"
+        "print(callable(s.minhash), callable(s.semantic))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True True"]
+
+
+def test_every_name_is_there_and_nothing_else():
+    for name in select.API:
+        assert callable(getattr(select, name))
+    with pytest.raises(AttributeError):
+        _ = select.nothing
+
+
+def test_kept_dropped_and_why():
+    found = select.rouge_l(TEXTS, 0.7)
+    assert found.kept == [TEXTS[0], TEXTS[2]]
+    assert found.dropped == [TEXTS[1], TEXTS[3]]
+    assert found.duplicates == [
+        (TEXTS[1], TEXTS[0], pytest.approx(10 / 12)),
+        (TEXTS[3], TEXTS[2], pytest.approx(6 / 7)),
+    ]
+    assert [verdict.duplicate_of for verdict in found.verdicts] == [None, "0", None, "2"]
+
+
+def test_another_threshold_compares_no_text_again(monkeypatch):
+    found = select.rouge_l(TEXTS, 0.7, floor=0.5)
+    monkeypatch.setattr(rouge, "pairs", None)
+    monkeypatch.setattr(rouge, "greedy", None)
+    assert found.at(0.85).kept == [TEXTS[0], TEXTS[1], TEXTS[2]]
+    assert found.at(0.9).kept == TEXTS
+    assert found.at(0.9).at(0.7).kept == found.kept
+    assert str(found.at(0.85).rule) == "rouge_l 0.85"
+
+
+def test_below_the_floor_it_searches_once_more():
+    found = select.rouge_l(TEXTS, 0.9)
+    assert found.kept == TEXTS
+    assert found.at(0.7).kept == select.rouge_l(TEXTS, 0.7).kept
+
+
+@given(
+    texts=st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=6).map(" ".join), max_size=12),
+    threshold=st.sampled_from([0.0, 0.4, 0.5, 0.6, 0.75, 0.8, 1.0]),
+)
+def test_moved_thresholds_keep_what_a_new_search_keeps(texts, threshold):
+    moved = select.rouge_l(texts, 1.0, floor=0.0).at(threshold)
+    assert moved.kept == select.rouge_l(texts, threshold).kept
+    assert [verdict.keep for verdict in moved.verdicts] == [v.keep for v in select.rouge_l(texts, threshold).verdicts]
+
+
+def test_dicts_templates_and_groups():
+    rows = [{"q": "say it", "a": str(i), "topic": t} for i, t in enumerate("xxy")]
+    assert select.exact(rows, field="q").kept == [rows[0]]
+    assert select.exact(rows, field="{q} {a}").kept == rows
+    assert select.rouge_l(rows, field="q", within="topic").kept == [rows[0], rows[2]]
+
+
+def test_rows_keep_their_ids():
+    rows = [Row(f"id{i}", Labelled({"text": "same"}, ""), "en", {}, Lineage("g", str(i))) for i in range(2)]
+    found = select.exact(rows)
+    assert (found.kept, found.verdicts[1].duplicate_of) == ([rows[0]], "id0")
+
+
+def test_inputs_without_a_text_are_told():
+    found = select.rouge_l(["one text", "", 7, None, "one text"], 0.7)
+    assert found.kept == ["one text"]
+    assert [verdict.rule for verdict in found.verdicts] == ["rouge_l 0.7", *["unusable"] * 3, "rouge_l 0.7"]
+    assert found.verdicts[2].reason == "is no text, dict or row but int"
+    assert found.verdicts[4].duplicate_of == "0"
+
+
+def test_ranked_by_a_field_or_by_numbers():
+    rows = [{"text": "a", "q": 1}, {"text": "b", "q": 3}, {"text": "c"}, {"text": "d", "q": 2}]
+    found = select.top(rows, 0.5, by="q")
+    assert found.kept == [rows[1], rows[3]]
+    assert found.at(1.0).kept == [rows[0], rows[1], rows[3]]
+    assert found.verdicts[2].reason.startswith("could not be scored")
+    assert select.bottom(["a", "b", "c"], 0.34, by=[3, 1, 2]).kept == ["b"]
+    assert select.middle(["a", "b", "c"], 0.34, by=[3, 1, 2]).kept == ["c"]
+    assert select.at_least(["a", "b"], 2, by=[1, 2]).kept == ["b"]
+    assert select.at_most(["a", "b"], 2, by=[1, 2]).at(1).kept == ["a"]
+    with pytest.raises(UsageError, match="1 numbers for 2 inputs"):
+        select.top(["a", "b"], 0.5, by=[1.0])
+
+
+def test_semantic_from_vectors():
+    vectors = np.array([[1, 0], [0.9, 0.1], [-1, 0], [0, 0], [0, -1.0]])
+    found = select.semantic(list("abcde"), 0.9, vectors=vectors, floor=0.0)
+    assert (found.kept, len(found.at(0.9999).kept)) == (["a", "c", "d", "e"], 5)
+    assert select.semantic(list("abcde"), 0.9, vectors=vectors).verdicts[1].duplicate_of == "0"
+    with pytest.raises(UsageError, match=r"give one per input: \(2, dimensions\)"):
+        select.semantic(["a", "b"], 0.9, vectors=[[1.0, 0.0]])
+    with pytest.raises(UsageError, match="uneven width"):
+        select.semantic(["a", "b"], 0.9, vectors=[[1.0, 0.0], [1.0]])
+
+
+def test_d4_and_random_move_their_share():
+    vectors = np.random.default_rng(0).normal(size=(40, 8))
+    texts = [f"row {i}" for i in range(40)]
+    found = select.d4(texts, 0.5, vectors=vectors)
+    assert (len(found.kept), len(found.at(0.25).kept)) == (20, 10)
+    assert len(select.semdedup(texts, 0.2, vectors=vectors).kept) < 40
+    drawn = select.random(texts, 0.5)
+    assert len(drawn.kept) == 20
+    assert set(drawn.at(0.25).kept) < set(drawn.kept)
+
+
+def test_minhash_of_long_texts():
+    words = " ".join(f"word{i}" for i in range(200))
+    found = select.minhash([words, words + " more", "another text of some length"], 0.8)
+    assert found.kept == [words, "another text of some length"]
+    assert len(found.at(0.99).kept) == 2 + (found.duplicates[0][2] <= 0.99)
+
+
+def test_rules_one_after_the_other():
+    rows = [{"text": "a", "q": 1}, {"text": "b", "q": 3}, {"text": "b", "q": 3}]
+    found = select.rules(rows, [{"kind": "exact_duplicates"}, {"kind": "at_least", "by": "q", "value": 2}])
+    assert found.kept == [rows[1]]
+    with pytest.raises(UsageError, match="Did you mean"):
+        select.rules(rows, [{"kind": "exact_duplicate"}])
+
+
+def test_report():
+    report = select.rouge_l(TEXTS, 0.7).report()
+    assert (report.rows, report.kept) == (4, 2)
+    assert report.nearest[0].dropped[0].repeats_text == TEXTS[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: select.rouge_l(TEXTS, 1.5), r"threshold: .* \(got 1.5\)"),
+        (lambda: select.rouge_l(TEXTS, 0.7, floor=0.8), "floor is 0.8; it must lie between 0 and the threshold"),
+        (lambda: select.rouge_l("one text"), "a list of texts"),
+        (lambda: select.exact(TEXTS).at(0.5), "has no threshold to move"),
+        (lambda: select.rouge_l(TEXTS).at(2), "threshold"),
+        (lambda: select.perplexity(TEXTS, part="lowest"), "it is one of low, middle, high"),
+        (lambda: select.rules(TEXTS, []), "no rules"),
+        (lambda: select.semantic(TEXTS, model="http://127.0.0.1:1/v1#m"), "give vectors"),
+    ],
+)
+def test_what_is_refused(call, says):
+    with pytest.raises(UsageError, match=says):
+        call()
+
+
+def test_empty_input():
+    assert select.rouge_l([]).kept == []
+    assert api.exact([]).verdicts == []
