@@ -338,6 +338,23 @@ def test_rouge_l_names_the_row_it_repeats(run, tmp_path):
     assert (drop["record"], drop["duplicate_of"]) == (2, "rows.jsonl:1")
 
 
+def test_against_an_evaluation_set(run, tmp_path):
+    question = "Which river flows through the old town of the capital, and where does it end?"
+    lines = [json.dumps({"text": text}) + "\n" for text in (question.upper(), "Name three fruits that grow on trees.")]
+    (tmp_path / "rows.jsonl").write_text("".join(lines))
+    (tmp_path / "eval.jsonl").write_text(json.dumps({"question": question, "answer": "the Elbe"}) + "\n")
+    code, _, _ = run("rows.jsonl", "--against", "eval.jsonl", "--out", "kept.jsonl", "--verdicts", "v.jsonl")
+    assert (code, (tmp_path / "kept.jsonl").read_text()) == (0, lines[1])
+    assert "eval.jsonl" in verdicts(tmp_path / "v.jsonl")[0]["reason"]
+    assert run("rows.jsonl", "--against", "eval.jsonl", "--out", "eval.jsonl")[0] == 1
+
+
+def test_a_model_that_is_not_there(run, rows, tmp_path):
+    (tmp_path / "model").mkdir()
+    code, _, err = run("rows.jsonl", "--perplexity", "low:0.5", "--model", "./model")
+    assert (code, "model" in err) == (1, True)
+
+
 def test_shortcuts_apply_in_their_fixed_order(run, rows):
     _, out, _ = run("rows.jsonl", "--random", "0.9", "--rouge-l", "0.9", "--top", "q:0.9", "--exact")
     names = [line.split()[0] for line in out.splitlines()]

@@ -122,10 +122,10 @@ def select(request: Request, progress: Progress) -> Outcome:
         if path.is_dir():
             inside = [str(part.path.relative_to(path)) for part in parts if path in part.path.parents]
             progress.say(f"{path}: {len(inside)} files, {inside[0]} to {inside[-1]}" if inside[1:] else str(path))
-    _check_paths(request, parts)
     texts = tuple(TextOf(name) for name in request.fields)
     scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
     rules = _rules(request, scoring)
+    _check_paths(request, parts, rules)
     if request.language is None:
         scoring.language = look(parts, texts)
         progress.say(f"language: {scoring.language}, by the script of the first records (--language says otherwise)")
@@ -250,10 +250,10 @@ def _parts(files: Sequence[Path]) -> list[Part]:
     return found
 
 
-def _check_paths(request: Request, parts: Sequence[Part]) -> None:
+def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule]) -> None:
     """Refuse to write over what is read, or twice to one place."""
     read = {part.path.resolve() for part in parts} | {path.resolve() for path in request.files}
-    read |= {Path(name).resolve() for name in request.shortcuts.get("--against", "").split("\n") if name}
+    read |= {Path(name).resolve() for rule in _flat(rules) for name in getattr(rule, "against", ())}
     read |= {request.rules.resolve()} if request.rules else set()
     written: dict[Path, str] = {}
     for option, path in (("--out", request.out), ("--verdicts", request.verdicts), ("--report", request.report)):
