@@ -12,15 +12,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from homespun import __version__
 from homespun.records import Row, Verdict
 from homespun.report.select_view import Column, Group, RuleDone, SelectData, Shown, build
 from homespun.select.audit import SetReport, set_report
-
-if TYPE_CHECKING:
-    from homespun.selecting import Outcome, Request
+from homespun.selection import Outcome, Request
 
 EXAMPLES = 6
 PROBLEMS = 50
