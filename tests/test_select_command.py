@@ -13,6 +13,7 @@ import pytest
 
 from homespun import cli
 from homespun.dataset import find, write
+from homespun.errors import DataError
 
 TEXTS = ["The cat sat on the mat.", "the  CAT sat on the mat.", "A dog ran in the park.", "Rain fell all night long."]
 LINES = [b'{"id": "r%d",  "text": "%s", "q": %d}\n' % (i, text.encode(), i) for i, text in enumerate(TEXTS)]
@@ -156,6 +157,15 @@ def test_an_unfinished_file_is_not_there(rows, tmp_path, monkeypatch):
         write.write(out, [(part, [1, 2])], fail)
     assert out.read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.jsonl", "rows.jsonl"]
+
+
+def test_a_file_that_changes_meanwhile_is_not_mixed(rows, tmp_path):
+    (part,) = find.parts(rows)
+    before = write.stamp(part)
+    rows.write_bytes(b"".join(LINES[1:]))
+    with pytest.raises(DataError, match="changed while it was read"):
+        write.write(tmp_path / "kept.jsonl", [(part, [1, 2])], lambda count: None, [before])
+    assert not (tmp_path / "kept.jsonl").exists()
 
 
 # Bad input

@@ -15,6 +15,7 @@ from typing import Any
 from homespun.dataset.find import Part
 from homespun.dataset.read import count, entries, schema_of, size
 from homespun.dataset.text import MISSING, TextOf, lookup
+from homespun.dataset.write import Stamp, stamp
 from homespun.engine.progress import Bar, Progress
 from homespun.errors import DataError
 from homespun.records import Labelled, Lineage, Row, Scores
@@ -51,6 +52,7 @@ class Problem:
     file: str
     number: int
     reason: str
+    own_id: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.number}: {self.reason}"
@@ -61,6 +63,7 @@ class Intake:
     """Everything that selection needs to know of the files."""
 
     parts: Sequence[Part]
+    stamps: Sequence[Stamp] = ()  #: size and time of each part before it was read
     rows: list[Row] = field(default_factory=list)
     numbers: list[array[int]] = field(default_factory=list)  #: per part: the number of each of its rows
     problems: list[list[Problem]] = field(default_factory=list)  #: per part, ascending
@@ -114,7 +117,7 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progr
     Raises:
         DataError: a file as a whole cannot be read, or there is no row in any.
     """
-    intake = Intake(parts)
+    intake = Intake(parts, [stamp(part) for part in parts])
     numbers = {name: array("d") for name in wanted.numbers}
     vectors, widths = array("f"), array("L")
     known: dict[str, None] = {}
@@ -135,7 +138,8 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progr
                 if row is not None and entry.record is not None and wanted.vectors is not None:
                     problem = _take_vector(entry.record, wanted.vectors, vectors, widths)
                 if row is None or problem or entry.record is None:
-                    intake.problems[-1].append(Problem(name_of, entry.number, problem))
+                    own_id = _own_id(entry.record or {}, wanted.own_id)
+                    intake.problems[-1].append(Problem(name_of, entry.number, problem, own_id))
                     continue
                 intake.rows.append(row)
                 intake.numbers[-1].append(entry.number)
@@ -228,12 +232,14 @@ def _vector_scores(
         return Scores("embedding", VECTOR, [row.id for row in intake.rows], {VECTOR: flat.reshape(-1, width)})
     flags, start = good.tolist(), 0
     for at, found in enumerate(intake.numbers):
-        here = flags[start : start + len(found)]
-        for number, ok, size_ in zip(found, here, each[start : start + len(found)].tolist(), strict=True):
+        end = start + len(found)
+        here = flags[start:end]
+        widths_here, names = each[start:end].tolist(), intake.own_ids[start:end]
+        for number, ok, has, own_id in zip(found, here, widths_here, names, strict=True):
             if not ok:
-                reason = f'"{name}" has {size_} numbers, and most rows have {width}'
-                intake.problems[at].append(Problem(intake.parts[at].name, number, reason))
-        start += len(found)
+                reason = f'"{name}" has {has} numbers, and most rows have {width}'
+                intake.problems[at].append(Problem(intake.parts[at].name, number, reason, own_id))
+        start = end
         intake.numbers[at] = array("Q", compress(found, here))
     intake.rows[:] = compress(intake.rows, flags)
     intake.own_ids[:] = compress(intake.own_ids, flags)

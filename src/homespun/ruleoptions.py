@@ -75,6 +75,11 @@ def _perplexity(option: str, value: str) -> Parsed:
     return kinds[part], {"by": "perplexity", **_amount(option, amount)}
 
 
+def _d4(option: str, value: str) -> Parsed:
+    kind, fields = _threshold("d4", "0.5", name="share")(option, value)
+    return kind, {**fields, "dedup_share": max(0.75, fields["share"])}
+
+
 def _random(option: str, value: str) -> Parsed:
     return "random", _amount(option, value)
 
@@ -116,7 +121,7 @@ SHORTCUTS: Sequence[Shortcut] = (
     Shortcut("--rouge-l", _threshold("rouge_l", "0.7")),
     Shortcut("--semantic", _threshold("semantic", "0.95"), "embedding"),
     Shortcut("--semdedup", _threshold("semdedup", "0.95"), "embedding"),
-    Shortcut("--d4", _threshold("d4", "0.5", name="share"), "embedding"),
+    Shortcut("--d4", _d4, "embedding"),
     Shortcut("--perplexity", _perplexity, "perplexity"),
     Shortcut("--top", _ranked("top")),
     Shortcut("--bottom", _ranked("bottom")),

@@ -20,7 +20,7 @@ from homespun.dataset.find import Part
 from homespun.dataset.text import TextOf
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
-from homespun.intake import Intake, Wanted, gather, look
+from homespun.intake import Intake, Problem, Wanted, gather, look
 from homespun.recipe import load_rules
 from homespun.records import JSONDict, Row, Verdict
 from homespun.ruleoptions import rules_of
@@ -139,7 +139,7 @@ def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
                 numbers[part].append(number)
         total = len(intake.rows) + len(intake.unreadable)
         with progress.bar("write", total, "records") as bar:
-            write.write(request.out, list(zip(intake.parts, numbers, strict=True)), bar.advance)
+            write.write(request.out, list(zip(intake.parts, numbers, strict=True)), bar.advance, intake.stamps)
 
 
 def _verdict_records(outcome: Outcome) -> Iterator[JSONDict]:
@@ -150,17 +150,20 @@ def _verdict_records(outcome: Outcome) -> Iterator[JSONDict]:
         waiting = next(problems, None)
         for place, number in enumerate(intake.numbers[index], start=start):
             while waiting is not None and waiting.number < number:
-                yield _verdict_record(
-                    part.name, waiting.number, "", Verdict("", False, UNREADABLE, reason=waiting.reason)
-                )
+                yield _problem_record(waiting)
                 waiting = next(problems, None)
             verdict = outcome.dropped.get(intake.rows[place].id)
             if verdict is not None:
                 yield _verdict_record(part.name, number, intake.own_ids[place], verdict)
         start += len(intake.numbers[index])
         while waiting is not None:
-            yield _verdict_record(part.name, waiting.number, "", Verdict("", False, UNREADABLE, reason=waiting.reason))
+            yield _problem_record(waiting)
             waiting = next(problems, None)
+
+
+def _problem_record(problem: Problem) -> JSONDict:
+    verdict = Verdict("", False, UNREADABLE, reason=problem.reason)
+    return _verdict_record(problem.file, problem.number, problem.own_id, verdict)
 
 
 def _verdict_record(file: str, number: int, own_id: str, verdict: Verdict) -> JSONDict:

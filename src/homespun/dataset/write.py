@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from homespun.dataset.find import Part
 from homespun.dataset.read import BATCH, BOM, batches, csv_header, entries, schema_of
-from homespun.errors import UsageError
+from homespun.errors import DataError, UsageError
 from homespun.store import disk_errors
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WRITABLE = (".jsonl", ".csv", ".parquet")
 Kept = Sequence[int]  #: numbers of the records of a part that are kept, ascending
+Stamp = tuple[int, int]
 Step = Callable[[int], None]  #: called with how many records were passed
 
 
@@ -77,10 +78,17 @@ def check(out: Path, parts: Sequence[Part]) -> None:
             )
 
 
-def write(out: Path, kept: Sequence[tuple[Part, Kept]], step: Step) -> None:
+def write(out: Path, kept: Sequence[tuple[Part, Kept]], step: Step, stamps: Sequence[Stamp] = ()) -> None:
     """Write the kept records of the files one after the other.
 
+    Args:
+        out: the file to write.
+        kept: the files, each with the numbers of the records to take.
+        step: told how many records were passed.
+        stamps: what `stamp` said of each file when its records were numbered.
+
     Raises:
+        DataError: a file is not what it was then; nothing is written.
         UsageError: see check; or Parquet from records whose fields change their type.
         StoreError: the file cannot be written.
     """
@@ -88,6 +96,15 @@ def write(out: Path, kept: Sequence[tuple[Part, Kept]], step: Step) -> None:
     writer = {".jsonl": _to_jsonl, ".csv": _to_csv, ".parquet": _to_parquet}[out.suffix.lower()]
     with whole(out) as stream:
         writer(stream, kept, step)
+        for (part, _), known in zip(kept, stamps, strict=False):
+            if stamp(part) != known:
+                raise DataError(f"{part.name}: changed while it was read; {out} is not written. Run the command again")
+
+
+def stamp(part: Part) -> Stamp:
+    """Return size and time of change of a file."""
+    found = part.path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _to_jsonl(stream: BinaryIO, kept: Sequence[tuple[Part, Kept]], step: Step) -> None:
