@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,6 +66,7 @@ def select(request: Request, progress: Progress) -> Outcome:
         return _select(request, parts, texts, rules, scoring, progress)
     finally:
         scoring.close()
+        gc.unfreeze()
 
 
 def _select(
@@ -78,12 +80,9 @@ def _select(
     vectors = _vector_field(request.embeddings)
     numbers, embedded = _fields(rules, scoring, vectors)
     wanted = Wanted(texts, request.output, tuple(_groups(rules)), tuple(numbers), embedded, request.own_id)
-    gc.disable()  # millions of small records that stay: looking for cycles among them takes longer than reading
-    try:
+    with _many_records():
         intake = gather(parts, wanted, scoring.language, progress)
-    finally:
-        gc.enable()
-        gc.freeze()
+    gc.freeze()  # the rows stay: later looks for cycles need not pass over them
     for problem in intake.unreadable[:SHOWN]:
         progress.say(str(problem))
     if (more := len(intake.unreadable) - SHOWN) > 0:
@@ -97,6 +96,18 @@ def _select(
     return outcome
 
 
+@contextmanager
+def _many_records() -> Iterator[None]:
+    """Make many small records that stay, without looking for cycles among them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _apply(request: Request, rules: Sequence[Rule], intake: Intake, scoring: Scoring, progress: Progress) -> Outcome:
     """Apply the rules in order; each sees what the earlier ones kept, and only that is scored for it."""
     kept: Sequence[Row] = intake.rows
@@ -106,7 +117,8 @@ def _apply(request: Request, rules: Sequence[Rule], intake: Intake, scoring: Sco
     for rule in rules:
         scoring.score(rule, intake.rows if request.report else kept)  # the report compares rules on all rows
         with progress.bar(str(rule), len(kept), "rows") as bar:
-            verdicts = rule(kept, Columns(scoring.made), request.seed)
+            with _many_records():
+                verdicts = rule(kept, Columns(scoring.made), request.seed)
             bar.advance(len(kept))
         lost = [verdict for verdict in verdicts if not verdict.keep]
         near = nearest_to_threshold(verdicts, 5) if request.report else ()
