@@ -285,6 +285,7 @@ def test_rows_without_a_number_are_excluded_and_counted(run, tmp_path):
         (["rows.jsonl", "rows.jsonl", "--exact"], "named twice"),
         (["rows.jsonl", "--at-least", "q:9", "--out", "kept.jsonl"], "none of 4 rows is kept"),
         (["rows.jsonl", "--exact", "--rules", "rules.yaml"], "not both"),
+        (["rows.jsonl", "--within", "q", "--rules", "rules.yaml"], "--within goes with rules given as options"),
         (["rows.jsonl", "--rules", "none.yaml"], "no such recipe file"),
     ],
 )

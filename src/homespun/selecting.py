@@ -232,6 +232,8 @@ def _rules(request: Request, scoring: Scoring) -> list[Rule]:
     """Return the rules of the options or of the rules file, and put the scorers they need at hand."""
     if request.rules and request.shortcuts:
         raise UsageError(f"give {', '.join(request.shortcuts)} or --rules, not both; the file can hold all rules")
+    if request.rules and request.within:
+        raise UsageError("--within goes with rules given as options; in a rules file write `within:` in the rule")
     if not request.rules and not request.shortcuts:
         raise UsageError("nothing to select by; give a rule such as --exact or --rouge-l 0.7, or --rules FILE")
     if request.rules:
