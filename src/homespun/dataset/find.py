@@ -101,9 +101,14 @@ def _folder(folder: Path) -> list[Part]:
     return _folder(inner[0])
 
 
-def _holds_data(folder: Path) -> bool:
-    """Whether there is anything to read in a folder or below it."""
-    return any(entry.suffix.lower() in SUFFIXES and not _beside(entry) for entry in folder.rglob("*"))
+def _holds_data(folder: Path, depth: int = 3) -> bool:
+    """Whether there is anything to read in a folder or not far below it."""
+    inside = sorted(folder.iterdir(), key=Path.is_dir)  # files first
+    return any(
+        _holds_data(entry, depth - 1) if entry.is_dir() and depth else entry.suffix in SUFFIXES and not _beside(entry)
+        for entry in inside
+        if not entry.name.startswith(".")
+    )
 
 
 def _data_files(folder: Path) -> list[Part]:
