@@ -76,6 +76,13 @@ def test_moved_thresholds_keep_what_a_new_search_keeps(texts, threshold):
     assert [verdict.keep for verdict in moved.verdicts] == [verdict.keep for verdict in new.verdicts]
 
 
+def test_stems_and_tokenizers():
+    texts = ["she walks her dogs daily", "she walked her dog daily"]
+    assert select.rouge_l(texts, 0.7).kept == texts
+    assert select.rouge_l(texts, 0.7, stem=True).kept == texts[:1]
+    assert select.rouge_l(["今日は良い天気です", "今日は悪い天気です"], 0.7, tokenizer="characters").dropped
+
+
 def test_dicts_templates_and_groups():
     rows = [{"q": "say it", "a": str(i), "topic": t} for i, t in enumerate("xxy")]
     assert select.exact(rows, field="q").kept == [rows[0]]

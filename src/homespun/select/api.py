@@ -39,6 +39,8 @@ from homespun.select.selection import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from homespun.text.japanese import Tokenizer
+
 Files = str | os.PathLike[str]
 
 
@@ -60,6 +62,8 @@ def rouge_l(
     within: str | None = None,
     language: str | None = None,
     floor: float | None = None,
+    tokenizer: Tokenizer | None = None,
+    stem: bool = False,
 ) -> Selection:
     """Keep texts whose ROUGE-L F with every text kept before them is at most the threshold; exact.
 
@@ -70,6 +74,8 @@ def rouge_l(
         within: compare only dicts with the same value of this field, or rows of the same group.
         language: en or ja; by the script of the texts unless given.
         floor: how low `at` can go without a new search; a lower one costs more. The threshold unless given.
+        tokenizer: how Japanese is cut into words; sudachi unless given.
+        stem: compare English words by their Porter stems.
 
     Raises:
         UsageError: threshold or floor out of range.
@@ -78,9 +84,11 @@ def rouge_l(
     from homespun.text.words import words
 
     def find(found: Sequence[Row], rule: RepeatRule, low: float) -> Pairs:
-        return pairs([words(row.text, row.language) for row in found], low, rule.groups(found))
+        tokens = (words(row.text, row.language, tokenizer=tokenizer, stem=stem) for row in found)
+        return pairs(tokens, low, rule.groups(found))
 
-    rule = cast(RepeatRule, rule_of("rouge_l", threshold=threshold, within=within))
+    settings = {"threshold": threshold, "within": within, "tokenizer": tokenizer, "stem": stem}
+    rule = cast(RepeatRule, rule_of("rouge_l", **settings))
     return paired(rows, rule, "ROUGE-L", find, field, language, floor)
 
 
