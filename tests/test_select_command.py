@@ -198,6 +198,12 @@ def test_bad_records_are_reported_and_the_rest_is_processed(run, tmp_path):
     assert any(line.split()[:2] == ["unreadable", "-10"] for line in out.splitlines())
 
 
+def test_a_file_may_begin_badly(run, tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b'{"text": ""}\n{"other": 1}\n' * 300 + LINES[0])
+    code, out, _ = run("rows.jsonl", "--exact")
+    assert (code, "-600" in out) == (2, True)
+
+
 def test_only_the_first_problems_are_on_the_screen(run, tmp_path):
     (tmp_path / "rows.jsonl").write_bytes(LINES[0] + b"bad\n" * 50)
     _, _, err = run("rows.jsonl", "--exact", "--verdicts", "v.jsonl")

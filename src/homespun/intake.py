@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, islice
+from itertools import compress
 from typing import Any
 
 from homespun.dataset.find import Part
@@ -22,7 +22,7 @@ from homespun.records import Labelled, Lineage, Row, Scores
 from homespun.registry import did_you_mean
 from homespun.text.normalise import script_share
 
-FIRST = 200  #: records looked at before all are read: for the language, and for a field that is nowhere
+FIRST = 200  #: texts looked at before all are read, for the language
 VECTOR = "vector"  #: column of the scores made of an embedding field
 
 
@@ -81,34 +81,38 @@ class Intake:
 
 
 def look(parts: Sequence[Part], texts: Sequence[TextOf]) -> str:
-    """Return the language of the first records, ja or en, by their script.
+    """Return the language of the first records that have a text, ja or en, by their script.
 
     Raises:
-        DataError: none of them has the fields; with the fields there are.
+        DataError: no record has one; with the fields there are.
     """
     shares: list[float] = []
-    problems: list[str] = []
+    first = ""
     known: dict[str, None] = {}
     for part in parts:
-        for entry in islice(entries(part), FIRST):
+        for entry in entries(part):
             if entry.record is None:
                 continue
-            known.update(dict.fromkeys(entry.record))
             for text in texts:
                 value, problem = text(entry.record)
                 if problem:
-                    problems.append(f"{part.name}:{entry.number}: {problem}")
+                    first = first or f"{part.name}:{entry.number}: {problem}"
+                    known.update(dict.fromkeys(entry.record))
                 else:
                     shares.append(script_share(value, "ja"))
-        if shares:
-            return "ja" if sum(shares) / len(shares) > 0.5 else "en"
-    if problems:
+            if len(shares) >= FIRST:
+                return _language(shares)
+    if first and not shares:
         names = [name for text in texts for name in text.names]
         raise DataError(
-            f"none of the first records has a text in {', '.join(names)} (--field)."
-            f"{did_you_mean(names[0], list(known))} {problems[0]}. Fields: {', '.join(known)}"
+            f"no record has a text in {', '.join(names)} (--field).{did_you_mean(names[0], list(known))}"
+            f" {first}. Fields: {', '.join(known)}"
         )
-    return "en"
+    return _language(shares)
+
+
+def _language(shares: Sequence[float]) -> str:
+    return "ja" if shares and sum(shares) / len(shares) > 0.5 else "en"
 
 
 def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progress) -> Intake:
@@ -257,7 +261,8 @@ def _check(intake: Intake, numbers: Mapping[str, array[float]], wanted: Wanted, 
         files = ", ".join(part.name for part in intake.parts)
         if not problems:
             raise DataError(f"{files}: empty; there is no record")
-        raise DataError(f"{files}: none of {len(problems)} records can be used; the first: {problems[0]}")
+        fields = f". Fields: {', '.join(known)}" if known else ""
+        raise DataError(f"{files}: none of {len(problems):,} records can be used; the first: {problems[0]}{fields}")
     for name, column in numbers.items():
         if all(value != value for value in column):
             raise DataError(
