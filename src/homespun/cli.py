@@ -219,8 +219,8 @@ def select(
     seed: Annotated[int, typer.Option(help="of rules that draw by lot")] = 0,
 ) -> int:
     """Apply rules to files of records and write what they keep, unchanged and in order."""
-    from homespun.selecting import select as apply
-    from homespun.selection import Request
+    from homespun.selecting.command import select as apply
+    from homespun.selecting.outcome import Request
 
     given = {
         "--exact": "" if exact else None, "--against": "\n".join(against or []) or None, "--at-least": at_least,

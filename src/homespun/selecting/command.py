@@ -21,16 +21,16 @@ from homespun.dataset.find import Part
 from homespun.dataset.text import TextOf
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
-from homespun.intake import Intake, Problem, Wanted, gather, look
 from homespun.recipe import load_rules
 from homespun.records import JSONDict, Row, Verdict
-from homespun.ruleoptions import rules_of
 from homespun.score.base import Scorer
-from homespun.scoring import Scoring
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
 from homespun.select.explain import nearest_to_threshold
-from homespun.selection import SHOWN, UNREADABLE, Outcome, Request, Step
+from homespun.selecting.intake import Intake, Problem, Wanted, gather, look
+from homespun.selecting.options import rules_of
+from homespun.selecting.outcome import SHOWN, UNREADABLE, Outcome, Request, Step
+from homespun.selecting.scoring import Scoring
 from homespun.task import ModelSpec
 
 LANGUAGES = ("en", "ja")
@@ -136,7 +136,7 @@ def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
         count = write.write_records(request.verdicts, VERDICT_FIELDS, _verdict_records(outcome))
         outcome.told.append(f"verdicts: {count:,} in {request.verdicts}")
     if request.report:
-        from homespun.selectpage import write_page
+        from homespun.selecting.page import write_page
 
         write_page(request.report, outcome, request)
         outcome.told.append(f"report: {request.report}")

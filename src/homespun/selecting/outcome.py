@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homespun.intake import Intake
 from homespun.records import Verdict
 from homespun.select.base import Columns, Rule
 from homespun.select.explain import Borderline
+from homespun.selecting.intake import Intake
 
 SHOWN = 20  #: problems on the screen; all are in the verdicts
 UNREADABLE = "unreadable"  #: rule that the verdict on a record without a row names
