@@ -264,6 +264,21 @@ def recipes() -> int:
 
 
 @app.command()
+def corpus(
+    out: Annotated[Path, typer.Option(help="folder to write documents.jsonl, questions.jsonl and card.json to")],
+    language: Annotated[str, typer.Option(help="en or ja")] = "en",
+    documents: Annotated[int, typer.Option(help="how many, over five categories")] = 50,
+    seed: Annotated[int, typer.Option(help="another seed, another world")] = 0,
+) -> int:
+    """Write documents of made-up companies with questions, to measure what a model learns from documents."""
+    from homespun.sources.corpus import files
+
+    for line in files.make(out, language, documents, seed):
+        _say(line)
+    return 0
+
+
+@app.command()
 def schema() -> int:
     """Print the JSON Schema of a recipe, for editors."""
     import json

@@ -1,0 +1,1 @@
+"""Fictional company documents with questions: templates, pools, builder, checks, files."""

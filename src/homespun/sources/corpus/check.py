@@ -1,0 +1,94 @@
+"""What a corpus promises, checked on its documents and questions alone, whoever wrote them.
+
+A corpus that breaks a promise would make a wrong answer look right (an answer that another document holds too) or a
+right one look learned (a test question seen in training), so building ends here and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from homespun.errors import DegenerateError
+from homespun.records import JSONDict
+from homespun.sources.corpus.builder import Corpus, count_tokens, numbers
+from homespun.text.normalise import comparable
+
+TOKENS = (100, 150)  #: 125 +- 20 %
+FACTS = 8
+
+
+def check(corpus: Corpus) -> None:
+    """Check every promise of a corpus.
+
+    Raises:
+        DegenerateError: one is broken; this is a defect of the templates, never of the command.
+    """
+    by_category: dict[str, list[JSONDict]] = defaultdict(list)
+    for document in corpus.documents:
+        by_category[document["category"]].append(document)
+        _check_document(document, corpus.language)
+    sizes = [len(documents) for documents in by_category.values()]
+    _demand(max(sizes) - min(sizes) <= 1, "categories differ by more than one document", str(sizes))
+    _unique("document id", (document["id"] for document in corpus.documents))
+    _unique("title", (document["title"] for document in corpus.documents))
+    _unique("subject", (document["facts"][0]["subject"] for document in corpus.documents))
+    _check_questions(corpus, by_category)
+
+
+def _check_document(document: JSONDict, language: str) -> None:
+    name, text, facts = document["id"], document["text"], document["facts"]
+    tokens = count_tokens(text, language)
+    _demand(TOKENS[0] <= tokens <= TOKENS[1], "tokens", f"{name} has {tokens}, not {TOKENS[0]} to {TOKENS[1]}")
+    _demand(len(facts) == FACTS, "facts", f"{name} has {len(facts)}, not {FACTS}")
+    stated = Counter(number for fact in facts for number in numbers(fact["value"]))
+    repeated = [str(number) for number, count in stated.items() if count > 1]
+    _demand(not repeated, "a number in two facts", f"{name}: {', '.join(repeated)}")
+    _demand(numbers(text) == set(stated), "a number that belongs to no fact", name)
+    for fact in facts:
+        place = f"{name}: {fact['attribute']} {fact['value']!r}"
+        _demand(fact["value"] in text and fact["subject"] in text, "a fact that is not in the text", place)
+        _demand(fact["value"] in fact["sentence"] and fact["subject"] in fact["sentence"], "a vague statement", place)
+
+
+def _check_questions(corpus: Corpus, by_category: dict[str, list[JSONDict]]) -> None:
+    plain = {document["id"]: comparable(document["text"]) for document in corpus.documents}
+    everything = {
+        category: "\n".join(plain[document["id"]] for document in documents)
+        for category, documents in by_category.items()
+    }
+    for question in corpus.questions:
+        own, category, answer = plain[question["document"]], question["category"], comparable(question["answer"])
+        place = f"{question['id']}: {question['answer']!r}"
+        _demand(answer in own, "an answer that is not in its document", place)
+        alone = everything[category].count(answer) == own.count(answer)
+        _demand(alone, "an answer that another document of the category holds", place)
+        asked = comparable(question["question"])
+        _demand(answer not in asked, "a question that gives its answer away", place)
+        _demand(asked not in everything[category], "a question that stands in a document", place)
+    _check_wordings(corpus)
+    _unique("question id", (question["id"] for question in corpus.questions))
+    _unique("question", (comparable(question["question"]) for question in corpus.questions))
+    asked_of = Counter((question["document"], question["split"]) for question in corpus.questions)
+    uneven = [f"{document}, {split}" for (document, split), count in asked_of.items() if count != FACTS]
+    _demand(not uneven, f"not {FACTS} questions of a split", "; ".join(uneven[:5]))
+
+
+def _check_wordings(corpus: Corpus) -> None:
+    """No test question is a training question with another name in it."""
+    subjects = {document["id"]: document["facts"][0]["subject"] for document in corpus.documents}
+    wordings: dict[str, set[str]] = defaultdict(set)
+    for question in corpus.questions:
+        wordings[question["split"]].add(question["question"].replace(subjects[question["document"]], ""))
+    shared = wordings["train"] & wordings["test"]
+    _demand(not shared, "a wording both for training and for testing", "; ".join(sorted(shared)[:3]))
+
+
+def _unique(what: str, values: Iterable[str]) -> None:
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    _demand(not repeated, f"a repeated {what}", ", ".join(repeated[:5]))
+
+
+def _demand(holds: bool, what: str, place: str) -> None:
+    if not holds:
+        raise DegenerateError(f"the corpus breaks its own rule: {what} ({place}). Please report this: it is a defect")
