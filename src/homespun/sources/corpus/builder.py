@@ -15,7 +15,6 @@ from decimal import Decimal
 
 from homespun.errors import DegenerateError, UsageError
 from homespun.records import JSONDict
-from homespun.registry import did_you_mean
 from homespun.sources.corpus.pools import choose, shuffled
 from homespun.sources.corpus.templates import LANGUAGES, Category, Slot, load
 from homespun.text.normalise import KANJI, LATIN, comparable
@@ -61,9 +60,7 @@ def build(language: str = "en", documents: int = 50, seed: int = 0) -> Corpus:
         UsageError: no such language, or fewer than 1 or more than LIMIT documents.
     """
     if language not in LANGUAGES:
-        raise UsageError(
-            f'no corpus in "{language}".{did_you_mean(language, list(LANGUAGES))} Languages: {", ".join(LANGUAGES)}'
-        )
+        raise UsageError(f'there is no corpus in "{language}"; give one of: {", ".join(LANGUAGES)}')
     if not 1 <= documents <= LIMIT:
         raise UsageError(
             f"{documents} documents cannot be made; give 1 to {LIMIT}: beyond that the pools of made-up values are"

@@ -58,6 +58,7 @@ def _check_questions(corpus: Corpus, by_category: dict[str, list[JSONDict]]) -> 
         for category, documents in by_category.items()
     }
     for question in corpus.questions:
+        _demand(question["document"] in plain, "a question about no document", question["id"])
         own, category, answer = plain[question["document"]], question["category"], comparable(question["answer"])
         place = f"{question['id']}: {question['answer']!r}"
         _demand(answer in own, "an answer that is not in its document", place)

@@ -84,5 +84,4 @@ def _category(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    raw, _ = yamlfile.read(path)
-    return raw
+    return dict(yamlfile.read(path)[0])
