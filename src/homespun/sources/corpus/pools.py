@@ -2,8 +2,8 @@
 
 A pool is listed whole, so that its size is exact (chance accuracy is 1 / size) and so that a choice can be made by
 hash alone: no random number generator, whose sequence might change with a Python version. A pattern such as
-`{way} {stuff} {part}`, `${1050..9850/10:,}` or `{11.1..98.9/0.2}` names lists and ranges: `LOW..HIGH`, `/STEP` (default:
-one of the last decimal place), `:,` for thousands separators.
+`{way} {stuff} {part}`, `${1050..9850/10:,}` or `{11.1..98.9/0.2}` names lists and ranges: `LOW..HIGH`, `/STEP`
+(default: one of the last decimal place), `:,` for thousands separators.
 """
 
 from __future__ import annotations
