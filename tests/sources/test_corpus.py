@@ -9,8 +9,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -180,8 +180,8 @@ def test_promises_hold_for_five_hundred_documents(language):
     corpus = build(language, 500)
     check(corpus)
     assert len(corpus.documents) == 500
-    assert corpus.documents[:50] == build(language, 50).documents  # a larger corpus goes on where a smaller one ends
-    assert corpus.questions[: 50 * 24] == build(language, 50).questions
+    smaller = build(language, 50)  # a larger corpus goes on where a smaller one ends
+    assert corpus.documents[:50] == smaller.documents and corpus.questions[: 50 * 24] == smaller.questions
 
 
 @pytest.mark.slow
@@ -234,9 +234,13 @@ def test_the_default_corpus_never_changes_silently(tmp_path, language):
 # The check
 
 
+@cache
+def sound():
+    return build("en", 10)
+
+
 def broken(change):
-    corpus = build("en", 10)
-    corpus = replace(corpus, documents=copy.deepcopy(corpus.documents), questions=copy.deepcopy(corpus.questions))
+    corpus = copy.deepcopy(sound())
     change(corpus)
     return corpus
 
@@ -244,6 +248,14 @@ def broken(change):
 def weight(corpus, key, value):
     question = next(q for q in corpus.questions if q["id"] == "product-001-weight-test")
     question[key] = value
+
+
+def fact(corpus, index, key, value):
+    document = corpus.documents[1]
+    old = document["facts"][index][key]
+    document["text"] = document["text"].replace(old, value)
+    for stated in document["facts"]:
+        stated.update({name: text.replace(old, value) for name, text in stated.items()})
 
 
 def repeat_train_question(corpus):
@@ -270,6 +282,9 @@ def repeat_train_question(corpus):
         (lambda c: c.documents[0]["facts"][0].update(sentence="It is so."), "vague"),
         (lambda c: c.documents[1].update(text=c.documents[1]["text"] + " 77"), "belongs to no fact"),
         (lambda c: c.documents[1]["facts"][6].update(value=c.documents[1]["facts"][7]["value"]), "in two facts"),
+        (lambda c: fact(c, 0, "subject", c.documents[5]["facts"][0]["subject"]), "a repeated name"),
+        (lambda c: fact(c, 4, "value", c.documents[6]["facts"][4]["value"].upper()), "a repeated name"),
+        (lambda c: fact(c, 4, "value", c.documents[6]["facts"][4]["value"][:-1]), "a part of another"),
         (lambda c: c.documents[1].update(title=c.documents[6]["title"]), "repeated title"),
     ],
 )
@@ -365,10 +380,6 @@ def test_where_nothing_can_be_written(tmp_path):
 
 
 def test_user_errors_of_the_command(tmp_path):
-    for words_, says in [
-        ((), "--out"),
-        (("--out", tmp_path / "x", "--documents", "many"), "--documents"),
-        (("--out", tmp_path / "x", "--documents", 5000), f"give 1 to {LIMIT}"),
-    ]:
-        done = homespun("corpus", *words_)
+    for options, says in [((), "--out"), (("--out", tmp_path / "x", "--documents", 5000), f"give 1 to {LIMIT}")]:
+        done = homespun("corpus", *options)
         assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr

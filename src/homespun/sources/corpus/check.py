@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from homespun.errors import DegenerateError
 from homespun.records import JSONDict
 from homespun.sources.corpus.builder import Corpus, count_tokens, numbers
+from homespun.sources.corpus.templates import load
 from homespun.text.normalise import comparable
 
 TOKENS = (100, 150)  #: 125 +- 20 %
@@ -32,8 +33,24 @@ def check(corpus: Corpus) -> None:
     _demand(max(sizes) - min(sizes) <= 1, "categories differ by more than one document", str(sizes))
     _unique("document id", (document["id"] for document in corpus.documents))
     _unique("title", (document["title"] for document in corpus.documents))
-    _unique("subject", (document["facts"][0]["subject"] for document in corpus.documents))
+    _check_names(corpus)
     _check_questions(corpus, by_category)
+
+
+def _check_names(corpus: Corpus) -> None:
+    """A made-up name stands for one thing, and none is a part of another."""
+    named = {(c.name, slot.attribute) for c in load(corpus.language) for slot in c.slots if slot.is_name}
+    made = [comparable(document["facts"][0]["subject"]) for document in corpus.documents]
+    for document in corpus.documents:
+        made += [
+            comparable(fact["value"])
+            for fact in document["facts"]
+            if (document["category"], fact["attribute"]) in named
+        ]
+    _unique("name", made)
+    everything = "\n".join(made)
+    inside = [name for name in made if everything.count(name) > 1]
+    _demand(not inside, "a name that is a part of another", ", ".join(inside[:5]))
 
 
 def _check_document(document: JSONDict, language: str) -> None:
