@@ -30,7 +30,7 @@ from homespun.text.words import words
 HOMESPUN = str(Path(sys.executable).parent / "homespun")
 GOLDEN = {
     "en": ("fa6cabe260103f78", "50afa05c38fef212"),
-    "ja": ("0626f0187a8a4cdb", "3885e6e792cc7be9"),
+    "ja": ("5a5a22eb63f61ab5", "2bbc3ce6f74bc2eb"),
 }
 
 
@@ -71,6 +71,15 @@ def test_no_made_up_name_is_a_brand():
             assert len(made) > 1000
             found = [name for name in made for brand in brands if brand in name.casefold()]
             assert found == []
+
+
+def test_no_japanese_name_is_a_word_of_the_dictionary():
+    sudachi = pytest.importorskip("sudachipy")
+    tokenizer = sudachi.Dictionary(dict="small").tokenizer(mode=sudachi.SplitMode.C)
+    made = {name for c in load("ja") for name in c.subjects}
+    made |= {value for c in load("ja") for slot in c.slots if slot.is_name for value in slot.pool}
+    known = [name for name in made for parts in [tokenizer.tokenize(name)] if len(parts) == 1 and not parts[0].is_oov()]
+    assert len(made) > 5000 and known == []
 
 
 def test_an_order_depends_on_values_and_key_alone():
