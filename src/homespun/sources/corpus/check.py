@@ -1,4 +1,4 @@
-"""What a corpus promises, checked on its documents and questions alone, whoever wrote them.
+"""What a corpus promises, checked on the finished documents and questions; nothing the builder did is trusted.
 
 A corpus that breaks a promise would make a wrong answer look right (an answer that another document holds too) or a
 right one look learned (a test question seen in training), so building ends here and nothing is written.
