@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -236,6 +237,21 @@ def test_one_giant_row(run, tmp_path):
     assert (tmp_path / "kept.jsonl").stat().st_size == len(LINES[0]) + len(giant) + 1 + len(LINES[2])
 
 
+def test_a_giant_row_does_not_hold_up_the_report(run, tmp_path):
+    texts = [*TEXTS, "several words again " * 60_000, "and " + "several words again " * 60_000]
+    (tmp_path / "giant.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    start = time.process_time()
+    assert run("giant.jsonl", "--exact", "--report", "page.html")[0] == 0
+    assert time.process_time() - start < 5
+    assert (tmp_path / "page.html").stat().st_size < 100_000
+
+
+def test_csv_of_another_encoding(run, tmp_path):
+    (tmp_path / "wide.csv").write_bytes("text\nRain fell all night.\n".encode("utf-16"))
+    code, _, err = run("wide.csv", "--exact")
+    assert (code, "wide.csv:1: not UTF-8" in err, "save it as UTF-8" in err) == (1, True, True)
+
+
 def test_a_giant_cell_of_csv(run, tmp_path):
     (tmp_path / "rows.csv").write_text("text\n" + "x" * 300_000 + "\nshort\n")
     assert run("rows.csv", "--exact")[0] == 0
@@ -376,6 +392,20 @@ def test_shortcuts_apply_in_their_fixed_order(run, rows):
     _, out, _ = run("rows.jsonl", "--random", "0.9", "--rouge-l", "0.9", "--top", "q:0.9", "--exact")
     names = [line.split()[0] for line in out.splitlines()]
     assert names == ["read", "exact_duplicates", "rouge_l", "top", "random", "kept"]
+
+
+def test_options_on_a_field_may_repeat(run, rows, tmp_path):
+    code, out, _ = run("rows.jsonl", "--at-least", "q:1", "--at-least", "id_number:0", "--out", "kept.jsonl")
+    assert code == 1
+    code, out, _ = run("rows.jsonl", "--at-least", "q:1", "--at-least", "q:2", "--top", "q:1", "--out", "kept.jsonl")
+    assert (code, (tmp_path / "kept.jsonl").read_bytes()) == (0, LINES[3])
+    assert [line.split()[:3] for line in out.splitlines()[1:3]] == [["at_least", "q", "1"], ["at_least", "q", "2"]]
+
+
+def test_within_of_rules_without_groups_is_an_error_and_not_ignored(run, rows):
+    code, _, err = run("rows.jsonl", "--exact", "--within", "topic")
+    assert code == 1
+    assert "--within topic: none of --exact works within groups" in err
 
 
 def test_within_compares_only_inside_a_group(run, tmp_path):

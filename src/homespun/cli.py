@@ -190,8 +190,12 @@ def select(
     against: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="drop what stands in an evaluation set; may repeat")
     ] = None,
-    at_least: Annotated[str | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at least")] = None,
-    at_most: Annotated[str | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at most")] = None,
+    at_least: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at least; may repeat")
+    ] = None,
+    at_most: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD:VALUE", help="keep where a number is at most; may repeat")
+    ] = None,
     minhash: Annotated[
         str | None, typer.Option(metavar="T", help="drop near copies of long texts: Jaccard > T")
     ] = None,
@@ -204,8 +208,10 @@ def select(
     perplexity: Annotated[
         str | None, typer.Option(metavar="PART:SHARE", help="low:0.5, middle:0.5 or high:0.5 under --model")
     ] = None,
-    top: Annotated[str | None, typer.Option(metavar="FIELD:SHARE", help="keep the highest, e.g. quality:0.5")] = None,
-    bottom: Annotated[str | None, typer.Option(metavar="FIELD:SHARE", help="keep the lowest")] = None,
+    top: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD:SHARE", help="keep the highest, e.g. quality:0.5; may repeat")
+    ] = None,
+    bottom: Annotated[list[str] | None, typer.Option(metavar="FIELD:SHARE", help="keep the lowest; may repeat")] = None,
     random: Annotated[str | None, typer.Option(metavar="SHARE", help="keep by lot: a share or a number")] = None,
     rules: Annotated[Path | None, typer.Option(help="YAML with models, score, select, as in a recipe")] = None,
     embeddings: Annotated[
@@ -223,9 +229,10 @@ def select(
     from homespun.selecting.outcome import Request
 
     given = {
-        "--exact": "" if exact else None, "--against": "\n".join(against or []) or None, "--at-least": at_least,
-        "--at-most": at_most, "--minhash": minhash, "--rouge-l": rouge_l, "--semantic": semantic,
-        "--semdedup": semdedup, "--d4": d4, "--perplexity": perplexity, "--top": top, "--bottom": bottom,
+        "--exact": "" if exact else None, "--against": _lines(against), "--at-least": _lines(at_least),
+        "--at-most": _lines(at_most), "--minhash": minhash, "--rouge-l": rouge_l, "--semantic": semantic,
+        "--semdedup": semdedup, "--d4": d4, "--perplexity": perplexity, "--top": _lines(top),
+        "--bottom": _lines(bottom),
         "--random": random,
     }  # fmt: skip
     request = Request(
@@ -310,6 +317,10 @@ def models_pull(name: Annotated[str, typer.Argument(help="smollm2")]) -> int:
         raise UsageError(f'there is no embedded model "{name}"; there is: smollm2')
     _say(str(pull_smollm2(_progress())))
     return 0
+
+
+def _lines(values: list[str] | None) -> str | None:
+    return "\n".join(values) if values else None
 
 
 def _version(show: bool) -> None:

@@ -48,6 +48,13 @@ def test_centring_takes_off_the_mean_of_finite_rows():
     assert np.isnan(centred[2]).all()
 
 
+def test_centring_gives_no_direction_to_a_row_of_zeros_and_leaves_it_out_of_the_mean():
+    vectors = np.array([[10, 1], [0, 0], [10, -1], [0, 0]], np.float32)
+    centred = cosine.unit(vectors, centre=True)
+    assert np.isnan(centred[[1, 3]]).all()
+    assert centred[[0, 2]].tolist() == [[0, 1], [0, -1]]
+
+
 def test_centring_leaves_no_direction_to_rows_equal_to_the_mean():
     assert np.isnan(cosine.unit(np.full((5, 3), 0.1, np.float32), centre=True)).all()
 

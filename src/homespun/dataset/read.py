@@ -73,7 +73,7 @@ def csv_header(part: Part) -> tuple[list[str], bytes]:
     """Return the names of a CSV file's columns and the bytes of its header.
 
     Raises:
-        DataError: it has none, or a name stands twice.
+        DataError: it has none, or a name stands twice, or it is not UTF-8.
     """
     with part.path.open("rb") as stream:
         lines = _Lines(stream)
@@ -81,6 +81,8 @@ def csv_header(part: Part) -> tuple[list[str], bytes]:
             header = next(csv.reader(lines, strict=True), None)
         except csv.Error as error:
             raise DataError(f"{part.name}:1: not CSV: {error}") from None
+    if lines.bad:
+        raise DataError(f"{part.name}:1: not UTF-8, but perhaps UTF-16 or Latin-1; save it as UTF-8")
     if not header:
         raise DataError(f"{part.name}: the file is empty; CSV begins with a line of column names")
     twice = {name for name in header if header.count(name) > 1}

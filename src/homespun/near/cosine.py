@@ -45,8 +45,8 @@ def unit(vectors: NDArray[Any], *, centre: bool = False, out: Vectors | None = N
 
     Args:
         vectors: shape (rows, dimensions); may be a memory map.
-        centre: take off the mean of all finite rows first. Raw hidden states of language models all point one
-            way, so that unrelated texts have a cosine near 1; without their mean they do not.
+        centre: take off the mean of all finite rows but those of zeros first. Raw hidden states of language models
+            all point one way, so that unrelated texts have a cosine near 1; without their mean they do not.
         out: where to write; may be `vectors` itself. A new array unless given.
 
     Raises:
@@ -62,7 +62,7 @@ def unit(vectors: NDArray[Any], *, centre: bool = False, out: Vectors | None = N
             before = np.sqrt((block * block).sum(axis=1))
             block -= mean
             length = np.sqrt((block * block).sum(axis=1))
-            length[~(np.isfinite(length) & (length > NO_DIRECTION * before))] = np.nan
+            length[~(np.isfinite(length) & (before > 0) & (length > NO_DIRECTION * before))] = np.nan
             block /= length[:, None]
         found[start : start + AT_ONCE] = block
     return found
@@ -270,7 +270,7 @@ def _mean(vectors: NDArray[Any]) -> Scores:
     total, count = np.zeros(vectors.shape[1]), 0
     for start in range(0, len(vectors), AT_ONCE):
         block = np.asarray(vectors[start : start + AT_ONCE], dtype=np.float64)
-        finite = block[np.isfinite(block).all(axis=1)]
-        total += finite.sum(axis=0)
-        count += len(finite)
+        usable = block[np.isfinite(block).all(axis=1) & block.any(axis=1)]
+        total += usable.sum(axis=0)
+        count += len(usable)
     return total / max(count, 1)

@@ -28,6 +28,7 @@ class Shortcut:
     option: str
     parse: Callable[[str, str], Parsed]  #: from the option's name and its value
     scorer: str | None = None  #: kind of the scorer that makes what the rule reads
+    each: bool = False  #: given several times, several rules; their values are lines
 
 
 def _flag(kind: str, **fields: object) -> Callable[[str, str], Parsed]:
@@ -97,8 +98,9 @@ def _amount(option: str, text: str) -> JSONDict:
 def _against(option: str, value: str) -> Parsed:
     files = value.split("\n")
     for name in files:
-        if not Path(name).exists():
-            raise UsageError(f"{option} {name}: no such file")
+        if not Path(name).is_file():
+            wrong = "is a folder; name its files" if Path(name).is_dir() else "no such file"
+            raise UsageError(f"{option} {name}: {wrong}")
     return "contamination", {"against": tuple(files)}
 
 
@@ -115,16 +117,16 @@ def _number(option: str, text: str, example: str) -> float:
 SHORTCUTS: Sequence[Shortcut] = (
     Shortcut("--exact", _flag("exact_duplicates", conflicts="keep_first")),
     Shortcut("--against", _against),
-    Shortcut("--at-least", _bound("at_least")),
-    Shortcut("--at-most", _bound("at_most")),
+    Shortcut("--at-least", _bound("at_least"), each=True),
+    Shortcut("--at-most", _bound("at_most"), each=True),
     Shortcut("--minhash", _threshold("minhash", "0.8")),
     Shortcut("--rouge-l", _threshold("rouge_l", "0.7")),
     Shortcut("--semantic", _threshold("semantic", "0.95"), "embedding"),
     Shortcut("--semdedup", _threshold("semdedup", "0.95"), "embedding"),
     Shortcut("--d4", _d4, "embedding"),
     Shortcut("--perplexity", _perplexity, "perplexity"),
-    Shortcut("--top", _ranked("top")),
-    Shortcut("--bottom", _ranked("bottom")),
+    Shortcut("--top", _ranked("top"), each=True),
+    Shortcut("--bottom", _ranked("bottom"), each=True),
     Shortcut("--random", _random),
 )
 
@@ -133,11 +135,12 @@ def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, s
     """Return the rules that options stand for, in the fixed order, each with the kind of scorer it needs.
 
     Args:
-        given: option -> its value as written, e.g. `{"--rouge-l": "0.7"}`.
+        given: option -> its value as written, e.g. `{"--rouge-l": "0.7"}`; of an option given several times, the
+            values with line ends between.
         within: group key for every rule that can work within groups.
 
     Raises:
-        UsageError: a value that the rule does not take, or no rule of that kind.
+        UsageError: a value that the rule does not take, no rule of that kind, or `within` where no rule has groups.
     """
     known = {shortcut.option for shortcut in SHORTCUTS}
     unknown = [option for option in given if option not in known]
@@ -146,9 +149,12 @@ def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, s
     found = []
     for shortcut in SHORTCUTS:
         if shortcut.option in given:
-            value = given[shortcut.option]
-            kind, fields = shortcut.parse(shortcut.option, value)
-            found.append((build(kind, fields, within, f"{shortcut.option} {value}"), shortcut.scorer))
+            given_here = given[shortcut.option]
+            for value in given_here.split("\n") if shortcut.each else [given_here]:
+                kind, fields = shortcut.parse(shortcut.option, value)
+                found.append((build(kind, fields, within, f"{shortcut.option} {value}"), shortcut.scorer))
+    if within is not None and not any("within" in type(rule).model_fields for rule, _ in found):
+        raise UsageError(f"--within {within}: none of {', '.join(given)} works within groups; leave it out")
     return found
 
 
