@@ -444,6 +444,17 @@ def test_japanese_is_seen_and_compared_by_words(run, tmp_path):
     assert [r["text"] for r in verdicts(tmp_path / "kept.jsonl")] == [texts[0], texts[2]]
 
 
+def test_missing_extras_that_matter_are_told(run, tmp_path, monkeypatch):
+    lines = [json.dumps({"text": f"{i}番目の平均を計算する方法を教えてください"}) + "\n" for i in range(4)]
+    (tmp_path / "ja.jsonl").write_text("".join(lines))
+    monkeypatch.setattr("homespun.selecting.MANY", 4)
+    monkeypatch.setattr("homespun.selecting.find_spec", lambda name: None)
+    _, _, err = run("ja.jsonl", "--rouge-l", "0.95")
+    assert ("install the extra `ja`" in err, "install the extra `fast`" in err) == (True, True)
+    _, _, err = run("ja.jsonl", "--exact")
+    assert "install the extra" not in err
+
+
 def test_mixed_scripts_are_compared_all_the_same(run, tmp_path):
     texts = ["Hello there my friend", "Привет мой друг", "Привет мой друг!", "你好朋友 hello", "🙂 🙂"]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))

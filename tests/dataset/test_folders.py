@@ -115,6 +115,16 @@ def test_curator_cache_of_answers(tmp_path):
     assert texts(root / "responses_2.jsonl") == said(2)
 
 
+def test_notes_of_datasets_beside_the_rows_are_no_rows(tmp_path):
+    """`datasets` leaves cache-*.arrow where a dataset was sorted or filtered; curator's `.dataset` is."""
+    for name, rows in (("1fb2bfc14bd2cbc3.arrow", ROWS), ("cache-f18766928e5145f1.arrow", [{"indices": 0}])):
+        table = pa.Table.from_pylist(rows)
+        with pa.ipc.new_stream(tmp_path / name, table.schema) as stream:
+            stream.write_table(table)
+    (tmp_path / "responses_0.jsonl").write_text(curator_line(ROWS[0], answer="x"))
+    assert [part.path.name for part in parts(tmp_path)] == ["1fb2bfc14bd2cbc3.arrow"]
+
+
 def test_curator_cache_with_parsed_rows_reads_those(tmp_path):
     from datasets.arrow_writer import ArrowWriter
 

@@ -121,12 +121,22 @@ def test_ranked_by_a_field_or_by_numbers():
 def test_semantic_from_vectors():
     vectors = np.array([[1, 0], [0.9, 0.1], [-1, 0], [0, 0], [0, -1.0]])
     found = select.semantic(list("abcde"), 0.9, vectors=vectors, floor=0.0)
-    assert (found.kept, len(found.at(0.9999).kept)) == (["a", "c", "d", "e"], 5)
+    assert (found.kept, len(found.at(0.9999).kept)) == (["a", "c", "e"], 4)  # the row of zeros has no direction
     assert select.semantic(list("abcde"), 0.9, vectors=vectors).verdicts[1].duplicate_of == "0"
     with pytest.raises(UsageError, match=r"give one per input: \(2, dimensions\)"):
         select.semantic(["a", "b"], 0.9, vectors=[[1.0, 0.0]])
     with pytest.raises(UsageError, match="uneven width"):
         select.semantic(["a", "b"], 0.9, vectors=[[1.0, 0.0], [1.0]])
+
+
+def test_d4_takes_a_share_above_what_its_first_step_leaves():
+    vectors = np.random.default_rng(0).normal(size=(20, 4))
+    texts = [f"text {i}" for i in range(20)]
+    large, small = select.d4(texts, 0.9, vectors=vectors), select.d4(texts, 0.5, vectors=vectors)
+    assert (len(large.kept), len(small.kept)) == (18, 10)
+    assert (large.at(0.5).kept, small.at(0.9).kept) == (small.kept, large.kept)
+    with pytest.raises(UsageError, match=r"^share: "):
+        select.d4(texts, 2, vectors=vectors)
 
 
 def test_d4_and_random_move_their_share():

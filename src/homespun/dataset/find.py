@@ -114,6 +114,7 @@ def _holds_data(folder: Path, depth: int = 3) -> bool:
 def _data_files(folder: Path) -> list[Part]:
     """Return the data files that lie in a folder itself, by number where their names have one."""
     files = [entry for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    files = [entry for entry in files if not re.fullmatch(r"cache-\w+\.arrow", entry.name)]  # notes of `datasets`
     responses = [entry for entry in files if re.fullmatch(r"responses_\d+\.jsonl", entry.name)]
     if responses:  # a run of curator: the parsed rows if they are there, else the answers
         arrows = [entry for entry in files if entry.suffix == ".arrow"]

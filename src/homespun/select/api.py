@@ -19,6 +19,7 @@ from homespun.near.pairs import Pairs
 from homespun.records import Row, Verdict
 from homespun.select.arms import apply
 from homespun.select.base import Columns
+from homespun.select.prototypes import DEDUP_SHARE
 from homespun.select.repeats import RepeatRule
 from homespun.select.selection import (
     Searched,
@@ -186,8 +187,11 @@ def d4(
     language: str | None = None,
     seed: int = 0,
 ) -> Selection:
-    """Keep a share of the rows that are unlike each other and not typical (D4); `at` takes another share."""
-    rule = rule_of("d4", share=share, within=within)
+    """Keep a share of the rows that are unlike each other and not typical (D4); `at` takes another share.
+
+    SemDeDup first leaves 75 % of the rows, or the share where that is more.
+    """
+    rule = rule_of("d4", share=share, within=within, dedup_share=max(DEDUP_SHARE, share))
     return ruled(rows, rule, field, within, language, vectors=vectors, model=model, seed=seed, moves="share")
 
 

@@ -23,6 +23,8 @@ from homespun.select.embeddings import PoolRule
 from homespun.select.semantic import reference_verdicts
 from homespun.select.share import AmountRule, share_of
 
+DEDUP_SHARE = 0.75  #: part of the rows that SemDeDup leaves in D4, as in the paper
+
 
 class Prototypes(PoolRule, AmountRule):
     """Keep the rows farthest from the centroid of their cluster."""
@@ -43,7 +45,9 @@ class D4(PoolRule, AmountRule):
     """Keep rows that are unlike each other and not typical: SemDeDup, new clusters, prototypes."""
 
     kind: Literal["d4"] = "d4"
-    dedup_share: float = Field(0.75, gt=0, le=1, description="part of the rows that the first half, SemDeDup, keeps")
+    dedup_share: float = Field(
+        DEDUP_SHARE, gt=0, le=1, description="part of the rows that the first half, SemDeDup, keeps"
+    )
     within: str | None = Field(
         None, description="group key to work within; give the key of the document or field where rows have one"
     )

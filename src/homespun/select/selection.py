@@ -96,7 +96,12 @@ def rule_of(kind: str, **settings: Any) -> Rule:
 def moved(rule: Rule, value: float) -> Rule:
     """Return a rule with another threshold, share or value."""
     name = next(name for name in ("threshold", "share", "value") if getattr(rule, name, None) is not None)
-    return rule_of(**{**{key: getattr(rule, key) for key in type(rule).model_fields}, name: value})
+    settings = {**{key: getattr(rule, key) for key in type(rule).model_fields}, name: value}
+    if "dedup_share" in settings:  # of D4: what its first step leaves must be enough for the share
+        usual = cast(float, type(rule).model_fields["dedup_share"].default)
+        own = settings["dedup_share"]
+        settings["dedup_share"] = max(value, usual if own == max(usual, getattr(rule, name)) else own)
+    return rule_of(**settings)
 
 
 Rows = tuple[list[Any], list[Row], dict[int, str]]

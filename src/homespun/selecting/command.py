@@ -13,6 +13,7 @@ import gc
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +35,8 @@ from homespun.selecting.scoring import Scoring
 from homespun.task import ModelSpec
 
 LANGUAGES = ("en", "ja")
+BY_WORDS = {"rouge_l", "minhash", "contamination"}  #: rules that cut texts into words
+MANY = 10_000  #: rows from which it is worth saying that a rule runs uncompiled
 VERDICT_FIELDS: Mapping[str, type] = {
     "file": str, "record": int, "id": str, "rule": str, "score": float, "threshold": float, "reason": str,
     "duplicate_of": str,
@@ -91,9 +94,24 @@ def _select(
     scoring.made.update({scores.name: scores for scores in intake.scores})
     if embedded is not None:
         scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
+    for line in _advice(rules, scoring.language, len(intake.rows)):
+        progress.say(line)
     outcome = _apply(request, rules, intake, scoring, progress)
     _write(request, outcome, progress)
     return outcome
+
+
+def _advice(rules: Sequence[Rule], language: str, count: int) -> Iterator[str]:
+    """Say which missing extra changes the result or the time."""
+    kinds = {rule.kind for rule in _flat(rules)}
+    cut = [rule for rule in _flat(rules) if getattr(rule, "tokenizer", None) is None]
+    if language == "ja" and kinds & BY_WORDS & {rule.kind for rule in cut} and find_spec("sudachipy") is None:
+        yield (
+            "words: Japanese is cut by kinds of characters, and scores are others than by morphemes; for those"
+            " install the extra `ja` (SudachiPy)"
+        )
+    if "rouge_l" in kinds and count >= MANY and find_spec("numba") is None:
+        yield "rouge_l runs uncompiled, some ten times slower, with the same result; install the extra `fast` (numba)"
 
 
 @contextmanager

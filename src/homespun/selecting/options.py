@@ -17,6 +17,7 @@ from homespun.errors import UsageError
 from homespun.records import JSONDict
 from homespun.registry import lookup
 from homespun.select.base import Rule
+from homespun.select.prototypes import DEDUP_SHARE
 
 Parsed = tuple[str, JSONDict]  #: kind of the rule, its fields
 
@@ -78,7 +79,7 @@ def _perplexity(option: str, value: str) -> Parsed:
 
 def _d4(option: str, value: str) -> Parsed:
     kind, fields = _threshold("d4", "0.5", name="share")(option, value)
-    return kind, {**fields, "dedup_share": max(0.75, fields["share"])}
+    return kind, {**fields, "dedup_share": max(DEDUP_SHARE, fields["share"])}
 
 
 def _random(option: str, value: str) -> Parsed:
