@@ -444,11 +444,17 @@ def test_japanese_is_seen_and_compared_by_words(run, tmp_path):
     assert [r["text"] for r in verdicts(tmp_path / "kept.jsonl")] == [texts[0], texts[2]]
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(run, rows, tmp_path):
+    (tmp_path / "a_file").touch()
+    code, _, err = run("rows.jsonl", "--exact", "--out", "a_file/kept.jsonl")
+    assert (code, "cannot write into" in err, "exact_duplicates" in err) == (1, True, False)
+
+
 def test_missing_extras_that_matter_are_told(run, tmp_path, monkeypatch):
     lines = [json.dumps({"text": f"{i}番目の平均を計算する方法を教えてください"}) + "\n" for i in range(4)]
     (tmp_path / "ja.jsonl").write_text("".join(lines))
-    monkeypatch.setattr("homespun.selecting.MANY", 4)
-    monkeypatch.setattr("homespun.selecting.find_spec", lambda name: None)
+    monkeypatch.setattr("homespun.selecting.command.MANY", 4)
+    monkeypatch.setattr("homespun.selecting.command.find_spec", lambda name: None)
     _, _, err = run("ja.jsonl", "--rouge-l", "0.95")
     assert ("install the extra `ja`" in err, "install the extra `fast`" in err) == (True, True)
     _, _, err = run("ja.jsonl", "--exact")

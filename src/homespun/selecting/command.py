@@ -10,6 +10,7 @@ order, each to what the earlier ones kept.
 from __future__ import annotations
 
 import gc
+import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -231,6 +232,9 @@ def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule])
             raise UsageError(f"{option} and {written[place]} name the same file {path}")
         if path.is_dir():
             raise UsageError(f"{option} {path} is a folder; name a file")
+        folder = next(folder for folder in place.parents if folder.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):  # told before the work, not after it
+            raise UsageError(f"{option} {path}: cannot write into {folder}; name a file elsewhere")
         written[place] = option
     for option, path in (("--out", request.out), ("--verdicts", request.verdicts)):
         if path is not None and path.suffix.lower() not in write.WRITABLE:
