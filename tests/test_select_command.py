@@ -269,6 +269,15 @@ def test_embeddings_of_uneven_width(run, tmp_path):
     assert '"v" has 3 numbers, and most rows have 2' in err
 
 
+@pytest.mark.parametrize("value", ["1e999", "-1e999", '"inf"', '"NaN"', "null", '"good"', "1" + "0" * 400])
+def test_what_is_no_finite_number_ranks_nowhere(run, tmp_path, value):
+    lines = f'{{"text": "one", "n": 1}}\n{{"text": "two", "n": {value}}}\n{{"text": "three", "n": 3}}\n'
+    (tmp_path / "in.jsonl").write_text(lines)
+    code, out, _ = run("in.jsonl", "--at-least", "n:-5", "--top", "n:2", "--out", "kept.jsonl")
+    assert code == 0 and "1 could not be scored" in out
+    assert (tmp_path / "kept.jsonl").read_text() == "".join(lines.splitlines(keepends=True)[::2])
+
+
 def test_rows_without_a_number_are_excluded_and_counted(run, tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"text": "a", "q": 1}\n{"text": "b"}\n{"text": "c", "q": "3"}\n')
     code, out, _ = run("rows.jsonl", "--at-most", "q:5", "--verdicts", "v.jsonl")

@@ -6,6 +6,7 @@ A row's id is FILE:NUMBER, so that every reason that names another row says wher
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,12 +194,12 @@ def _plain(record: Mapping[str, Any], name: str) -> tuple[str, str]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, int | float):
-        return float(value)
+    """Return a field as a number; nan for what is none, and for infinity, which would rank above every score."""
     try:
-        return float(value) if isinstance(value, str) else float("nan")
-    except ValueError:
-        return float("nan")
+        found = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def _own_id(record: Mapping[str, Any], name: str) -> str:
