@@ -502,3 +502,31 @@ def test_the_report_is_one_page_without_scripts(run, tmp_path):
     for title in ("What each rule removed", "Nearest to each threshold", "Dropped rows beside", "Agreement between"):
         assert title in page
     assert "\u22121.00" in page  # q and r rank the rows the other way round
+
+
+# What fits these texts
+
+
+def test_calibrate_prints_a_threshold_and_selects_nothing(run, rows, tmp_path):
+    rows.write_bytes(b"".join(LINES) + b"{}\n")
+    code, out, err = run("rows.jsonl", "--calibrate")
+    assert code == 2 and "rows.jsonl:5" in out + err
+    assert "4 of 4 rows looked at" in out
+    assert "0.95       2" in out and "proposed threshold: 0.7" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_calibrate_and_a_rule_exclude_each_other(run, rows):
+    code, _, err = run("rows.jsonl", "--calibrate", "--rouge-l", "0.7", "--out", "kept.jsonl")
+    assert code == 1 and "leave out --rouge-l, --out" in err
+
+
+def test_a_model_is_not_asked_where_no_row_is_left(run, rows):
+    code, _, err = run("rows.jsonl", "--at-least", "q:99", "--perplexity", "low:0.5")
+    assert code == 1 and "none of 4 rows is kept (at_least q 99: 4, bottom perplexity 0.5: 0)" in err
+
+
+def test_an_integer_beyond_any_float_is_no_number(run, rows):
+    rows.write_bytes(b'{"text": "a b", "q": 1%0400d}\n{"text": "c d", "q": 2}\n' % 0)
+    code, out, _ = run("rows.jsonl", "--top", "q:1.0")
+    assert code == 0 and "1 could not be scored" in out

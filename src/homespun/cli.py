@@ -220,11 +220,15 @@ def select(
     model: Annotated[str | None, typer.Option(help="scores perplexity; default: embedded")] = None,
     verdicts: Annotated[Path | None, typer.Option(help="write why each dropped record was dropped")] = None,
     report: Annotated[Path | None, typer.Option(help="write a web page about the selection")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="select nothing: how near are rows by ROUGE-L, and which threshold fits")
+    ] = False,
     language: Annotated[str | None, typer.Option(help="en or ja; default: by the script of the text")] = None,
     own_id: Annotated[str, typer.Option("--id", metavar="FIELD", help="names a record in the verdicts")] = "id",
     seed: Annotated[int, typer.Option(help="of rules that draw by lot")] = 0,
 ) -> int:
     """Apply rules to files of records and write what they keep, unchanged and in order."""
+    from homespun.selecting.command import look_at
     from homespun.selecting.command import select as apply
     from homespun.selecting.outcome import Request
 
@@ -240,7 +244,7 @@ def select(
         {option: value for option, value in given.items() if value is not None},
         rules, embeddings, model, verdicts, report, seed,
     )  # fmt: skip
-    outcome = apply(request, _progress())
+    outcome = look_at(request, _progress()) if calibrate else apply(request, _progress())
     for line in outcome.lines():
         _say(line)
     return PARTIAL if outcome.partial else 0

@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.errors import UsageError
-from homespun.near.minhash import RECALL, Banding, _order, banding, pairs, recall, shingles
+from homespun.near import minhash
+from homespun.near.minhash import RECALL, Banding, banding, pairs, recall
+from homespun.near.minhash import greedy as directly
 from homespun.near.pairs import KEPT, greedy
+from homespun.near.shingles import _order, shingles
 from homespun.text.words import words
 
 TOKENS = st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=14)
@@ -154,7 +157,7 @@ def test_one_giant_text_among_short_ones():
 
 
 def test_hashes_are_the_same_in_every_process():
-    code = "from homespun.near.minhash import shingles; print(shingles([['a', 'b', 'ü']], 2).values.tolist())"
+    code = "from homespun.near.shingles import shingles; print(shingles([['a', 'b', 'ü']], 2).values.tolist())"
     runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}
     assert runs == {f"{shingles([['a', 'b', 'ü']], 2).values.tolist()}\n"}
 
@@ -198,3 +201,26 @@ def test_pairs_of_real_lines_are_those_of_an_inverted_index():
     got = found(tokens, 0.5)
     assert len(truth) > 50 and set(got.items()) <= set(truth.items())
     assert len(got) >= 0.97 * len(truth)
+
+
+@given(
+    texts=st.lists(st.lists(st.sampled_from("abcd"), max_size=12), max_size=40),
+    threshold=st.sampled_from([0.3, 0.5, 0.8]),
+    grouped=st.booleans(),
+)
+def test_one_threshold_decided_directly_is_that_of_all_pairs(texts, threshold, grouped):
+    groups = ["ab"[place % 2] for place in range(len(texts))] if grouped else None
+    expected = greedy(pairs(texts, threshold, groups, shingle=2), threshold)
+    got = directly(texts, threshold, groups, shingle=2)
+    assert got.of.tolist() == expected.of.tolist()
+    assert np.array_equal(got.score, expected.score, equal_nan=True)
+
+
+def test_pages_of_one_template_are_compared_with_the_first_alone(monkeypatch):
+    compared = []
+    best = minhash._best
+    monkeypatch.setattr(minhash, "_best", lambda *given: compared.append(len(given[2])) or best(*given))
+    page = [f"word{place}" for place in range(100)]
+    found = directly([[*page, f"end{place}"] for place in range(2000)], 0.8)
+    assert found.kept.tolist() == [True] + [False] * 1999
+    assert sum(compared) == 1999

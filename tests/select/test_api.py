@@ -192,3 +192,46 @@ def test_what_is_refused(call, says):
 def test_empty_input():
     assert select.rouge_l([]).kept == []
     assert api.exact([]).verdicts == []
+
+
+def test_one_threshold_needs_no_pairs(monkeypatch):
+    """A thousand rows of one template have half a million pairs; the first decision makes none of them."""
+    from homespun.near import cosine, minhash
+
+    for module in (rouge, minhash, cosine):
+        monkeypatch.setattr(module, "pairs", None)
+    texts = [f"dear customer number {place} your parcel is late and we are sorry" for place in range(1200)]
+    assert select.rouge_l(texts, 0.7).kept == texts[:1]
+    assert len(select.minhash(texts, 0.3).kept) == 1
+    assert select.semantic(["a", "b"], 0.9, vectors=[[1, 0], [0, 1]]).at(0.9).kept == ["a", "b"]
+
+
+def test_texts_of_signs_are_compared_by_their_signs():
+    texts = ["?!", "?!", "🎉 🎉", "🎉 🎉", "..."]
+    for rule in (select.rouge_l, select.minhash):
+        assert rule(texts).kept == ["?!", "🎉 🎉", "..."]
+
+
+def test_rows_whose_embeddings_are_all_equal_repeat_the_first():
+    found = select.semantic(list("abc"), 0.9, vectors=np.ones((3, 4)))
+    assert (found.kept, found.duplicates[1]) == (["a"], ("c", "a", 1.0))
+    assert len(select.d4(list("abcd"), 0.5, vectors=np.ones((4, 4))).kept) == 2
+
+
+def test_a_number_beyond_any_float_is_no_number():
+    found = select.top([{"text": "a", "q": 10**400}, {"text": "b", "q": 1}], 1.0, by="q")
+    assert [each["text"] for each in found.kept] == ["b"]
+    assert found.verdicts[0].reason.startswith("could not be scored")
+
+
+def test_calibrate_proposes_a_threshold_between_copies_and_the_rest():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{number}" for number in rng.integers(300, size=20)) for _ in range(200)]
+    texts += [text.rsplit(" ", 1)[0] + " other" for text in texts[:60]]
+    found = select.calibrate([{"q": text} for text in texts] + [{"q": ""}], field="q")
+    assert len(found.nearest) == 260
+    assert "two heaps" in found.why
+    assert len(select.rouge_l(texts, found.proposed).kept) == 200
+    apart = select.calibrate([{"q": "a b c", "g": 1}, {"q": "a b c", "g": 2}], field="q", within="g")
+    assert apart.nearest.tolist() == [0.0, 0.0]
+    assert select.calibrate([]).nearest.tolist() == []

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -307,3 +308,24 @@ def test_every_built_in_rule_loads_under_its_kind():
         cls = lookup("rule", kind)
         assert issubclass(cls, Rule)
         assert cls.model_fields["kind"].default == kind
+
+
+def test_the_verdicts_on_many_copies_are_short_and_few_looks():
+    """One text 3,000 times with 3,000 outputs: each verdict names a few of them, and none looks at all rows again."""
+    looks = 0
+
+    class Counting(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            nonlocal looks
+            looks += 1
+            return super().__hash__()
+
+    rows = [make_row(n, text="the same") for n in range(3000)]
+    rows = [replace(row, payload=replace(row.payload, output=Counting(f"{n:04d}"))) for n, row in enumerate(rows)]
+    verdicts = ExactDuplicates()(rows, NO_SCORES, 0)
+    assert looks < 10 * len(rows)
+    assert verdicts[7].reason == (
+        "3000 rows have this input with different outputs: 0000, 0001, 0002, 0003, 0004 and 2995 more"
+    )

@@ -10,28 +10,22 @@ states. Texts with equal shingles are always found. Memory: 8 bytes per shingle 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import UsageError
-from homespun.near.pairs import Pairs
+from homespun.near.pairs import KEPT, Pairs, Repeats
+from homespun.near.shingles import BLOCK, HALF, MIX, Hashes, Places, Shingles, mixed, shingles
 from homespun.records import derive_seed
 
-Hashes = NDArray[np.uint64]
-Places = NDArray[np.int64]
 Found = tuple[Places, Places, NDArray[np.float64]]  #: earlier, later, score
 
 PERMUTATIONS = 128
 RECALL = 0.99  #: least chance of finding a pair whose Jaccard similarity is the threshold
-_BLOCK = 1 << 20  #: words that are hashed together
 _SLICE = 1 << 15  #: shingles that are permuted together: they stay in the processor's cache
-_MIX, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)  # odd constants of splitmix64
-_HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +63,6 @@ def recall(threshold: float, jaccard: float | None = None, permutations: int = P
     return banding(threshold, permutations).recall(threshold if jaccard is None else jaccard)
 
 
-@dataclass(frozen=True, slots=True)
-class Shingles:
-    """The shingle sets of texts in one array: text i has values[starts[i]:starts[i + 1]], ascending."""
-
-    values: Hashes
-    starts: Places
-
-    @property
-    def sizes(self) -> Places:
-        """Number of shingles of each text; 0 for a text without words."""
-        return np.diff(self.starts)
-
-
-def shingles(tokens: Iterable[Sequence[str]], size: int = 5) -> Shingles:
-    """Return the sets of hashed runs of `size` tokens.
-
-    Raises:
-        UsageError: the size is below 1.
-    """
-    if size < 1:
-        raise UsageError(f"shingle is {size}; it must be at least 1 word")
-    values, sizes = [], []
-    for block, lengths in _blocks(tokens):
-        block_values, block_sizes = _of_block(block, lengths, size)
-        values.append(block_values)
-        sizes.append(block_sizes)
-    starts = np.zeros(sum(map(len, sizes)) + 1, dtype=np.int64)
-    if sizes:
-        np.cumsum(np.concatenate(sizes), out=starts[1:])
-    return Shingles(np.concatenate(values) if values else np.empty(0, dtype=np.uint64), starts)
-
-
 def pairs(
     tokens: Iterable[Sequence[str]],
     floor: float,
@@ -126,93 +88,136 @@ def pairs(
     Raises:
         UsageError: a floor or shingle that cannot be, or another number of groups than texts.
     """
-    bands = banding(floor, permutations)
-    sets = shingles(tokens, shingle)
-    count = len(sets.starts) - 1
-    if groups is not None and len(groups) != count:
-        raise UsageError(f"{len(groups)} groups for {count} texts; give one each")
-    filled = np.flatnonzero(sets.sizes)
-    if not len(filled):
-        return Pairs.of(count, floor, [], [], [])
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups or ()))}
-    group_of = np.array([numbers[group] for group in groups], np.uint64)[filled] if groups else np.zeros(1, np.uint64)
-    sums = np.add.reduceat(_mixed(sets.values), sets.starts[:-1][filled])
-    _, first, copy_of = np.unique(_mixed(sums ^ _mixed(group_of + _MIX)), return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    unique = filled[first[order]]  # the first text of each set, ascending
-    keys = _keys(sets, unique, bands, seed) ^ _mixed(group_of + _MIX)[first[order] if groups else np.zeros(1, np.int64)]
-    found = list(_above(sets, unique, keys, floor))
+    found = _Search.of(tokens, floor, groups, shingle, permutations, seed)
+    parts = list(_above(found.sets, found.unique, found.keys, floor))
     earlier, later, score = (
-        np.concatenate([part[column] for part in found]) if found else np.empty(0, dtype)
+        np.concatenate([part[column] for part in parts]) if parts else np.empty(0, dtype)
         for column, dtype in enumerate((np.int64, np.int64, np.float64))
     )
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return _with_copies(count, floor, filled, rank[copy_of], (earlier, later, score))
+    return _with_copies(found.count, floor, found.filled, found.set_of, (earlier, later, score))
 
 
-def _blocks(tokens: Iterable[Sequence[str]]) -> Iterator[tuple[Hashes, Places]]:
-    """Return hashed words of some texts on end, and the number of words of each."""
-    known = _WordHashes()
-    block, lengths = array("Q"), array("q")
-    for text in tokens:
-        block.extend(map(known.__getitem__, text))
-        lengths.append(len(text))
-        if len(block) >= _BLOCK:
-            yield np.array(block, dtype=np.uint64), np.array(lengths, dtype=np.int64)
-            block, lengths = array("Q"), array("q")
-    if lengths:
-        yield np.array(block, dtype=np.uint64), np.array(lengths, dtype=np.int64)
+def greedy(
+    tokens: Iterable[Sequence[str]],
+    threshold: float,
+    groups: Sequence[str] | None = None,
+    *,
+    shingle: int = 5,
+    permutations: int = PERMUTATIONS,
+    seed: int = 1,
+) -> Repeats:
+    """Keep a text unless its Jaccard similarity with an earlier text that is kept is above the threshold.
+
+    The answer of near.pairs.greedy on `pairs`, comparing with kept texts only: ten thousand pages of one template
+    are compared with the first of them, where all their pairs are fifty million.
+
+    Args:
+        tokens: see pairs.
+        threshold: scores above it are repeats.
+        groups: see pairs.
+        shingle: see pairs.
+        permutations: see pairs.
+        seed: see pairs.
+
+    Raises:
+        UsageError: see pairs.
+    """
+    found = _Search.of(tokens, threshold, groups, shingle, permutations, seed)
+    repeats, sets = Repeats.none(found.count), found.sets
+    buckets, start = _shared_buckets(found.keys)
+    kept_in: dict[int, list[int]] = {}  # bucket -> texts kept, in their order
+    fate: dict[int, int] = {}  # set -> its first text, or KEPT where that repeats another
+    for place, number in zip(found.filled.tolist(), found.set_of.tolist(), strict=True):
+        first = fate.get(number, place)
+        if first not in (place, KEPT):
+            repeats.of[place], repeats.score[place] = first, 1.0
+            continue
+        mine = buckets[start[number] : start[number + 1]].tolist()
+        best = _best(sets, place, sorted({text for bucket in mine for text in kept_in.get(bucket, ())}), threshold)
+        fate[number] = place if best is None else KEPT
+        if best is None:
+            for bucket in mine:
+                kept_in.setdefault(bucket, []).append(place)
+        else:
+            repeats.of[place], repeats.score[place] = best
+    return repeats
 
 
-class _WordHashes(dict[str, int]):
-    """Word -> 64-bit hash, computed once; Python's own hash() differs from process to process."""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Texts made ready: their sets, equal ones counted once, and the bands of these."""
 
-    def __missing__(self, word: str) -> int:
-        digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self[word] = value = int.from_bytes(digest, "little")
-        return value
+    count: int  #: number of texts
+    sets: Shingles
+    filled: Places  #: texts that have shingles, ascending
+    set_of: Places  #: for each of them the number of its set; sets are numbered by their first text
+    unique: Places  #: the first text of each set, ascending
+    keys: Hashes  #: bands x sets
+
+    @staticmethod
+    def of(
+        tokens: Iterable[Sequence[str]],
+        floor: float,
+        groups: Sequence[str] | None,
+        shingle: int,
+        permutations: int,
+        seed: int,
+    ) -> _Search:
+        bands = banding(floor, permutations)
+        sets = shingles(tokens, shingle)
+        count = len(sets.starts) - 1
+        if groups is not None and len(groups) != count:
+            raise UsageError(f"{len(groups)} groups for {count} texts; give one each")
+        filled = np.flatnonzero(sets.sizes)
+        if not len(filled):
+            return _Search(count, sets, filled, filled, filled, np.empty((bands.bands, 0), dtype=np.uint64))
+        numbers = {group: number for number, group in enumerate(dict.fromkeys(groups or ()))}
+        group_of = (
+            np.array([numbers[group] for group in groups], np.uint64)[filled] if groups else np.zeros(1, np.uint64)
+        )
+        sums = np.add.reduceat(mixed(sets.values), sets.starts[:-1][filled])
+        _, first, copy_of = np.unique(mixed(sums ^ mixed(group_of + MIX)), return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        unique = filled[first[order]]
+        own = mixed(group_of + MIX)[first[order] if groups else np.zeros(1, np.int64)]
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return _Search(count, sets, filled, rank[copy_of], unique, _keys(sets, unique, bands, seed) ^ own)
 
 
-def _mixed(values: Hashes) -> Hashes:
-    mixed = (values ^ (values >> _HALF)) * _MIX_2
-    found: Hashes = mixed ^ (mixed >> _HALF)
-    return found
+def _shared_buckets(keys: Hashes) -> tuple[Places, Places]:
+    """Return the numbers of the buckets that a set shares with others, all sets on end, and where each set's begin."""
+    owners, names, known = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
+    for key in keys:
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        fresh = np.ones(len(order), dtype=np.bool_)
+        fresh[1:] = ordered[1:] != ordered[:-1]
+        bucket = np.cumsum(fresh) - 1
+        several = np.bincount(bucket, minlength=1)[bucket] > 1
+        owners.append(order[several])
+        names.append(bucket[several] + known)
+        known += len(order)
+    owner, name = np.concatenate(owners), np.concatenate(names)
+    start = np.zeros(keys.shape[1] + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owner, minlength=keys.shape[1]), out=start[1:])
+    return name[np.argsort(owner, kind="stable")], start
 
 
-def _of_block(words: Hashes, lengths: Places, size: int) -> tuple[Hashes, Places]:
-    """Return the shingles of each text of a block, unique and ascending, and their numbers."""
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    text_of = np.repeat(np.arange(len(lengths)), lengths)
-    runs = np.zeros(len(words), dtype=np.uint64)
-    short = np.zeros(len(lengths), dtype=np.uint64)
-    for step in range(size):  # the hash of the run of `step + 1` words that begins here
-        here = runs[: max(len(words) - step, 0)]
-        here ^= words[step:]
-        here *= _MIX
-        here ^= here >> _HALF
-        ended = lengths == step + 1
-        short[ended] = runs[starts[ended]]
-    whole = np.arange(len(words)) + size <= ends[text_of]
-    brief = (lengths > 0) & (lengths < size)  # one shingle: all of its words
-    runs[starts[brief]] = short[brief]
-    whole[starts[brief]] = True
-    runs, text_of = runs[whole], text_of[whole]
-    order = _order(runs, text_of, len(lengths))
-    runs, text_of = runs[order], text_of[order]
-    new = np.ones(len(runs), dtype=np.bool_)
-    new[1:] = (runs[1:] != runs[:-1]) | (text_of[1:] != text_of[:-1])
-    return runs[new], np.bincount(text_of[new], minlength=len(lengths)).astype(np.int64)
-
-
-def _order(runs: Hashes, text_of: Places, texts: int) -> Places:
-    """Return the order by text, then by hash: by one number of both, which is many times as fast as by two."""
-    bits = np.uint64(max(texts.bit_length(), 1))
-    found = np.argsort((text_of.astype(np.uint64) << (np.uint64(64) - bits)) | (runs >> bits))
-    ordered, text = runs[found], text_of[found]
-    if ((ordered[1:] < ordered[:-1]) & (text[1:] == text[:-1])).any():  # two hashes that differ in their last bits
-        found = np.lexsort((runs, text_of))
+def _best(sets: Shingles, place: int, others: Sequence[int], threshold: float) -> tuple[int, float] | None:
+    """Return the text most like the one at `place`, the first of equals, if it is above the threshold."""
+    found, most = None, threshold
+    mine = sets.values[sets.starts[place] : sets.starts[place + 1]]
+    for other in others:
+        values = sets.values[sets.starts[other] : sets.starts[other + 1]]
+        small, large = (mine, values) if len(mine) <= len(values) else (values, mine)
+        if len(small) <= most * len(large) * (1 - 1e-9):
+            continue
+        at = np.minimum(np.searchsorted(large, small), len(large) - 1)
+        shared = int(np.count_nonzero(large[at] == small))
+        score = shared / (len(mine) + len(values) - shared)
+        if score > most:
+            found, most = (other, score), score
     return found
 
 
@@ -237,8 +242,8 @@ def _keys(sets: Shingles, texts: Places, bands: Banding, seed: int) -> Hashes:
                 # Multiplying by an odd number permutes the 64-bit numbers.
                 np.multiply(values, factor, out=permuted)
                 key ^= np.minimum.reduceat(permuted, offsets)
-                key *= _MIX
-                key ^= key >> _HALF
+                key *= MIX
+                key ^= key >> HALF
         begin = end
     return keys
 
@@ -273,7 +278,7 @@ def _jaccard(sets: Shingles, one: Places, other: Places, floor: float) -> NDArra
     totals = np.cumsum(sizes[small[able]])
     begin = 0
     while begin < len(able):
-        end = max(int(np.searchsorted(totals, (totals[begin - 1] if begin else 0) + _BLOCK, side="right")), begin + 1)
+        end = max(int(np.searchsorted(totals, (totals[begin - 1] if begin else 0) + BLOCK, side="right")), begin + 1)
         part = able[begin:end]
         shared = _shared(sets, small[part], large[part])
         scores[part] = shared / (sizes[small[part]] + sizes[large[part]] - shared)

@@ -84,13 +84,13 @@ def _decide(pairs: Pairs, threshold: float, *, kept_only: bool) -> Repeats:
         raise UsageError(
             f"threshold {threshold} lies below {pairs.floor}, the lowest that this search can decide; search again"
         )
-    repeats = Repeats.none(pairs.count)
+    of, best = [KEPT] * pairs.count, [np.nan] * pairs.count  # lists: read and written pair by pair
     over = pairs.score > threshold
     for earlier, later, score in zip(
         pairs.earlier[over].tolist(), pairs.later[over].tolist(), pairs.score[over].tolist(), strict=True
     ):
-        if kept_only and repeats.of[earlier] != KEPT:
+        if kept_only and of[earlier] != KEPT:
             continue
-        if repeats.of[later] == KEPT or score > repeats.score[later]:
-            repeats.of[later], repeats.score[later] = earlier, score
-    return repeats
+        if of[later] == KEPT or score > best[later]:
+            of[later], best[later] = earlier, score
+    return Repeats(np.array(of, dtype=np.int32), np.array(best, dtype=np.float64))

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 API = (
-    "Selection", "against", "at_least", "at_most", "bottom", "d4", "exact", "middle", "minhash", "perplexity",
-    "random", "rouge_l", "rules", "semantic", "semdedup", "top",
+    "Selection", "against", "at_least", "at_most", "bottom", "calibrate", "d4", "exact", "middle", "minhash",
+    "perplexity", "random", "rouge_l", "rules", "semantic", "semdedup", "top",
 )  # fmt: skip
 __all__ = list(API)
 

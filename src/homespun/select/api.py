@@ -4,8 +4,9 @@
     found = rouge_l(records, 0.7, field="question", floor=0.5)
     found.at(0.6).kept       # decided anew from the pairs found, no text is compared again
 
-What `at` reuses: rules on pairs keep every pair above `floor`, rules on scores keep the scores, D4 and SemDeDup
-keep the vectors (clusters are made again). Nothing is written and no input is changed.
+What `at` reuses: rules on pairs keep every pair above `floor` (without one, from the first `at` on), rules on
+scores keep the scores, D4 and SemDeDup keep the vectors (clusters are made again). Nothing is written and no
+input is changed.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from homespun.errors import UsageError
-from homespun.near.pairs import Pairs
 from homespun.records import Row, Verdict
 from homespun.select.arms import apply
-from homespun.select.base import Columns
+from homespun.select.base import Columns, group_values
 from homespun.select.prototypes import DEDUP_SHARE
 from homespun.select.repeats import RepeatRule
 from homespun.select.selection import (
@@ -40,6 +40,7 @@ from homespun.select.selection import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from homespun.near.calibrate import Calibration
     from homespun.text.japanese import Tokenizer
 
 Files = str | os.PathLike[str]
@@ -74,23 +75,55 @@ def rouge_l(
         field: the field, or a template over fields, that holds the text of a dict; `text` unless given.
         within: compare only dicts with the same value of this field, or rows of the same group.
         language: en or ja; by the script of the texts unless given.
-        floor: how low `at` can go without a new search; a lower one costs more. The threshold unless given.
+        floor: how low `at` can go without comparing again; a lower one costs more. Unless given, no pairs are
+            kept, and the first `at` finds those above the lower of the two thresholds.
         tokenizer: how Japanese is cut into words; sudachi unless given.
         stem: compare English words by their Porter stems.
 
     Raises:
         UsageError: threshold or floor out of range.
     """
-    from homespun.near.rouge import pairs
-    from homespun.text.words import words
+    from homespun.near.rouge import greedy, pairs
+    from homespun.text.words import compared
 
-    def find(found: Sequence[Row], rule: RepeatRule, low: float) -> Pairs:
-        tokens = (words(row.text, row.language, tokenizer=tokenizer, stem=stem) for row in found)
-        return pairs(tokens, low, rule.groups(found))
+    def tokens(row: Row) -> list[str]:
+        return compared(row.text, row.language, tokenizer=tokenizer, stem=stem)
 
     settings = {"threshold": threshold, "within": within, "tokenizer": tokenizer, "stem": stem}
     rule = cast(RepeatRule, rule_of("rouge_l", **settings))
-    return paired(rows, rule, "ROUGE-L", find, field, language, floor)
+    return paired(rows, rule, "ROUGE-L", tokens, pairs, greedy, field, language, floor)
+
+
+def calibrate(
+    rows: Iterable[Any],
+    *,
+    field: str | None = None,
+    within: str | None = None,
+    language: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    stem: bool = False,
+    sample: int = 1000,
+    seed: int = 0,
+) -> Calibration:
+    """Return how near each row's nearest neighbour is by ROUGE-L, and the threshold that this suggests for rouge_l.
+
+    Args:
+        rows: see rouge_l; inputs without a text are left out.
+        field: see rouge_l.
+        within: see rouge_l.
+        language: see rouge_l.
+        tokenizer: see rouge_l.
+        stem: see rouge_l.
+        sample: how many rows are looked at, each beside all others.
+        seed: fixes which.
+    """
+    from homespun.near.calibrate import calibrate as look
+    from homespun.text.words import compared
+
+    _, usable, _ = rows_of(rows, field, within, language)
+    tokens = [compared(row.text, row.language, tokenizer=tokenizer, stem=stem) for row in usable]
+    groups = None if within is None else group_values(usable, within)
+    return look(tokens, groups, sample=sample, seed=seed)
 
 
 def minhash(
@@ -106,15 +139,14 @@ def minhash(
 
     Arguments as of rouge_l. Near copies can be missed with a small chance (near/minhash.py says which).
     """
-    from homespun.near.minhash import pairs
-    from homespun.text.words import words
+    from homespun.near.minhash import greedy, pairs
+    from homespun.text.words import compared
 
-    def find(found: Sequence[Row], rule: RepeatRule, low: float) -> Pairs:
-        tokens = (words(row.text, row.language) or row.text.split() for row in found)
-        return pairs(tokens, low, rule.groups(found))
+    def tokens(row: Row) -> list[str]:
+        return compared(row.text, row.language)
 
     rule = cast(RepeatRule, rule_of("minhash", threshold=threshold, within=within))
-    return paired(rows, rule, "Jaccard similarity", find, field, language, floor)
+    return paired(rows, rule, "Jaccard similarity", tokens, pairs, greedy, field, language, floor)
 
 
 def semantic(
@@ -147,7 +179,9 @@ def semantic(
     columns = vectors_of(inputs, usable, vectors, model)
     unit = rule.unit_vectors(usable, columns)  # type: ignore[attr-defined]
     groups = cast(RepeatRule, rule).groups(usable)
-    searched = Searched(lambda low: cosine.pairs(unit, low, groups), threshold, floor)
+    searched = Searched(
+        lambda low: cosine.pairs(unit, low, groups), lambda at: cosine.greedy(unit, at, groups), threshold, floor
+    )
     missing = [place for place, value in enumerate(unit[:, 0].tolist()) if value != value] if len(unit) else []
 
     def decide(at: float) -> list[Verdict]:

@@ -8,6 +8,7 @@ not found here.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +20,8 @@ from homespun.registry import did_you_mean
 from homespun.select.base import Columns, Rule
 from homespun.task import Task
 from homespun.text.normalise import comparable
+
+SHOWN = 5  #: different outputs that a verdict names
 
 
 class ExactDuplicates(Rule):
@@ -40,10 +43,10 @@ class ExactDuplicates(Rule):
 
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""
-        copies: dict[tuple[str, ...], list[Row]] = {}
+        copies: dict[tuple[str, ...], _Copies] = {}
         keys = [self._key(row) for row in rows]
         for row, key in zip(rows, keys, strict=True):
-            copies.setdefault(key, []).append(row)
+            copies.setdefault(key, _Copies(row)).add(row)
         return [self._verdict(row, copies[key]) for row, key in zip(rows, keys, strict=True)]
 
     def __str__(self) -> str:
@@ -57,17 +60,34 @@ class ExactDuplicates(Rule):
                 raise _no_field(name, tuple(texts))
         return tuple(comparable(texts[name]) for name in names)
 
-    def _verdict(self, row: Row, copies: Sequence[Row]) -> Verdict:
-        first = copies[0]
-        outputs = sorted({copy.payload.output for copy in copies})
+    def _verdict(self, row: Row, copies: _Copies) -> Verdict:
+        first = copies.first
         other = first.id if row is not first else None
-        if len(outputs) > 1 and self.conflicts == "drop_all":
-            reason = f"{len(copies)} rows have this input with different outputs: {', '.join(outputs)}"
+        if len(copies.outputs) > 1 and self.conflicts == "drop_all":
+            reason = f"{copies.count} rows have this input with different outputs: {copies.told()}"
             return Verdict(row.id, False, str(self), reason=reason, duplicate_of=other)
         if other:
             return Verdict(row.id, False, str(self), reason=f"repeats row {other}", duplicate_of=other)
-        reason = "the only row with this input" if len(copies) == 1 else f"the first of {len(copies)} copies"
+        reason = "the only row with this input" if copies.count == 1 else f"the first of {copies.count} copies"
         return Verdict(row.id, True, str(self), reason=reason)
+
+
+class _Copies:
+    """The rows with one input, as far as verdicts tell of them: a pool may hold one text 100,000 times."""
+
+    def __init__(self, first: Row) -> None:
+        self.first, self.count = first, 0
+        self.outputs: set[str] = set()
+
+    def add(self, row: Row) -> None:
+        self.count += 1
+        self.outputs.add(row.payload.output)
+
+    def told(self) -> str:
+        """Return the outputs, or a few of them where there are many."""
+        few = heapq.nsmallest(SHOWN, self.outputs)
+        more = len(self.outputs) - len(few)
+        return ", ".join(few) + (f" and {more} more" if more else "")
 
 
 def _no_field(name: str, known: Sequence[str]) -> UsageError:

@@ -34,7 +34,11 @@ class EmbeddingRule(Rule):
     def unit_vectors(self, rows: Sequence[Row], columns: Columns) -> Vectors:
         """Return a unit vector per row; a row of nan where there is none."""
         vectors = columns.vectors(self.by, rows)  # a copy of our own, so that it can be written over
-        return unit(vectors, centre=self.centre, out=vectors)
+        found = unit(vectors, centre=self.centre, out=vectors)
+        if self.centre and len(rows) and np.isnan(found[:, 0]).all():  # all alike: without their mean nothing is left
+            vectors = columns.vectors(self.by, rows)
+            found = unit(vectors, out=vectors)
+        return found
 
     def no_vector(self, row: Row, columns: Columns) -> Verdict:
         """Return the verdict on a row without a vector, or with one that has no direction."""

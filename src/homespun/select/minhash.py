@@ -15,7 +15,7 @@ from pydantic import Field
 from homespun.records import Row, Verdict
 from homespun.select.base import Columns, show
 from homespun.select.repeats import TextRepeatRule
-from homespun.text.words import words
+from homespun.text.words import compared
 
 
 class MinHash(TextRepeatRule):
@@ -32,16 +32,13 @@ class MinHash(TextRepeatRule):
         Raises:
             UsageError: a row lacks a field or the group, or so many permutations cannot find the threshold.
         """
-        from homespun.near.minhash import pairs
-        from homespun.near.pairs import greedy
+        from homespun.near.minhash import greedy
 
-        tokens = (
-            words(text, row.language) or text.split() for row, text in zip(rows, self.texts(rows), strict=True)
-        )  # a text of signs alone is compared by its signs
-        found = pairs(
+        tokens = (compared(text, row.language) for row, text in zip(rows, self.texts(rows), strict=True))
+        repeats = greedy(
             tokens, self.threshold, self.groups(rows), shingle=self.shingle, permutations=self.permutations, seed=1
         )
-        return self.verdicts(rows, greedy(found, self.threshold), self.threshold, "Jaccard similarity")
+        return self.verdicts(rows, repeats, self.threshold, "Jaccard similarity")
 
     def __str__(self) -> str:
         return f"minhash {show(self.threshold)}{self.of()}{self.place()}"

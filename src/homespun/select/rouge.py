@@ -17,7 +17,7 @@ from homespun.records import Row, Verdict
 from homespun.select.base import Columns, show
 from homespun.select.repeats import TextRepeatRule
 from homespun.text.japanese import Tokenizer
-from homespun.text.words import words
+from homespun.text.words import compared
 
 
 class RougeL(TextRepeatRule):
@@ -32,7 +32,7 @@ class RougeL(TextRepeatRule):
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""
         texts = zip(self.texts(rows), rows, strict=True)
-        tokens = (words(text, row.language, tokenizer=self.tokenizer, stem=self.stem) for text, row in texts)
+        tokens = (compared(text, row.language, tokenizer=self.tokenizer, stem=self.stem) for text, row in texts)
         repeats = greedy(tokens, self.threshold, self.groups(rows), ties=self.ties)
         return self.verdicts(rows, repeats, self.threshold, "ROUGE-L")
 

@@ -157,18 +157,28 @@ def merged(inputs: Sequence[Any], decided: Sequence[Verdict], unusable: Mapping[
     ]
 
 
-class Searched:
-    """Pairs above a floor, searched again only when a lower threshold is asked for."""
+Find = Callable[[float], Pairs]
+Once = Callable[[float], Repeats]
 
-    def __init__(self, find: Callable[[float], Pairs], threshold: float, floor: float | None) -> None:
+
+class Searched:
+    """What a threshold keeps, by comparing with the rows kept alone; pairs are found for other thresholds only.
+
+    All pairs of many rows that are alike may be more than memory holds, and one threshold does not need them.
+    """
+
+    def __init__(self, find: Find, once: Once, threshold: float, floor: float | None) -> None:
         if floor is not None and not 0 <= floor <= threshold:
             raise UsageError(f"floor is {floor}; it must lie between 0 and the threshold, {threshold}")
-        self.find, self.pairs = find, find(threshold if floor is None else floor)
+        self.find, self.once, self.threshold = find, once, threshold
+        self.pairs = None if floor is None else find(floor)
 
     def above(self, threshold: float) -> Repeats:
-        """Return what a threshold keeps."""
-        if threshold < self.pairs.floor:
-            self.pairs = self.find(threshold)
+        """Return what a threshold keeps; searches pairs where those at hand do not reach down to it."""
+        if self.pairs is None and threshold == self.threshold:
+            return self.once(threshold)
+        if self.pairs is None or threshold < self.pairs.floor:
+            self.pairs = self.find(min(threshold, self.threshold))
         return greedy(self.pairs, threshold)
 
 
@@ -176,15 +186,35 @@ def paired(
     given: Iterable[Any],
     rule: RepeatRule,
     measure: str,
-    find: Callable[[Sequence[Row], RepeatRule, float], Pairs],
+    tokens: Callable[[Row], Sequence[str]],
+    find: Callable[[Iterable[Sequence[str]], float, list[str] | None], Pairs],
+    once: Callable[[Iterable[Sequence[str]], float, list[str] | None], Repeats],
     field: str | None,
     language: str | None,
     floor: float | None,
 ) -> Selection:
-    """Return a selection by a rule on pairs of texts; `find` searches them above a floor."""
+    """Return a selection by a rule on pairs of texts.
+
+    Args:
+        given: texts, dicts or rows.
+        rule: the rule, with its threshold.
+        measure: what the score is, e.g. `ROUGE-L`.
+        tokens: what of a row is compared.
+        find: finds the pairs above a floor.
+        once: decides one threshold without them.
+        field: see api.rouge_l.
+        language: see api.rouge_l.
+        floor: see api.rouge_l.
+    """
     threshold: float = rule.threshold  # type: ignore[attr-defined]
     inputs, usable, unusable = rows_of(given, field, rule.within, language)
-    searched = Searched(lambda low: find(usable, rule, low), threshold, floor)
+    groups = rule.groups(usable)
+    searched = Searched(
+        lambda low: find(map(tokens, usable), low, groups),
+        lambda at: once(map(tokens, usable), at, groups),
+        threshold,
+        floor,
+    )
 
     def decide(at: float) -> list[Verdict]:
         other = cast(RepeatRule, moved(rule, at))
@@ -263,7 +293,7 @@ def numbers_of(name: str, by: str | Sequence[float], inputs: Sequence[Any], usab
             value = each.groups.get(by) if isinstance(each, Row) else lookup(each, by)
         try:
             found[row_id] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             found[row_id] = float("nan")
         if found[row_id] != found[row_id]:
             reasons[row_id] = f'"{name}" is no number'

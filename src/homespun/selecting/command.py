@@ -26,12 +26,13 @@ from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.recipe import load_rules
 from homespun.records import JSONDict, Row, Verdict
 from homespun.score.base import Scorer
+from homespun.select.api import calibrate
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
 from homespun.select.explain import nearest_to_threshold
 from homespun.selecting.intake import Intake, Problem, Wanted, gather, look
 from homespun.selecting.options import rules_of
-from homespun.selecting.outcome import SHOWN, UNREADABLE, Outcome, Request, Step
+from homespun.selecting.outcome import SHOWN, UNREADABLE, Look, Outcome, Request, Step
 from homespun.selecting.scoring import Scoring
 from homespun.task import ModelSpec
 
@@ -52,25 +53,55 @@ def select(request: Request, progress: Progress) -> Outcome:
         DataError: nothing in the files can be used.
         DegenerateError: the rules keep nothing; the verdicts are written all the same.
     """
-    if request.language not in (None, *LANGUAGES):
-        raise UsageError(f"--language {request.language}: there are {', '.join(LANGUAGES)}")
-    parts = _parts(request.files)
-    for path in request.files:
-        if path.is_dir():
-            inside = [str(part.path.relative_to(path)) for part in parts if path in part.path.parents]
-            progress.say(f"{path}: {len(inside)} files, {inside[0]} to {inside[-1]}" if inside[1:] else str(path))
+    parts = _parts(request, progress)
     texts = tuple(TextOf(name) for name in request.fields)
     scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
     rules = _rules(request, scoring)
     _check_paths(request, parts, rules)
-    if request.language is None:
-        scoring.language = look(parts, texts)
-        progress.say(f"language: {scoring.language}, by the script of the first records (--language says otherwise)")
+    scoring.language = _language(request, parts, texts, progress)
     try:
         return _select(request, parts, texts, rules, scoring, progress)
     finally:
         scoring.close()
         gc.unfreeze()
+
+
+def look_at(request: Request, progress: Progress) -> Look:
+    """Return how near the rows of files are to one another by ROUGE-L; nothing is selected or written.
+
+    Raises:
+        UsageError: an option that selects or writes, or another that cannot be used.
+        DataError: nothing in the files can be used.
+    """
+    paths = {"--out": request.out, "--verdicts": request.verdicts, "--report": request.report, "--rules": request.rules}
+    asked = [*request.shortcuts, *(option for option, path in paths.items() if path is not None)]
+    if asked:
+        raise UsageError(f"--calibrate only looks, so that you can choose a threshold; leave out {', '.join(asked)}")
+    parts = _parts(request, progress)
+    texts = tuple(TextOf(name) for name in request.fields)
+    language = _language(request, parts, texts, progress)
+    wanted = Wanted(texts, None, (request.within,) if request.within else (), own_id=request.own_id)
+    with _many_records():
+        intake = gather(parts, wanted, language, progress)
+    _tell(intake, request, progress)
+    return Look(intake, calibrate(intake.rows, within=request.within, seed=request.seed))
+
+
+def _language(request: Request, parts: Sequence[Part], texts: Sequence[TextOf], progress: Progress) -> str:
+    if request.language is not None:
+        return request.language
+    found = look(parts, texts)
+    progress.say(f"language: {found}, by the script of the first records (--language says otherwise)")
+    return found
+
+
+def _tell(intake: Intake, request: Request, progress: Progress) -> None:
+    """Report the first records that cannot be used."""
+    for problem in intake.unreadable[:SHOWN]:
+        progress.say(str(problem))
+    if (more := len(intake.unreadable) - SHOWN) > 0:
+        where = f"all are in {request.verdicts}" if request.verdicts else "--verdicts FILE writes them all"
+        progress.say(f"... and {more:,} more; {where}")
 
 
 def _select(
@@ -87,11 +118,7 @@ def _select(
     with _many_records():
         intake = gather(parts, wanted, scoring.language, progress)
     gc.freeze()  # the rows stay: later looks for cycles need not pass over them
-    for problem in intake.unreadable[:SHOWN]:
-        progress.say(str(problem))
-    if (more := len(intake.unreadable) - SHOWN) > 0:
-        where = f"all are in {request.verdicts}" if request.verdicts else "--verdicts FILE writes them all"
-        progress.say(f"... and {more:,} more; {where}")
+    _tell(intake, request, progress)
     scoring.made.update({scores.name: scores for scores in intake.scores})
     if embedded is not None:
         scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
@@ -134,10 +161,11 @@ def _apply(request: Request, rules: Sequence[Rule], intake: Intake, scoring: Sco
     last: dict[str, Verdict] = {}
     steps = []
     for rule in rules:
-        scoring.score(rule, intake.rows if request.report else kept)  # the report compares rules on all rows
+        if kept or request.report:  # the report compares rules on all rows
+            scoring.score(rule, intake.rows if request.report else kept)
         with progress.bar(str(rule), len(kept), "rows") as bar:
             with _many_records():
-                verdicts = rule(kept, Columns(scoring.made), request.seed)
+                verdicts = rule(kept, Columns(scoring.made), request.seed) if kept else []
             bar.advance(len(kept))
         lost = [verdict for verdict in verdicts if not verdict.keep]
         near = nearest_to_threshold(verdicts, 5) if request.report else ()
@@ -204,8 +232,11 @@ def _verdict_record(file: str, number: int, own_id: str, verdict: Verdict) -> JS
     }  # fmt: skip
 
 
-def _parts(files: Sequence[Path]) -> list[Part]:
-    found = [part for path in files for part in find.parts(path)]
+def _parts(request: Request, progress: Progress) -> list[Part]:
+    """Return the files that hold the records, and say which they are where a folder is named."""
+    if request.language not in (None, *LANGUAGES):
+        raise UsageError(f"--language {request.language}: there are {', '.join(LANGUAGES)}")
+    found = [part for path in request.files for part in find.parts(path)]
     seen: set[Path] = set()
     for part in found:
         if part.path.resolve() in seen:
@@ -213,6 +244,10 @@ def _parts(files: Sequence[Path]) -> list[Part]:
         seen.add(part.path.resolve())
     if not found:
         raise DataError("no file is named")
+    for path in request.files:
+        if path.is_dir():
+            inside = [str(part.path.relative_to(path)) for part in found if path in part.path.parents]
+            progress.say(f"{path}: {len(inside)} files, {inside[0]} to {inside[-1]}" if inside[1:] else str(path))
     return found
 
 

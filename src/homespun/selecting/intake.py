@@ -200,6 +200,10 @@ def _number(value: object) -> float:
     except (ValueError, OverflowError):
         return math.nan
     return found if math.isfinite(found) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float | str) else float("nan")
+    except (ValueError, OverflowError):  # no number, or an integer beyond any float
+        return float("nan")
 
 
 def _own_id(record: Mapping[str, Any], name: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homespun.records import Verdict
 from homespun.select.base import Columns, Rule
 from homespun.select.explain import Borderline
 from homespun.selecting.intake import Intake
+
+if TYPE_CHECKING:
+    from homespun.near.calibrate import Calibration
 
 SHOWN = 20  #: problems on the screen; all are in the verdicts
 UNREADABLE = "unreadable"  #: rule that the verdict on a record without a row names
@@ -33,6 +37,24 @@ class Request:
     verdicts: Path | None = None
     report: Path | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How near the rows of files are to one another."""
+
+    intake: Intake
+    calibration: Calibration
+
+    @property
+    def partial(self) -> bool:
+        """Whether some records could not be used."""
+        return any(self.intake.problems)
+
+    def lines(self) -> list[str]:
+        """Return the distribution and the threshold proposed."""
+        looked = len(self.calibration.nearest)
+        return [f"{looked:,} of {len(self.intake.rows):,} rows looked at", *self.calibration.lines()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ def words(text: str, language: str, *, tokenizer: Tokenizer | None = None, stem:
     return _universal(text)
 
 
+def compared(text: str, language: str, *, tokenizer: Tokenizer | None = None, stem: bool = False) -> list[str]:
+    """Return what rules compare of a text: its words, or the signs between spaces where it has none ("?!", "🎉").
+
+    Arguments and errors as of `words`.
+    """
+    return words(text, language, tokenizer=tokenizer, stem=stem) or text.split()
+
+
 def length(text: str, language: str) -> int:
     """Return the length as a person counts it: characters without white space for ja, else words.
 
