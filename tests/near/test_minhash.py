@@ -224,3 +224,17 @@ def test_pages_of_one_template_are_compared_with_the_first_alone(monkeypatch):
     found = directly([[*page, f"end{place}"] for place in range(2000)], 0.8)
     assert found.kept.tolist() == [True] + [False] * 1999
     assert sum(compared) == 1999
+
+
+def test_many_candidates_are_compared_at_once_with_the_same_answer(monkeypatch):
+    rng = random.Random(3)
+    page = [f"word{place}" for place in range(30)]
+    texts = [[rng.choice(["x", word]) for word in page] for _ in range(120)]
+    one_by_one, at_once = [], []
+    for most, found in ((10**9, one_by_one), (0, at_once)):
+        monkeypatch.setattr(minhash, "MANY", most)
+        for threshold in (0.3, 0.5):
+            got = directly(texts, threshold, shingle=1)
+            found += [got.of.tolist(), got.score[~got.kept].tolist()]
+    assert one_by_one == at_once
+    assert 0 < sum(place != KEPT for place in at_once[0]) < 120

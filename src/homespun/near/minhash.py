@@ -25,6 +25,7 @@ Found = tuple[Places, Places, NDArray[np.float64]]  #: earlier, later, score
 
 PERMUTATIONS = 128
 RECALL = 0.99  #: least chance of finding a pair whose Jaccard similarity is the threshold
+MANY = 30  #: candidates of one text above which all are compared at once, which is then faster
 _SLICE = 1 << 15  #: shingles that are permuted together: they stay in the processor's cache
 
 
@@ -206,6 +207,10 @@ def _shared_buckets(keys: Hashes) -> tuple[Places, Places]:
 
 def _best(sets: Shingles, place: int, others: Sequence[int], threshold: float) -> tuple[int, float] | None:
     """Return the text most like the one at `place`, the first of equals, if it is above the threshold."""
+    if len(others) > MANY:
+        scores = _jaccard(sets, np.array(others), np.full(len(others), place), threshold)
+        best = int(scores.argmax())
+        return (others[best], float(scores[best])) if scores[best] > threshold else None
     found, most = None, threshold
     mine = sets.values[sets.starts[place] : sets.starts[place + 1]]
     for other in others:
