@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,3 +176,25 @@ def test_opening_share():
     texts = ["I loved this movie about cats", "I loved this movie", "A dull one", "I loved this movie!"]
     assert opening_share(texts, "en") == ("i loved this movie", 0.75)
     assert opening_share([], "en") == ("", 0.0)
+
+
+def test_a_text_that_comes_back_thousands_of_times_is_looked_up_once_each():
+    """Each further copy costs one comparison of its output, not one with all copies before it."""
+    compared = 0
+
+    class Counting(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    checker = Checker(TASK, "en")
+    first = row("The plot is thin but the music carries it.")
+    for copy in range(500):
+        checker.add(replace(first, id=str(copy), payload=replace(first.payload, output=Counting("positive"))))
+    assert [verdict.keep for verdict in checker.verdicts] == [True] + [False] * 499
+    assert compared < 5 * 500

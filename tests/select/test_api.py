@@ -235,3 +235,13 @@ def test_calibrate_proposes_a_threshold_between_copies_and_the_rest():
     apart = select.calibrate([{"q": "a b c", "g": 1}, {"q": "a b c", "g": 2}], field="q", within="g")
     assert apart.nearest.tolist() == [0.0, 0.0]
     assert select.calibrate([]).nearest.tolist() == []
+
+
+def test_rules_work_within_the_fields_that_they_name():
+    records = [{"text": "a b c", "g": 1, "h": "x"}, {"text": "a b c", "g": 2, "h": "x"}, {"text": "a b c", "g": 2}]
+    found = select.rules(
+        records,
+        [{"kind": "rouge_l", "within": "g"}, {"kind": "any", "rules": [{"kind": "random", "count": 1, "within": "h"}]}],
+    )
+    assert len(found.kept) == 1
+    assert (found.verdicts[2].rule, found.verdicts[2].reason) == ("unusable", 'has no field "h"')

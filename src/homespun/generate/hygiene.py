@@ -73,8 +73,7 @@ class Checker:
         self.labels = {label: _label_pattern(label) for label in task.labels if len(label) >= _least(label)}
         self.meanings = [comparable(meaning) for meaning in task.labels.values() if len(meaning.split()) > 2]
         self.evaluation = OverlapIndex(against, language, short_queries=True) if against else None
-        self.seen: dict[str, list[int]] = {}  #: comparable text -> positions of its rows
-        self.outputs: list[str] = []
+        self.seen: dict[str, tuple[int, set[str]]] = {}  #: comparable text -> position of its first row, all outputs
         self.index = RougeIndex(self.options.near_duplicate) if self.options.near_duplicate else None
         self.verdicts: list[Verdict] = []
 
@@ -86,8 +85,7 @@ class Checker:
         verdict = _verdict(row.id, finding)
         position = len(self.verdicts)
         self.verdicts.append(verdict)
-        self.outputs.append(row.payload.output)
-        self.seen.setdefault(plain, []).append(position)
+        self.seen.setdefault(plain, (position, set()))[1].add(row.payload.output)
         if verdict.keep and self.index is not None:
             self.index.add(row.id, words(text, self.language))
         return verdict
@@ -146,19 +144,17 @@ class Checker:
         return _Finding("contamination", found.reason, found.score, found.threshold) if found else None
 
     def _repeated(self, row: Row, text: str, plain: str) -> _Finding | None:
-        copies = self.seen.get(plain, [])
-        if copies:
-            first = self.verdicts[copies[0]].row_id
-            if {self.outputs[position] for position in copies} != {row.payload.output}:
+        if plain in self.seen:
+            position, outputs = self.seen[plain]
+            first = self.verdicts[position]
+            if outputs != {row.payload.output}:
                 reason = "the same text has different labels; no copy is kept"
-                for position in copies:
-                    earlier = self.verdicts[position]
-                    if earlier.keep:
-                        self.verdicts[position] = _verdict(
-                            earlier.row_id, _Finding("contradiction", reason, duplicate_of=row.id)
-                        )
-                return _Finding("contradiction", reason, duplicate_of=first)
-            return _Finding("duplicate", "the same text as an earlier row", duplicate_of=first)
+                if first.keep:  # of copies, only the first can be kept
+                    self.verdicts[position] = _verdict(
+                        first.row_id, _Finding("contradiction", reason, duplicate_of=row.id)
+                    )
+                return _Finding("contradiction", reason, duplicate_of=first.row_id)
+            return _Finding("duplicate", "the same text as an earlier row", duplicate_of=first.row_id)
         near = self.index.nearest(words(text, self.language)) if self.index else None
         if near:
             reason = f"ROUGE-L {near[1]:.2f} with an earlier row ({signature(self.language)} words)"

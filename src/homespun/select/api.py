@@ -19,6 +19,7 @@ from homespun.errors import UsageError
 from homespun.records import Row, Verdict
 from homespun.select.arms import apply
 from homespun.select.base import Columns, group_values
+from homespun.select.combine import groups_of
 from homespun.select.prototypes import DEDUP_SHARE
 from homespun.select.repeats import RepeatRule
 from homespun.select.selection import (
@@ -342,7 +343,6 @@ def rules(
     kinds: Sequence[Mapping[str, Any]],
     *,
     field: str | None = None,
-    within: str | None = None,
     language: str | None = None,
     seed: int = 0,
 ) -> Selection:
@@ -350,7 +350,7 @@ def rules(
     built = [rule_of(**{"kind": "", **each}) for each in kinds]
     if not built:
         raise UsageError("no rules are given")
-    inputs, usable, unusable = rows_of(rows, field, within, language)
+    inputs, usable, unusable = rows_of(rows, field, groups_of(built), language)
     names = {by for rule in built for by in rule.needs()}
     columns = Columns({name: numbers_of(name, name, inputs, usable) for name in sorted(names)})
     verdicts = list(apply(built, usable, columns, seed).verdicts)

@@ -7,7 +7,7 @@ threshold of the combined verdict are those of the rule that decided.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -94,3 +94,19 @@ class AnyOf(CombinedRule):
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
         """Return one verdict per row, in the rows' order."""
         return self.combine(rows, columns, seed, decisive=True)
+
+
+def flat(rules: Iterable[Any]) -> Iterator[Rule]:
+    """Return rules and those inside all and any."""
+    for rule in rules:
+        yield rule
+        yield from flat(getattr(rule, "rules", ()))
+
+
+def groups_of(rules: Iterable[Rule]) -> list[str]:
+    """Return the group keys that rules, also those inside all and any, work within."""
+    found: dict[str, None] = {}
+    for rule in flat(rules):
+        keys = getattr(rule, "within", None) or ()
+        found.update(dict.fromkeys([keys] if isinstance(keys, str) else keys))
+    return list(found)

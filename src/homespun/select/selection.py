@@ -107,11 +107,12 @@ def moved(rule: Rule, value: float) -> Rule:
 Rows = tuple[list[Any], list[Row], dict[int, str]]
 
 
-def rows_of(given: Iterable[Any], field: str | None, within: str | None, language: str | None) -> Rows:
+def rows_of(given: Iterable[Any], field: str | None, within: str | Sequence[str] | None, language: str | None) -> Rows:
     """Return the inputs, the rows of those with a text, and what is wrong with the others by position."""
     if isinstance(given, str | Mapping):
         raise UsageError("rows are a list of texts, dicts or rows; got one")
     inputs, text = list(given), TextOf(field or "text")
+    keys = [within] if isinstance(within, str) else list(within or ())
     texts: list[tuple[int, str, dict[str, str]]] = []
     rows: dict[int, Row] = {}
     unusable: dict[int, str] = {}
@@ -121,12 +122,12 @@ def rows_of(given: Iterable[Any], field: str | None, within: str | None, languag
             continue
         value, problem = _text(each, text)
         groups = {}
-        if within is not None and not problem:
-            found = lookup(each, within) if isinstance(each, Mapping) else None
+        for name in keys:
+            found = lookup(each, name) if isinstance(each, Mapping) else None
             if isinstance(found, str | int | float):
-                groups[within] = str(found)
+                groups[name] = str(found)
             else:
-                problem = f'has no field "{within}"'
+                problem = problem or f'has no field "{name}"'
         if problem:
             unusable[place] = problem
         else:

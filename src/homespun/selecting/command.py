@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from homespun.dataset import find, write
 from homespun.dataset.find import Part
@@ -29,6 +29,7 @@ from homespun.score.base import Scorer
 from homespun.select.api import calibrate
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
+from homespun.select.combine import flat, groups_of
 from homespun.select.explain import nearest_to_threshold
 from homespun.selecting.intake import Intake, Problem, Wanted, gather, look
 from homespun.selecting.options import rules_of
@@ -114,7 +115,7 @@ def _select(
 ) -> Outcome:
     vectors = _vector_field(request.embeddings)
     numbers, embedded = _fields(rules, scoring, vectors)
-    wanted = Wanted(texts, request.output, tuple(_groups(rules)), tuple(numbers), embedded, request.own_id)
+    wanted = Wanted(texts, request.output, tuple(groups_of(rules)), tuple(numbers), embedded, request.own_id)
     with _many_records():
         intake = gather(parts, wanted, scoring.language, progress)
     gc.freeze()  # the rows stay: later looks for cycles need not pass over them
@@ -131,8 +132,8 @@ def _select(
 
 def _advice(rules: Sequence[Rule], language: str, count: int) -> Iterator[str]:
     """Say which missing extra changes the result or the time."""
-    kinds = {rule.kind for rule in _flat(rules)}
-    cut = [rule for rule in _flat(rules) if getattr(rule, "tokenizer", None) is None]
+    kinds = {rule.kind for rule in flat(rules)}
+    cut = [rule for rule in flat(rules) if getattr(rule, "tokenizer", None) is None]
     if language == "ja" and kinds & BY_WORDS & {rule.kind for rule in cut} and find_spec("sudachipy") is None:
         yield (
             "words: Japanese is cut by kinds of characters, and scores are others than by morphemes; for those"
@@ -254,7 +255,7 @@ def _parts(request: Request, progress: Progress) -> list[Part]:
 def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule]) -> None:
     """Refuse to write over what is read, or twice to one place."""
     read = {part.path.resolve() for part in parts} | {path.resolve() for path in request.files}
-    read |= {Path(name).resolve() for rule in _flat(rules) for name in getattr(rule, "against", ())}
+    read |= {Path(name).resolve() for rule in flat(rules) for name in getattr(rule, "against", ())}
     read |= {request.rules.resolve()} if request.rules else set()
     written: dict[Path, str] = {}
     for option, path in (("--out", request.out), ("--verdicts", request.verdicts), ("--report", request.report)):
@@ -320,7 +321,7 @@ def _fields(rules: Sequence[Rule], scoring: Scoring, vectors: str | None) -> tup
     Raises:
         UsageError: rules read vectors that nothing makes, or from several fields.
     """
-    of_vectors = {by for rule in _flat(rules) if "centre" in type(rule).model_fields for by in rule.needs()}
+    of_vectors = {by for rule in flat(rules) if "centre" in type(rule).model_fields for by in rule.needs()}
     numbers = [by for by in scoring.fields_of(rules) if by not in of_vectors]
     wanted = {by for by in of_vectors if scoring.scorer_of(by) is None}
     if vectors:
@@ -335,24 +336,8 @@ def _fields(rules: Sequence[Rule], scoring: Scoring, vectors: str | None) -> tup
     return numbers, next(iter(wanted), None)
 
 
-def _flat(rules: Sequence[Any]) -> Iterator[Rule]:
-    """Return rules and those inside all and any."""
-    for rule in rules:
-        yield rule
-        yield from _flat(getattr(rule, "rules", ()))
-
-
 def _vector_field(embeddings: str | None) -> str | None:
     """Return the field that --embeddings names; None where it names a model."""
     if embeddings is None or embeddings == "embedded" or set("/:") & set(embeddings) or Path(embeddings).is_dir():
         return None
     return embeddings
-
-
-def _groups(rules: Sequence[Rule]) -> list[str]:
-    """Return the group keys that rules, also those inside all and any, work within."""
-    found: dict[str, None] = {}
-    for rule in _flat(rules):
-        keys = getattr(rule, "within", None) or ()
-        found.update(dict.fromkeys([keys] if isinstance(keys, str) else keys))
-    return list(found)
