@@ -93,3 +93,8 @@ def test_the_signature_tells_them_apart(name):
     assert signature("ja", tokenizer=name) not in {
         signature("ja", tokenizer=other) for other in ("sudachi", "characters") if other != name and not missing(other)
     }
+
+
+def test_half_a_surrogate_pair_is_no_word_and_no_error():
+    pytest.importorskip("sudachipy")
+    assert japanese.split("日本語\ud800のテスト", "sudachi") == japanese.split("日本語?のテスト", "sudachi")

@@ -47,6 +47,7 @@ def split(text: str, tokenizer: Tokenizer | None) -> list[str]:
         return characters(text)
     cut = _sudachi if name.startswith("sudachi") else _fugashi
     take = cut(name.endswith("content"))
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair, which JSON may hold, is "?" to a tokenizer
     return [word for piece in _PIECE.findall(text) for word in take(piece) if _WORD.search(word)]
 
 
