@@ -197,13 +197,9 @@ def _number(value: object) -> float:
     """Return a field as a number; nan for what is none, and for infinity, which would rank above every score."""
     try:
         found = float(value) if isinstance(value, int | float | str) else math.nan
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError):  # no number, or an integer beyond any float
         return math.nan
     return found if math.isfinite(found) else math.nan
-    try:
-        return float(value) if isinstance(value, int | float | str) else float("nan")
-    except (ValueError, OverflowError):  # no number, or an integer beyond any float
-        return float("nan")
 
 
 def _own_id(record: Mapping[str, Any], name: str) -> str:
