@@ -1,6 +1,7 @@
 """The rules on embeddings: who stays, what a verdict says, rows without a vector, groups, refusals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -210,6 +211,16 @@ def test_d4_drops_copies_then_prototypes_within_each_group():
     assert len(typical) == 20
     assert "of 30 in keyword" in typical[0].reason and typical[0].reason.endswith("; 20 kept")
     assert str(rule) == "d4 embedding 0.5 within keyword"
+
+
+def test_d4_works_within_documents_where_rows_have_them():
+    rows, columns = pool(angles(0, 0.1, 20, 25, 90, 90.1, 120, 150))
+    documents = [replace(row, groups={**row.groups, "document": "ab"[place > 3]}) for place, row in enumerate(rows)]
+    apart = kept(D4(share=0.5, within="document", centre=False), documents, columns)
+    assert kept(D4(share=0.5, centre=False), documents, columns) == apart
+    assert sum(place < 4 for place in apart) == 2
+    together = kept(D4(share=0.5, centre=False, stratify=False), documents, columns)
+    assert together == kept(D4(share=0.5, centre=False), rows, columns)
 
 
 def test_d4_refuses_to_keep_more_than_its_first_half_leaves():

@@ -51,6 +51,10 @@ class PoolRule(EmbeddingRule):
 
     within: str | None = Field(None, description="group key: decide each group by itself, e.g. document")
 
+    def strata(self, rows: Sequence[Row]) -> str | None:
+        """Return the group key whose groups are decided each by itself; None: all rows together."""
+        return self.within
+
     @abstractmethod
     def decide(self, rows: Sequence[Row], vectors: Vectors, places: Positions, seed: int, where: str) -> list[Verdict]:
         """Return the verdicts on one group.
@@ -68,11 +72,12 @@ class PoolRule(EmbeddingRule):
         vectors = self.unit_vectors(rows, columns)
         verdicts: list[Verdict | None] = [None] * len(rows)
         groups: dict[str, list[int]] = {}
-        for position, group in enumerate(group_values(rows, self.within)):
+        key = self.strata(rows)
+        for position, group in enumerate(group_values(rows, key)):
             if not np.isnan(vectors[position, 0]):
                 groups.setdefault(group, []).append(position)
         for group, positions in groups.items():
-            where = f" in {self.within} {group}" if self.within else ""
+            where = f" in {key} {group}" if key else ""
             own, places = [rows[position] for position in positions], np.array(positions, dtype=np.int64)
             decided = self.decide(own, vectors, places, derive_seed(seed, self.kind, group), where)
             for position, verdict in zip(positions, decided, strict=True):

@@ -2,7 +2,8 @@
 
 Both work on clusters of embeddings, so they need many rows: with a few dozen, a centroid is the mean of a
 handful of rows and says little. Where rows come from a few documents or fields, clusters find those, and
-pruning over all of them starves the smaller ones: give `within` the group key of the document.
+pruning over all of them starves the smaller ones. D4 works within documents where rows have them; for other
+fields give `within` the group key.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from homespun.select.embeddings import PoolRule
 from homespun.select.semantic import reference_verdicts
 from homespun.select.share import AmountRule, share_of
 
+DOCUMENT = "document"  #: group key of rows that were made from documents
 DEDUP_SHARE = 0.75  #: part of the rows that SemDeDup leaves in D4, as in the paper
 
 
@@ -49,8 +51,9 @@ class D4(PoolRule, AmountRule):
         DEDUP_SHARE, gt=0, le=1, description="part of the rows that the first half, SemDeDup, keeps"
     )
     within: str | None = Field(
-        None, description="group key to work within; give the key of the document or field where rows have one"
+        None, description="group key to work within; `document` where all rows have one and it is not given"
     )
+    stratify: bool = Field(True, description="false: without `within`, take all rows together, documents or not")
     k: int | None = Field(None, ge=1, description="clusters; the square root of the number of rows unless given")
 
     @model_validator(mode="after")
@@ -61,6 +64,11 @@ class D4(PoolRule, AmountRule):
                 "are to be kept; raise dedup_share"
             )
         return self
+
+    def strata(self, rows: Sequence[Row]) -> str | None:
+        """Return the group key to work within."""
+        documents = self.stratify and bool(rows) and all(DOCUMENT in row.groups for row in rows)
+        return self.within or (DOCUMENT if documents else None)
 
     def decide(self, rows: Sequence[Row], vectors: Vectors, places: Positions, seed: int, where: str) -> list[Verdict]:
         """Return the verdicts on one group: those of SemDeDup on what it drops, of the prototypes on the rest."""
