@@ -13,7 +13,7 @@ from rapidfuzz.distance import Indel
 
 from homespun.errors import UsageError
 from homespun.near import rouge
-from homespun.near.pairs import KEPT
+from homespun.near.pairs import KEPT, TooManyPairsError
 from homespun.near.pairs import greedy as decide
 from homespun.near.rouge import RougeIndex, greedy, lcs, pairs, rouge_l
 from homespun.text.words import words
@@ -248,3 +248,11 @@ def test_five_thousand_real_rows_fall_as_rouge_score_decides(way):
     assert set(greedy(texts, 0.7).kept.nonzero()[0].tolist()) == exact
     assert set(greedy(texts, 0.7, ties="rouge-score").kept.nonzero()[0].tolist()) == published
     assert set(decide(pairs(texts, 0.6), 0.7).kept.nonzero()[0].tolist()) == exact
+
+
+def test_a_search_may_be_bounded(way):
+    texts = [[*"abcdefgh", n] for n in range(20)]
+    assert len(pairs(texts, 0.7, most=190)) == 190
+    for copies in (texts, [*texts[:1]] * 20, [*texts[:3], *texts[:3]]):
+        with pytest.raises(TooManyPairsError):
+            pairs(copies, 0.7, most=len(pairs(copies, 0.7)) - 1)

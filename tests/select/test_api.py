@@ -49,14 +49,36 @@ def test_kept_dropped_and_why():
     assert [verdict.duplicate_of for verdict in found.verdicts] == [None, "0", None, "2"]
 
 
-def test_another_threshold_compares_no_text_again(monkeypatch):
-    found = select.rouge_l(TEXTS, 0.7, floor=0.5)
+@pytest.mark.parametrize("settings", [{}, {"floor": 0.5}])
+def test_another_threshold_compares_no_text_again(monkeypatch, settings):
+    found = select.rouge_l(TEXTS, 0.7, **settings)
     monkeypatch.setattr(rouge, "pairs", None)
     monkeypatch.setattr(rouge, "greedy", None)
     assert found.at(0.85).kept == [TEXTS[0], TEXTS[1], TEXTS[2]]
     assert found.at(0.9).kept == TEXTS
     assert found.at(0.9).at(0.7).kept == found.kept
     assert str(found.at(0.85).rule) == "rouge_l 0.85"
+
+
+def test_of_rows_alike_by_the_thousand_pairs_are_found_when_asked_for(monkeypatch):
+    from homespun.select import selection
+
+    monkeypatch.setattr(selection, "PAIRS_AT_LEAST", 10)
+    monkeypatch.setattr(selection, "PAIRS_PER_ROW", 1)
+    texts = [f"a b c d e f g {n}" for n in range(40)]  # 780 pairs with an F of 7/8
+    vectors = np.array([[1.0, n / 1000] for n in range(40)])
+    for make in (
+        lambda: select.rouge_l(texts, 0.7),
+        lambda: select.minhash([f"{'w v u t s r q ' * 9} {n}" for n in range(40)], 0.2),
+        lambda: select.semantic(texts, 0.9, vectors=vectors, within=None),
+    ):
+        found = make()
+        with monkeypatch.context() as patched:  # the same with all pairs at hand
+            patched.setattr(selection, "PAIRS_AT_LEAST", 10**6)
+            whole = make()
+        assert found.verdicts == whole.verdicts
+        for threshold in (0.2, 0.9, 0.95):
+            assert found.at(threshold).verdicts == whole.at(threshold).verdicts
 
 
 def test_below_the_floor_it_searches_once_more():
@@ -192,18 +214,6 @@ def test_what_is_refused(call, says):
 def test_empty_input():
     assert select.rouge_l([]).kept == []
     assert api.exact([]).verdicts == []
-
-
-def test_one_threshold_needs_no_pairs(monkeypatch):
-    """A thousand rows of one template have half a million pairs; the first decision makes none of them."""
-    from homespun.near import cosine, minhash
-
-    for module in (rouge, minhash, cosine):
-        monkeypatch.setattr(module, "pairs", None)
-    texts = [f"dear customer number {place} your parcel is late and we are sorry" for place in range(1200)]
-    assert select.rouge_l(texts, 0.7).kept == texts[:1]
-    assert len(select.minhash(texts, 0.3).kept) == 1
-    assert select.semantic(["a", "b"], 0.9, vectors=[[1, 0], [0, 1]]).at(0.9).kept == ["a", "b"]
 
 
 def test_texts_of_signs_are_compared_by_their_signs():

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from homespun.errors import UsageError
 from homespun.near.groups import members
-from homespun.near.pairs import KEPT, Pairs, Repeats
+from homespun.near.pairs import KEPT, Pairs, Repeats, TooManyPairsError
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -68,7 +68,14 @@ def unit(vectors: NDArray[Any], *, centre: bool = False, out: Vectors | None = N
     return found
 
 
-def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *, tile: int = TILE) -> Pairs:
+def pairs(
+    vectors: Vectors,
+    floor: float,
+    groups: Sequence[str] | None = None,
+    *,
+    tile: int = TILE,
+    most: int | None = None,
+) -> Pairs:
     """Return all pairs of rows with a cosine above the floor.
 
     Args:
@@ -77,9 +84,13 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
             order: where most rows are alike, `greedy` answers without them.
         groups: compare only rows of the same group.
         tile: rows of a tile; the result does not depend on it.
+        most: pairs to hold at most; no bound unless given.
+
+    Raises:
+        TooManyPairsError: there are more than `most`.
     """
     slack = error_bound(vectors)
-    earlier, later, scores = [], [], []
+    earlier, later, scores, held = [], [], [], 0
     for rows in members(vectors, groups):
         own = _take(vectors, rows)
         for row, column, product in _below_diagonal(own, tile):
@@ -91,6 +102,9 @@ def pairs(vectors: Vectors, floor: float, groups: Sequence[str] | None = None, *
             earlier.append(rows[left[sure]].astype(np.int32))
             later.append(rows[right[sure]].astype(np.int32))
             scores.append(score[sure])
+            held += len(scores[-1])
+            if most is not None and held > most:
+                raise TooManyPairsError
     if not scores:
         return Pairs.of(len(vectors), floor, [], [], [])
     return Pairs.of(len(vectors), floor, *(np.concatenate(part) for part in (earlier, later, scores)))

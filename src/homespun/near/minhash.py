@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import UsageError
-from homespun.near.pairs import KEPT, Pairs, Repeats
+from homespun.near.pairs import KEPT, Pairs, Repeats, TooManyPairsError
 from homespun.near.shingles import BLOCK, HALF, MIX, Hashes, Places, Shingles, mixed, shingles
 from homespun.records import derive_seed
 
@@ -72,6 +72,7 @@ def pairs(
     shingle: int = 5,
     permutations: int = PERMUTATIONS,
     seed: int = 1,
+    most: int | None = None,
 ) -> Pairs:
     """Return the pairs of texts whose shingle sets have a Jaccard similarity above `floor`.
 
@@ -85,12 +86,19 @@ def pairs(
         shingle: words of a shingle.
         permutations: length of a signature; bands are chosen from it and the floor (see `banding`).
         seed: of the permutations.
+        most: pairs to hold at most; no bound unless given.
 
     Raises:
         UsageError: a floor or shingle that cannot be, or another number of groups than texts.
+        TooManyPairsError: there are more than `most`.
     """
     found = _Search.of(tokens, floor, groups, shingle, permutations, seed)
-    parts = list(_above(found.sets, found.unique, found.keys, floor))
+    parts, held = [], 0
+    for part in _above(found.sets, found.unique, found.keys, floor):
+        parts.append(part)
+        held += len(part[0])
+        if most is not None and held > most:
+            raise TooManyPairsError
     earlier, later, score = (
         np.concatenate([part[column] for part in parts]) if parts else np.empty(0, dtype)
         for column, dtype in enumerate((np.int64, np.int64, np.float64))

@@ -18,6 +18,10 @@ from homespun.errors import UsageError
 KEPT = -1  #: in Repeats.of: the row repeats nothing
 
 
+class TooManyPairsError(Exception):
+    """A search was stopped: there are more pairs than the caller wanted to hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """All pairs of `count` rows with a score above `floor`, ordered by the later row, then by the earlier."""

@@ -24,9 +24,10 @@ from rapidfuzz.distance import LCSseq
 
 from homespun.errors import UsageError
 from homespun.near.bags import Bags, Ints, bags
-from homespun.near.pairs import Pairs, Repeats
+from homespun.near.pairs import Pairs, Repeats, TooManyPairsError
 
 Ties = Literal["exact", "rouge-score"]
+NO_BOUND = 2**62  #: pairs
 COMPILED_FROM = 1000  #: texts; below, loading compiled code takes longer than doing without
 
 
@@ -82,6 +83,7 @@ def pairs(
     groups: Sequence[Hashable] | None = None,
     *,
     ties: Ties = "exact",
+    most: int | None = None,
 ) -> Pairs:
     """Find the pairs with an F above the floor, for any threshold from there on (near/pairs.py).
 
@@ -89,15 +91,29 @@ def pairs(
     the first has a pair with; others with it are left out, so that ten thousand copies of one text make ten
     thousand pairs and not fifty million. `pairs.greedy` keeps the same rows as with all of them.
 
+    Args:
+        texts: token lists.
+        floor: 0 to 1.
+        groups: compare only texts of the same group; all unless given.
+        ties: how F is rounded, which matters where it is exactly the floor.
+        most: pairs to hold at most; no bound unless given.
+
     Raises:
         UsageError: the floor is not in 0..1.
+        TooManyPairsError: there are more than `most`.
     """
     limit, known = _Limit.of(floor, ties), bags(texts, groups)
     first = known.firsts()
     alone = np.unique(first)
     rest = known.take(alone)
-    earlier, later, score = _join(rest, limit, every=True)[2:] if _compiled(len(rest)) else _all_pairs(rest, limit)
-    return _with_copies(Pairs.of(len(known), floor, alone[earlier], alone[later], score), first)
+    bound = NO_BOUND if most is None else most
+    if _compiled(len(rest)):
+        earlier, later, score = _join(rest, limit, every=True, most=bound)[2:]
+    else:
+        earlier, later, score = _all_pairs(rest, limit, bound)
+    if len(score) > bound:
+        raise TooManyPairsError
+    return _with_copies(Pairs.of(len(known), floor, alone[earlier], alone[later], score), first, bound)
 
 
 class RougeIndex:
@@ -227,13 +243,15 @@ def _each(known: Bags) -> Iterator[tuple[array[int], list[int]]]:
         yield array("i", known.tokens[begin:end].tobytes()), known.elements[begin:end].tolist()
 
 
-def _all_pairs(known: Bags, limit: _Limit) -> tuple[list[int], list[int], list[float]]:
+def _all_pairs(known: Bags, limit: _Limit, most: int) -> tuple[list[int], list[int], list[float]]:
     index, (earlier, later, scores) = _Index(limit), ([], [], [])
     for place, (tokens, elements) in enumerate(_each(known)):
         for other, score in index.find(tokens, elements):
             earlier.append(other)
             later.append(place)
             scores.append(score)
+        if len(scores) > most:
+            break
         index.store(place, tokens, elements)
     return earlier, later, scores
 
@@ -242,7 +260,7 @@ def _compiled(count: int) -> bool:
     return count >= COMPILED_FROM and find_spec("numba") is not None
 
 
-def _join(known: Bags, limit: _Limit, *, every: bool) -> Any:
+def _join(known: Bags, limit: _Limit, *, every: bool, most: int = NO_BOUND) -> Any:
     from homespun.near.rouge_kernel import join
 
     sizes = known.sizes
@@ -258,16 +276,19 @@ def _join(known: Bags, limit: _Limit, *, every: bool) -> Any:
         limit.threshold,
         limit.published,
         every,
+        most,
     )
 
 
-def _with_copies(found: Pairs, first: Ints) -> Pairs:
+def _with_copies(found: Pairs, first: Ints, most: int) -> Pairs:
     """Add what copies of earlier texts inherit from the first of their kind."""
     copies = np.flatnonzero(first != np.arange(len(first)))
     if not len(copies) or found.floor >= 1:
         return found
     begin = np.searchsorted(found.later, first[copies], side="left")
     many = np.searchsorted(found.later, first[copies], side="right") - begin
+    if len(found) + len(copies) + many.sum() > most:
+        raise TooManyPairsError
     taken = np.arange(many.sum()) + np.repeat(begin - np.cumsum(many) + many, many)
     return Pairs.of(
         found.count,

@@ -99,6 +99,7 @@ def join(
     threshold: Any,
     published: Any,
     every: Any,
+    most: Any,
 ) -> Any:
     """Compare texts in their order and return (of, score, earlier, later, scores).
 
@@ -114,6 +115,7 @@ def join(
         published: compute F as rouge-score does.
         every: False: only texts that repeat none before them are looked up later (greedy); True: all are, and all
             pairs are returned.
+        most: stop when there are more pairs than this.
 
     `of` is -1 or the earlier text with the highest F, `score` that F or nan; the last three are the pairs.
     """
@@ -168,6 +170,8 @@ def join(
                         scores = np.concatenate((scores, np.empty_like(scores)))
                     earlier[pairs], later[pairs], scores[pairs] = other, text, f
                     pairs += 1
+                    if pairs > most:
+                        return of, score, earlier[:pairs], later[:pairs], scores[:pairs]
                 if of[text] == -1 or f > score[text] or (f == score[text] and other < of[text]):
                     of[text], score[text] = other, f
         if every or of[text] == -1:

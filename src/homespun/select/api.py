@@ -4,7 +4,7 @@
     found = rouge_l(records, 0.7, field="question", floor=0.5)
     found.at(0.6).kept       # decided anew from the pairs found, no text is compared again
 
-What `at` reuses: rules on pairs keep every pair above `floor` (without one, from the first `at` on), rules on
+What `at` reuses: rules on pairs keep every pair above `floor` (the threshold unless given), rules on
 scores keep the scores, D4 and SemDeDup keep the vectors (clusters are made again). Nothing is written and no
 input is changed.
 """
@@ -76,8 +76,9 @@ def rouge_l(
         field: the field, or a template over fields, that holds the text of a dict; `text` unless given.
         within: compare only dicts with the same value of this field, or rows of the same group.
         language: en or ja; by the script of the texts unless given.
-        floor: how low `at` can go without comparing again; a lower one costs more. Unless given, no pairs are
-            kept, and the first `at` finds those above the lower of the two thresholds.
+        floor: how low `at` can go without comparing again, the threshold unless given; a lower one costs more.
+            Where rows are alike by the thousand, pairs are held only if a floor is given: else the first `at`
+            compares once more.
         tokenizer: how Japanese is cut into words; sudachi unless given.
         stem: compare English words by their Porter stems.
 
@@ -181,7 +182,11 @@ def semantic(
     unit = rule.unit_vectors(usable, columns)  # type: ignore[attr-defined]
     groups = cast(RepeatRule, rule).groups(usable)
     searched = Searched(
-        lambda low: cosine.pairs(unit, low, groups), lambda at: cosine.greedy(unit, at, groups), threshold, floor
+        lambda low, most: cosine.pairs(unit, low, groups, most=most),
+        lambda at: cosine.greedy(unit, at, groups),
+        threshold,
+        floor,
+        len(usable),
     )
     missing = [place for place, value in enumerate(unit[:, 0].tolist()) if value != value] if len(unit) else []
 

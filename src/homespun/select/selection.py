@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from homespun.dataset.text import TextOf, lookup
 from homespun.errors import UsageError
-from homespun.near.pairs import Pairs, Repeats, greedy
+from homespun.near.pairs import Pairs, Repeats, TooManyPairsError, greedy
 from homespun.records import Labelled, Lineage, Row, Scores, Verdict
 from homespun.registry import lookup as find_kind
 from homespun.select.base import Columns, Rule
@@ -158,28 +158,37 @@ def merged(inputs: Sequence[Any], decided: Sequence[Verdict], unusable: Mapping[
     ]
 
 
-Find = Callable[[float], Pairs]
+Find = Callable[[float, int | None], Pairs]  #: (floor, pairs to hold at most)
 Once = Callable[[float], Repeats]
 
 
-class Searched:
-    """What a threshold keeps, by comparing with the rows kept alone; pairs are found for other thresholds only.
+PAIRS_PER_ROW, PAIRS_AT_LEAST = 20, 100_000  #: as many pairs are held for other thresholds without being asked for
 
-    All pairs of many rows that are alike may be more than memory holds, and one threshold does not need them.
+
+class Searched:
+    """What a threshold keeps, and the pairs that decide every higher one.
+
+    Many rows that are alike make more pairs than memory holds, and one threshold does not need them: beyond
+    PAIRS_PER_ROW a row is compared with kept rows alone, and pairs are found if another threshold is asked for.
     """
 
-    def __init__(self, find: Find, once: Once, threshold: float, floor: float | None) -> None:
+    def __init__(self, find: Find, once: Once, threshold: float, floor: float | None, count: int) -> None:
         if floor is not None and not 0 <= floor <= threshold:
             raise UsageError(f"floor is {floor}; it must lie between 0 and the threshold, {threshold}")
         self.find, self.once, self.threshold = find, once, threshold
-        self.pairs = None if floor is None else find(floor)
+        self.pairs: Pairs | None = None
+        try:
+            most = max(PAIRS_PER_ROW * count, PAIRS_AT_LEAST) if floor is None else None
+            self.pairs = find(threshold if floor is None else floor, most)
+        except TooManyPairsError:
+            pass
 
     def above(self, threshold: float) -> Repeats:
         """Return what a threshold keeps; searches pairs where those at hand do not reach down to it."""
         if self.pairs is None and threshold == self.threshold:
             return self.once(threshold)
         if self.pairs is None or threshold < self.pairs.floor:
-            self.pairs = self.find(min(threshold, self.threshold))
+            self.pairs = self.find(min(threshold, self.threshold), None)
         return greedy(self.pairs, threshold)
 
 
@@ -188,7 +197,7 @@ def paired(
     rule: RepeatRule,
     measure: str,
     tokens: Callable[[Row], Sequence[str]],
-    find: Callable[[Iterable[Sequence[str]], float, list[str] | None], Pairs],
+    find: Callable[..., Pairs],
     once: Callable[[Iterable[Sequence[str]], float, list[str] | None], Repeats],
     field: str | None,
     language: str | None,
@@ -201,7 +210,7 @@ def paired(
         rule: the rule, with its threshold.
         measure: what the score is, e.g. `ROUGE-L`.
         tokens: what of a row is compared.
-        find: finds the pairs above a floor.
+        find: finds the pairs above a floor: (texts, floor, groups, most=).
         once: decides one threshold without them.
         field: see api.rouge_l.
         language: see api.rouge_l.
@@ -211,10 +220,11 @@ def paired(
     inputs, usable, unusable = rows_of(given, field, rule.within, language)
     groups = rule.groups(usable)
     searched = Searched(
-        lambda low: find(map(tokens, usable), low, groups),
+        lambda low, most: find(map(tokens, usable), low, groups, most=most),
         lambda at: once(map(tokens, usable), at, groups),
         threshold,
         floor,
+        len(usable),
     )
 
     def decide(at: float) -> list[Verdict]:
