@@ -4,8 +4,8 @@ Evaluation texts are one half of a set of real texts; copies of them are made by
 that people or a model wrote. Clean rows are the other half. Prints Markdown; docs/contamination.md holds it.
 The data are those described in the README of the folder given; nothing of them comes with the package.
 
-    python benchmarks/contamination.py --data /work/shared/data          # half a minute on one core
-    python benchmarks/contamination.py --data /work/shared/data --show 5 # and clean rows that were flagged
+    python benchmarks/contamination.py --data DIR          # half a minute on one core
+    python benchmarks/contamination.py --data DIR --show 5 # and clean rows that were flagged
 """
 
 from __future__ import annotations

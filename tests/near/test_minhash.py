@@ -180,7 +180,7 @@ def test_bad_settings_are_named():
         pairs([["a"], ["b"]], 0.5, ["x"])
 
 
-LINES = Path("/work/shared/data/knowledge_en/model_written_variants.jsonl")
+LINES = Path(__file__).parents[3] / "shared/data/knowledge_en/model_written_variants.jsonl"
 
 
 @pytest.mark.skipif(not LINES.exists(), reason="real texts are not on this machine")

@@ -10,7 +10,7 @@ from homespun.errors import MissingExtraError
 from homespun.text.words import _OTHER_SCRIPT as OTHER_SCRIPT
 from homespun.text.words import length, signature, unit, words
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[3] / "shared/data"
 INSTRUCTIONS = DATA / "instructions_en/seed_tasks.jsonl"
 VARIANTS = DATA / "knowledge_en/model_written_variants.jsonl"
 
