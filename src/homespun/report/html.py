@@ -102,9 +102,17 @@ def build_report(data: ReportData, out: Path) -> None:
     Raises:
         StoreError: the file cannot be written; an older page is then still there.
     """
-    page = render(data).encode("utf-8")
+    write_page(render(data), out)
+
+
+def write_page(page: str, out: Path) -> None:
+    """Write a page to `out`, whole or not at all, making its folder.
+
+    Raises:
+        StoreError: the file cannot be written; an older page is then still there.
+    """
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(out.name + ".part")
-        part.write_bytes(page)
+        part.write_bytes(page.encode("utf-8"))
         os.replace(part, out)

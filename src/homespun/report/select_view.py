@@ -16,9 +16,8 @@ from markupsafe import Markup
 from homespun.report.charts import axis_over, finite, histogram
 from homespun.report.data_view import Bar, Panel, Tint
 from homespun.report.format import percent, plain, shortened
-from homespun.report.html import HERE, environment
+from homespun.report.html import HERE, environment, write_page
 from homespun.report.verdict_view import MARKS
-from homespun.store import disk_errors
 
 SECTIONS = {
     "funnel": "From read to kept",
@@ -128,12 +127,7 @@ def build(data: SelectData, out: Path) -> None:
     Raises:
         StoreError: the file cannot be written; an older page is then still there.
     """
-    page = render(data).encode("utf-8")
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_name(out.name + ".part")
-        part.write_bytes(page)
-        part.replace(out)
+    write_page(render(data), out)
 
 
 def _steps(data: SelectData) -> list[Bar]:
