@@ -82,12 +82,56 @@ class Response:
         return {"prompt": "\n\n".join(f"{role}: {content}" for role, content in self.messages)}
 
 
-Payload = Labelled | Response
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Payload of a variant: one rewrite of a document, or the document as it is."""
+
+    text: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The text."""
+        return {"text": self.text}
+
+    @property
+    def output(self) -> str:
+        """Empty: a variant is learned as a whole, it answers nothing."""
+        return ""
+
+
+Payload = Labelled | Response | Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a document says, in a form that needs no context."""
+
+    subject: str
+    attribute: str
+    value: str  #: stands in the document letter for letter
+    sentence: str
+    wordings: tuple[str, ...] = ()  #: other sentences that state it
+    questions: tuple[str, ...] = ()  #: questions that it answers, to write training text from; never those of a test
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document, or the part of one that is worked on together."""
+
+    id: str
+    title: str
+    text: str
+    category: str = ""
+    facts: tuple[Fact, ...] = ()  #: where they are known beforehand
+    file: str = ""  #: where it comes from
+    page: int | None = None  #: its first page, from 1, where the file has pages
+    start: int = 0  #: its first character in the text of the file
+    end: int = 0  #: the character after its last
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a source: its name there and the value of the field that is used."""
+    """One record of a source: its name there, and the value of the field that is used or a Document."""
 
     id: str
     value: object
@@ -100,7 +144,7 @@ class Row:
     id: str
     payload: Payload
     language: str
-    groups: Mapping[str, str]  #: group keys that rules and controls can work `within`: label, keyword, prompt
+    groups: Mapping[str, str]  #: group keys that rules and controls can work `within`: label, keyword, prompt, document
     lineage: Lineage
 
     @staticmethod

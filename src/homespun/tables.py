@@ -24,6 +24,7 @@ from homespun.records import (
     Response,
     Row,
     Scores,
+    Variant,
     Verdict,
     canonical_json,
 )
@@ -192,8 +193,8 @@ def attempt_schema() -> pa.Schema:
 def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
     """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row.
 
-    `payload` says what a row is: `labelled`, with its input in `fields`, or `response`, with the conversation that
-    was answered under `messages`.
+    `payload` says what a row is: `labelled`, with its input in `fields`, `response`, with the conversation that
+    was answered under `messages`, or `variant`, with its text under `text`.
     """
     import pyarrow as pa
 
@@ -230,13 +231,15 @@ def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
 def _payload_columns(payload: Payload) -> tuple[str, JSONDict]:
     if isinstance(payload, Response):
         return "response", {"messages": [list(message) for message in payload.messages]}
-    return "labelled", dict(payload.fields)
+    return "variant" if isinstance(payload, Variant) else "labelled", dict(payload.fields)
 
 
 def _payload(record: Mapping[str, Any]) -> Payload:
     fields = json.loads(record["fields"])
     if record.get("payload") == "response":
         return Response(tuple((role, content) for role, content in fields["messages"]), record["output"])
+    if record.get("payload") == "variant":
+        return Variant(fields["text"])
     return Labelled(fields, record["output"])
 
 

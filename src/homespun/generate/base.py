@@ -91,7 +91,7 @@ Pieces = Generated[Piece, None, None]
 class Generator(Strategy):
     """Base of the strategies under `generate:`."""
 
-    payload: ClassVar[Literal["labelled", "response"]] = "labelled"  #: what its rows are
+    payload: ClassVar[Literal["labelled", "response", "variant"]] = "labelled"  #: what its rows are
     checks_against: ClassVar[bool] = False  #: it drops rows that repeat an evaluation text, and asks for others
 
     def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:

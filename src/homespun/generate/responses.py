@@ -45,7 +45,7 @@ class Responses(Generator):
 
     kind: Literal["responses"] = "responses"
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[Literal["labelled", "response"]] = "response"
+    payload: ClassVar[Literal["labelled", "response", "variant"]] = "response"
 
     prompts: str | None = Field(None, description="name of the source; default: the only one")
     n: int = Field(1, ge=1, description="responses per prompt")

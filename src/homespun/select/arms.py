@@ -92,8 +92,8 @@ def cut(rows: Sequence[Row], size: int, seed: int) -> tuple[Row, ...]:
 
 
 def label_of(row: Row) -> str:
-    """Return the label that a row is balanced by; the empty string where rows have none."""
-    return row.groups.get("label", "")
+    """Return what a row is balanced by: its label, a variant's document; the empty string where rows have neither."""
+    return row.groups.get("label") or row.groups.get("document", "")
 
 
 def check_columns(rules: Sequence[Rule], columns: Mapping[str, Collection[str]]) -> None:

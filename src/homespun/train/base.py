@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from homespun.engine.context import Context
-from homespun.errors import DataError, DegenerateError
+from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.models.base import Model
 from homespun.records import Row
 from homespun.registry import Strategy
@@ -49,6 +49,8 @@ class Card(BaseModel):
     threads: int  #: of torch on a CPU; equal adapters need an equal number
     versions: dict[str, str]
     about: dict[str, str]  #: what the caller wants said: recipe, arm
+    exposure_losses: list[float] = []  #: mean training loss of every exposure, in nats per token; continual only
+    exposure_tokens: list[int] = []  #: real tokens of rows presented up to the end of every exposure; continual only
 
     @property
     def first_loss(self) -> float:
@@ -112,8 +114,17 @@ class Trainer(Strategy):
 
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="one training per seed")
 
-    def check_rows(self, rows: Sequence[Row], task: Task) -> list[str]:
+    def exposures_at(self) -> tuple[int, ...]:
+        """Return the exposures at which the model is to be evaluated while it is trained; the last one is the end.
+
+        Empty for a trainer whose result is evaluated afterwards, and only once.
+        """
+        return ()
+
+    def check_rows(self, rows: Sequence[Row], task: Task | None) -> list[str]:
         """See `check_rows`; a trainer for other payloads looks at other things."""
+        if task is None:
+            raise UsageError(f"`{self.kind}` needs a `task`, and the recipe has none")
         return check_rows(rows, task)
 
     def __call__(
@@ -126,10 +137,12 @@ class Trainer(Strategy):
         probe: Probe | None = None,
         at: Sequence[int] = (),
         about: Mapping[str, str] | None = None,
+        state: Path | None = None,
     ) -> Card:
         """Train the student on the rows and write the adapter to the folder `out`.
 
-        `probe(model, exposures)` is called whenever every row has been presented as often as `at` says.
-        `about` is copied to the card and the model card.
+        `probe(model, exposures)` is called whenever every row (continual: every document) has been presented as often
+        as `at` says. `about` is copied to the card and the model card. `state` is a folder where a trainer that can
+        go on after an interruption keeps what it needs for that; a rerun gets it back as it was left.
         """
         raise NotImplementedError

@@ -66,6 +66,7 @@ class Sft(Trainer):
         probe: Probe | None = None,
         at: Sequence[int] = (),
         about: Mapping[str, str] | None = None,
+        state: Path | None = None,
     ) -> Card:
         """Train and write the adapter, its model card and, last, `card.json` to `out`.
 
