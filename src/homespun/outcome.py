@@ -111,8 +111,8 @@ def results(
     funnels = {name: pool.counts for name, pool in pools.items()}
     evaluations = {
         name: compare.compare(
-            list(job.recipe.task.labels),
-            cast(Evaluation, job.recipe.evaluate[name]).primary,
+            cast(Evaluation, job.recipe.evaluate[name]),
+            job.recipe.described,
             answers[BASELINE][0][name],
             {
                 arm: {seed: found[name] for seed, found in seeds.items()}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Item
-from homespun.evaluate.classification import Classification, metrics, predict_constrained, predict_free
+from homespun.evaluate.classification import Classification, predict_constrained, predict_free
 from homespun.evaluate.results import results_from, results_table
 from homespun.models.scripted import Rule, Script, ScriptedModel
 from homespun.task import Task
@@ -248,9 +248,11 @@ def test_metrics_by_hand():
     free = predict_free(
         ScriptedModel(reply=lambda r: "positive" if "Lovely" in str(r.messages) else "hm"), TASK, ITEMS, "en"
     )
-    assert metrics(free, list(TASK.labels)) == {"accuracy": 0.5, "macro_f1": 0.5, "unparsed": 0.5}
+    assert Classification(data="items.jsonl").summary(free, TASK) == {"accuracy": 0.5, "macro_f1": 0.5, "unparsed": 0.5}
     constrained = predict_constrained(EVEN, TASK, ITEMS, "en")  # a tie: the first label
-    assert metrics(constrained, list(TASK.labels)) == pytest.approx({"accuracy": 0.5, "macro_f1": 1 / 3})
+    assert Classification(data="items.jsonl").summary(constrained, TASK) == pytest.approx(
+        {"accuracy": 0.5, "macro_f1": 1 / 3}
+    )
 
 
 def test_item_results_survive_the_table():

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homespun.evaluate.base import ItemResult
+from homespun.evaluate.base import Evaluation, ItemResult
+from homespun.evaluate.classification import Classification
 from homespun.evaluate.compare import Against, compare, summary_lines
 from homespun.evaluate.sentences import sentence
 from homespun.stats import mcnemar_exact
+from homespun.task import Task
 
 LABELS = ["positive", "negative"]
+TASK = Task(description="Decide.", fields=("text",), labels=dict.fromkeys(LABELS, "as it is named"))
+ACCURACY = Classification(data="items.jsonl")
 AGAINST = {"judge": Against("judge/random", "unfiltered")}
 
 
@@ -34,7 +38,7 @@ def run(judge, random, reference, baseline=None, metric="accuracy", against=AGAI
         for name, per_seed in (("unfiltered", reference), ("judge", judge), ("judge/random", random))
     }
     untrained = baseline or results(flags(len(judge[0]), 0, len(judge[0]) // 2))
-    return compare(LABELS, metric, untrained, arms, against)
+    return compare(Classification(data="items.jsonl", metric=metric), TASK, untrained, arms, against)
 
 
 def test_the_documented_shape():
@@ -115,7 +119,7 @@ def test_holm_runs_over_the_arms_of_a_question():
         better[np.flatnonzero(random)[: number % 2]] = False
         arms |= {f"arm{number}": {0: results(better)}, f"arm{number}/random": {0: results(random)}}
         against[f"arm{number}"] = Against(f"arm{number}/random", "unfiltered")
-    found = compare(LABELS, "accuracy", results(random), arms, against)["arms"]
+    found = compare(ACCURACY, TASK, results(random), arms, against)["arms"]
     family = [found[name]["versus_control"] for name in against]
     assert [versus["family"] for versus in family] == [4] * 4
     smallest = min(versus["p"] for versus in family)
@@ -129,7 +133,7 @@ def test_only_common_seeds_are_paired():
         "judge": {0: results(flags(50, 0, 5)), 1: results(flags(50, 0, 25))},
         "judge/random": {0: results(flags(50, 0, 10))},
     }
-    found = compare(LABELS, "accuracy", results(flags(50, 0, 25)), arms, AGAINST)["arms"]["judge"]
+    found = compare(ACCURACY, TASK, results(flags(50, 0, 25)), arms, AGAINST)["arms"]["judge"]
     assert found["versus_control"]["seeds"] == 1
     assert found["versus_control"]["difference"] == pytest.approx(0.1)
     assert found["versus_reference"] is None
@@ -143,21 +147,21 @@ def test_results_of_other_items_cannot_be_paired():
 def test_modes_both_and_free():
     untrained = results(flags(40, 0, 20)) + results(flags(40, 0, 30), "free")
     both = {0: results(flags(40, 0, 4)) + results(flags(40, 0, 8), "free")}
-    found = compare(LABELS, "accuracy", untrained, {"unfiltered": both}, {})
+    found = compare(ACCURACY, TASK, untrained, {"unfiltered": both}, {})
     assert found["mode"] == "constrained"
     assert set(found["baseline"]) == {"constrained", "free"}
     metrics = found["arms"]["unfiltered"]["metrics"]
     assert metrics["accuracy"]["mean"] == pytest.approx(0.9)
     assert metrics["free_accuracy"] == {"mean": pytest.approx(0.8), "low": None, "high": None, "seeds": [0.8]}
     assert metrics["free_unparsed"]["mean"] == 0
-    free = compare(LABELS, "accuracy", untrained, {"unfiltered": {0: results(flags(40, 0, 8), "free")}}, {})
+    free = compare(ACCURACY, TASK, untrained, {"unfiltered": {0: results(flags(40, 0, 8), "free")}}, {})
     assert free["mode"] == "free"
     assert free["arms"]["unfiltered"]["versus_baseline"]["difference"] == pytest.approx(0.55)
     assert set(free["arms"]["unfiltered"]["metrics"]) == {"accuracy", "macro_f1", "unparsed"}
 
 
 def test_without_arms_only_the_baseline():
-    found = compare(LABELS, "accuracy", results(flags(10, 0, 5)), {}, {})
+    found = compare(ACCURACY, TASK, results(flags(10, 0, 5)), {}, {})
     assert found["arms"] == {}
     assert found["baseline"]["constrained"]["accuracy"] == 0.5
     assert summary_lines({"evaluations": {"reviews": found}})[-1].endswith("50.0 %")
@@ -202,3 +206,30 @@ def test_verdicts_agree_with_their_numbers(judge, random):
             assert versus["high"] < 0
         assert versus["verdict"] in versus["sentence"].casefold()
         assert versus["sentence"] == sentence("judge", versus)
+
+
+class Marked(Evaluation):
+    """An evaluation whose answers come with their marks."""
+
+    kind: str = "marked"
+
+    @property
+    def primary(self):
+        return "accuracy"
+
+
+def test_a_metric_counts_only_the_items_it_applies_to():
+    def answers(forward, reverse):
+        marks = [{"accuracy": float(flag)} for flag in forward] + [
+            {"accuracy_reverse": float(flag)} for flag in reverse
+        ]
+        return [ItemResult(str(i), "gold", "", "free", marks=mark) for i, mark in enumerate(marks)]
+
+    arms = {"facts": {0: answers([1] * 30, [1, 0, 0, 0]), 1: answers([1] * 30, [0, 0, 0, 0])}}
+    found = compare(Marked(), None, answers([0] * 30, [0] * 4), arms, {})
+    assert found["baseline"] == {"free": {"accuracy": 0.0, "accuracy_reverse": 0.0}}
+    metrics = found["arms"]["facts"]["metrics"]
+    assert metrics["accuracy"]["mean"] == 1.0
+    assert metrics["accuracy_reverse"]["seeds"] == [0.25, 0.0]
+    assert found["arms"]["facts"]["versus_baseline"]["verdict"] == "helped"
+    assert found["arms"]["facts"]["versus_baseline"]["mcnemar"][0]["b"] == 30

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from homespun.errors import StoreError
 from homespun.evaluate.base import ItemResult
+from homespun.evaluate.classification import Classification
 from homespun.evaluate.compare import Against, compare
 from homespun.report import html
 from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, ScoreColumn
 from homespun.report.format import tied
 from homespun.report.html import SECTIONS, build_report, render
+from homespun.task import Task
 
 VOID = {"meta", "br", "wbr"}
 VARIANTS = {
@@ -215,12 +217,13 @@ def test_what_compare_writes_is_shown() -> None:
             for item in range(200)
         ]
 
+    task = Task(description="Judge a review.", labels={"positive": "liked", "negative": "disliked"})
     errors = {"unfiltered": 20, "judge": 5, "judge/random": 20}
     arms = {name: {seed: answers(wrong, seed) for seed in (0, 1)} for name, wrong in errors.items()}
     against = {"judge": Against("judge/random", "unfiltered")}
     data = sample.sample(1)
     data.results["evaluations"]["accuracy"] = compare(
-        ("positive", "negative"), "accuracy", answers(40, 0), arms, against
+        Classification(data="reviews.jsonl"), task, answers(40, 0), arms, against
     )
     found = Page(render(data))
     entry = data.results["evaluations"]["accuracy"]["arms"]["judge"]

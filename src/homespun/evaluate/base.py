@@ -1,18 +1,24 @@
 """What every evaluation gives: one result per item, never only a mean.
 
-Means, intervals and verdicts are made from item results by compare.py, so an item can be looked up again,
-two arms can be paired item by item, and another metric needs no model.
+An evaluation asks the model that is evaluated (`predict`), then says what each answer is worth (`grade`), for which
+it may ask a judge, and turns that into values per item (`values`). Asking may happen while the model is trained;
+grading comes afterwards, so another judge needs no training. Means, intervals and verdicts are made from the values
+by compare.py, so an item can be looked up again and two arms can be paired item by item.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from homespun.models.base import Advance, Model, ignore_progress
 from homespun.registry import Strategy
 from homespun.task import Task
+
+if TYPE_CHECKING:
+    from homespun.engine.context import Context
+    from homespun.stats import Floats
 
 Mode = Literal["constrained", "free"]  #: label by likelihood, or label read from a written answer
 
@@ -24,6 +30,8 @@ class Item:
     id: str
     fields: Mapping[str, str]
     gold: str  #: empty when only predictions are wanted
+    groups: Mapping[str, str] = field(default_factory=dict)  #: what the item belongs to: document, category, split
+    accepted: tuple[str, ...] = ()  #: further right answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class ItemResult:
     posterior: Mapping[str, float] = field(default_factory=dict)  #: label -> probability; constrained only
     raw: str = ""  #: the answer as written; free only
     problem: str = ""  #: why there is no prediction
+    groups: Mapping[str, str] = field(default_factory=dict)  #: those of the item
+    marks: Mapping[str, float] = field(default_factory=dict)  #: metric -> what the answer is worth; from `grade`
 
     @property
     def probability_gold(self) -> float:
@@ -56,7 +66,7 @@ class Evaluation(Strategy):
         """Return the modes a model is asked in, the primary one first."""
         raise NotImplementedError
 
-    def load_items(self, task: Task) -> list[Item]:
+    def load_items(self, task: Task | None) -> list[Item]:
         """Read the held-out items.
 
         Raises:
@@ -67,11 +77,34 @@ class Evaluation(Strategy):
     def predict(
         self,
         model: Model,
-        task: Task,
+        task: Task | None,
         items: Sequence[Item],
         language: str,
         mode: Mode,
         advance: Advance = ignore_progress,
     ) -> list[ItemResult]:
-        """Return one result per item, in the items' order."""
+        """Return one result per item, in the items' order; asks no other model."""
         raise NotImplementedError
+
+    def grade(self, results: Sequence[ItemResult], items: Sequence[Item], ctx: Context) -> list[ItemResult]:
+        """Return the results with their marks; may ask a judge. `results` hold one mode and all items, in order."""
+        return list(results)
+
+    def values(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
+        """Return metric -> values, shape (seeds, items), whose mean over items is the metric of each seed.
+
+        nan where a metric does not apply to an item; the same items for every model.
+        """
+        import numpy as np
+
+        names = dict.fromkeys(name for results in answers for result in results for name in result.marks)
+        return {
+            name: np.asarray([[result.marks.get(name, np.nan) for result in results] for results in answers])
+            for name in names
+        }
+
+    def summary(self, results: Sequence[ItemResult], task: Task | None) -> dict[str, float]:
+        """Return every metric of one model's results in one mode."""
+        import numpy as np
+
+        return {name: float(np.nanmean(values)) for name, values in self.values([results], task).items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,9 @@ from homespun.task import Task
 from homespun.text.normalise import comparable
 from homespun.text.parse import parse_label
 from homespun.text.prompts import task_messages
+
+if TYPE_CHECKING:
+    from homespun.stats import Floats
 
 SPARE_TOKENS = 12  #: room for a lead-in (`The answer is`) before the label
 
@@ -70,7 +73,7 @@ class Classification(Evaluation):
                         f" higher one; rename one of them"
                     )
 
-    def load_items(self, task: Task) -> list[Item]:
+    def load_items(self, task: Task | None) -> list[Item]:
         """Read the items; `limit` draws them by hash, so a sorted file still gives every label.
 
         Raises:
@@ -78,6 +81,7 @@ class Classification(Evaluation):
                 not know, or repeats an id.
             MissingExtraError: a hub data set, and `datasets` is not installed.
         """
+        task = _known(task)
         self.check(task)
         items = read_items(self._records(), task, self.columns, where=self._where)
         if self.limit is not None and self.limit < len(items):
@@ -89,7 +93,7 @@ class Classification(Evaluation):
     def predict(
         self,
         model: Model,
-        task: Task,
+        task: Task | None,
         items: Sequence[Item],
         language: str,
         mode: Mode,
@@ -97,7 +101,22 @@ class Classification(Evaluation):
     ) -> list[ItemResult]:
         """Return one result per item, in the items' order."""
         ask = predict_constrained if mode == "constrained" else predict_free
-        return ask(model, task, items, language, advance)
+        return ask(model, _known(task), items, language, advance)
+
+    def values(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
+        """Return the values of accuracy and macro-F1 (see Evaluation)."""
+        from homespun import stats
+
+        predicted = [[result.predicted for result in seed] for seed in answers]
+        gold = [result.gold for result in answers[0]]
+        return {name: stats.item_values(predicted, gold, list(_known(task).labels), name) for name in stats.METRICS}
+
+    def summary(self, results: Sequence[ItemResult], task: Task | None) -> dict[str, float]:
+        """Return accuracy and macro-F1, and for free answers the share that could not be parsed."""
+        found = super().summary(results, task)
+        if results and results[0].mode == "free":
+            found["unparsed"] = sum(not result.predicted for result in results) / len(results)
+        return found
 
     @property
     def _is_file(self) -> bool:
@@ -115,6 +134,12 @@ class Classification(Evaluation):
             filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
             return f"{self.data}:{filled[index]}"
         return f"{self.data}: record {index + 1}"
+
+
+def _known(task: Task | None) -> Task:
+    if task is None:
+        raise UsageError("`classification` needs a `task`, and the recipe has none")
+    return task
 
 
 def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
@@ -243,15 +268,3 @@ def predict_free(
         problem = completion.error or ("" if predicted else "no single label in the answer")
         results.append(ItemResult(item.id, item.gold, predicted, "free", raw=completion.text, problem=problem))
     return results
-
-
-def metrics(results: Sequence[ItemResult], labels: Sequence[str]) -> dict[str, float]:
-    """Return accuracy and macro-F1, and for free answers the share that could not be parsed."""
-    from homespun import stats
-
-    predicted = [[result.predicted for result in results]]
-    gold = [result.gold for result in results]
-    found = {metric: float(stats.item_values(predicted, gold, labels, metric).mean()) for metric in stats.METRICS}
-    if results and results[0].mode == "free":
-        found["unparsed"] = sum(not result.predicted for result in results) / len(results)
-    return found

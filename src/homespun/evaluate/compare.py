@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from homespun import stats
-from homespun.evaluate.base import ItemResult, Mode
-from homespun.evaluate.classification import metrics
+from homespun.evaluate.base import Evaluation, ItemResult, Mode
 from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
+from homespun.task import Task
 
 Relation = Literal["control", "reference", "baseline"]
 RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
@@ -49,8 +49,8 @@ class _Arm:
 
 
 def compare(
-    labels: Sequence[str],
-    metric: str,
+    evaluation: Evaluation,
+    task: Task | None,
     baseline: Sequence[ItemResult],
     arms: Mapping[str, SeedResults],
     against: Mapping[str, Against],
@@ -58,8 +58,8 @@ def compare(
     """Return one evaluation's entry of results.json.
 
     Args:
-        labels: the task's labels.
-        metric: what verdicts are about: accuracy or macro_f1.
+        evaluation: says what an answer is worth, and which metric verdicts are about.
+        task: the task of the recipe, if it has one.
         baseline: results of the untrained student, one or two modes.
         arms: results of every arm and control; the mode that stands first is the primary one.
         against: arm -> its control and reference; arms that are not in it are not held against anything.
@@ -67,21 +67,21 @@ def compare(
     Raises:
         ValueError: results of different items cannot be paired.
     """
+    metric = evaluation.primary
     by_mode = _by_mode(baseline)
     modes = {name: _primary_mode(results) for name, results in arms.items() if results}
     mode = next(iter(modes.values()), next(iter(by_mode)))
     items = [result.item_id for result in by_mode[mode]]
-    gold = [result.gold for result in by_mode[mode]]
-    measured = {name: _arm(arms[name], mode, items, gold, labels) for name in modes}
-    spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in stats.METRICS}
-    untrained = _Arm((0,), _values([by_mode[mode]], gold, labels))
+    measured = {name: _arm(arms[name], mode, items, evaluation, task) for name in modes}
+    untrained = _Arm((0,), _values([by_mode[mode]], evaluation, task))
+    spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in untrained.values}
 
     entries: dict[str, JSONDict] = {}
     for name, arm in measured.items():
         relation = against.get(name, Against())
         control, reference = (measured.get(other or "") for other in (relation.control, relation.reference))
         entries[name] = {
-            "metrics": _metrics(arm, arms[name], spreads, labels),
+            "metrics": _metrics(arm, arms[name], spreads, evaluation, task),
             "versus_control": _versus(arm, control, relation.control, "control", metric, spreads[metric]),
             "versus_reference": _versus(arm, reference, relation.reference, "reference", metric, spreads[metric]),
             "versus_baseline": _versus(arm, untrained, "untrained", "baseline", metric, spreads[metric]),
@@ -98,7 +98,7 @@ def compare(
         "items": len(items),
         "metric": metric,
         "mode": mode,
-        "baseline": {name: metrics(results, labels) for name, results in by_mode.items()},
+        "baseline": {name: evaluation.summary(results, task) for name, results in by_mode.items()},
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
@@ -115,18 +115,19 @@ def _primary_mode(results: SeedResults) -> Mode:
     return next(iter(results.values()))[0].mode
 
 
-def _arm(results: SeedResults, mode: Mode, items: Sequence[str], gold: Sequence[str], labels: Sequence[str]) -> _Arm:
+def _arm(results: SeedResults, mode: Mode, items: Sequence[str], evaluation: Evaluation, task: Task | None) -> _Arm:
     seeds = tuple(sorted(results))
     asked = [_by_mode(results[seed]).get(mode, []) for seed in seeds]
     for seed, answers in zip(seeds, asked, strict=True):
         if [result.item_id for result in answers] != list(items):
             raise ValueError(f"seed {seed} has results of other items than the untrained model")
-    return _Arm(seeds, _values(asked, gold, labels))
+    return _Arm(seeds, _values(asked, evaluation, task))
 
 
-def _values(answers: Sequence[Sequence[ItemResult]], gold: Sequence[str], labels: Sequence[str]) -> dict[str, Floats]:
-    predicted = [[result.predicted for result in seed] for seed in answers]
-    return {name: stats.item_values(predicted, gold, labels, name) for name in stats.METRICS}
+def _values(answers: Sequence[Sequence[ItemResult]], evaluation: Evaluation, task: Task | None) -> dict[str, Floats]:
+    """Return the values of every metric, without the items to which it does not apply."""
+    found = evaluation.values(answers, task)
+    return {name: values[:, ~np.isnan(values).all(axis=0)] for name, values in found.items()}
 
 
 def _spread(arms: Sequence[Floats]) -> SeedSpread:
@@ -134,7 +135,9 @@ def _spread(arms: Sequence[Floats]) -> SeedSpread:
     return stats.seed_spread(list({values.tobytes(): values for values in arms}.values()))
 
 
-def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], labels: Sequence[str]) -> JSONDict:
+def _metrics(
+    arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], evaluation: Evaluation, task: Task | None
+) -> JSONDict:
     """Return every metric; those of the primary mode with an interval, those of another without."""
     found: JSONDict = {}
     for name, values in arm.values.items():
@@ -149,7 +152,7 @@ def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread],
     primary = _primary_mode(results)
     per_seed = [_by_mode(results[seed]) for seed in arm.seeds]
     for mode in per_seed[0]:
-        scored = [metrics(seed[mode], labels) for seed in per_seed]
+        scored = [evaluation.summary(seed[mode], task) for seed in per_seed]
         prefix = "" if mode == primary else f"{mode}_"
         for name in scored[0]:
             if f"{prefix}{name}" not in found:
@@ -169,9 +172,10 @@ def _versus(
     seeds = arm.seeds if fixed else tuple(seed for seed in arm.seeds if seed in other.seeds)
     if not seeds:
         return None
-    mine, right = arm.rows(metric, seeds), arm.rows("accuracy", seeds)
+    flag = "accuracy" if "accuracy" in arm.values else metric
+    mine, right = arm.rows(metric, seeds), arm.rows(flag, seeds)
     theirs = other.values[metric] if fixed else other.rows(metric, seeds)
-    theirs_right = other.values["accuracy"] if fixed else other.rows("accuracy", seeds)
+    theirs_right = other.values[flag] if fixed else other.rows(flag, seeds)
     found = stats.paired_difference(mine, theirs, metric, spread, fixed=fixed)
     items = mine.shape[1]
     discordance = found.items_variance * items + found.difference**2
@@ -221,7 +225,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
         metric = evaluation["metric"]
-        lines.append(f"{name}: {METRIC_WORDS[metric]} on {evaluation['items']} items")
+        lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():

@@ -1,6 +1,6 @@
 """Item results as a table and back: what `results/ARM/seed-N/EVALUATION.parquet` holds.
 
-One line per item and mode. The posterior is a JSON text, so the columns are the same for every task.
+One line per item and mode. Posterior, groups and marks are JSON texts, so the columns are the same for every task.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from homespun.records import canonical_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COLUMNS = ("item_id", "gold", "predicted", "mode", "posterior", "raw", "problem")
+TEXTS = ("item_id", "gold", "predicted", "mode", "raw", "problem")
+MAPPINGS = ("posterior", "groups", "marks")
 
 
 def results_table(results: Sequence[ItemResult]) -> pa.Table:
@@ -24,14 +25,20 @@ def results_table(results: Sequence[ItemResult]) -> pa.Table:
 
     records = [
         {
-            **{name: getattr(result, name) for name in COLUMNS if name != "posterior"},
-            "posterior": canonical_json(dict(result.posterior)),
+            **{name: getattr(result, name) for name in TEXTS},
+            **{name: canonical_json(dict(getattr(result, name))) for name in MAPPINGS},
         }
         for result in results
     ]
-    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
+    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in (*TEXTS, *MAPPINGS)]))
 
 
 def results_from(table: pa.Table) -> list[ItemResult]:
     """Return the item results of a table made by results_table."""
-    return [ItemResult(**{**record, "posterior": json.loads(record["posterior"])}) for record in table.to_pylist()]
+    return [
+        ItemResult(
+            **{name: record[name] for name in TEXTS},
+            **{name: json.loads(record.get(name) or "{}") for name in MAPPINGS},
+        )
+        for record in table.to_pylist()
+    ]
