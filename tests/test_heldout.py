@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from homespun import heldout, loop
 from homespun.errors import DataError
 from homespun.evaluate.base import Item
+from homespun.evaluate.classification import Classification
 from homespun.generate.base import Piece
 from homespun.heldout import LISTED, Guard, references
 from homespun.near.overlap import Reference
 from homespun.recipe import loads
-from homespun.records import Attempt, Labelled, Lineage, Row, Verdict
+from homespun.records import Attempt, Labelled, Lineage, Row, Variant, Verdict
 from homespun.store import Store
 
 HELD = "A quiet film about a lighthouse keeper who learns to dance at sixty."
@@ -33,8 +35,23 @@ def piece(*texts: str, keep: bool = True) -> Piece:
 def test_queries_and_answers_are_held_out():
     items = {"a": [Item("1", {"q": "Who?", "r": "Where?"}, "he")], "b": [Item("1", {"q": "Who?"}, "")]}
     expected = [("a/1", "Who?", False), ("a/1", "Where?", False), ("a/1", "he", True), ("b/1", "Who?", False)]
-    assert references(items) == [Reference(*one) for one in expected]
-    assert references({}) == references({"a": []}) == []
+    recipe = SimpleNamespace(evaluate={name: Classification(data="x.jsonl") for name in "ab"})
+    assert references(recipe, items) == [Reference(*one) for one in expected]
+    assert references(recipe, {}) == references(recipe, {"a": []}) == []
+
+
+def test_of_a_variant_only_its_questions_are_checked():
+    asked = "State the mass of Junarix in grams, with every accessory taken off."
+    guard = Guard([Reference("closed/1", asked)], "en")
+
+    def variant(text: str) -> Row:
+        return Row.make(Variant(text), language="en", groups={"document": "d"}, lineage=Lineage("g", text))
+
+    said = variant("With every accessory taken off, state inspectors found the mass of Junarix in grams to be 776.")
+    repeated = variant("A buyer asks: State the mass of Junarix in grams, with every accessory taken off? 776 g.")
+    assert guard.verdict(said) is None
+    verdict = guard.verdict(repeated)
+    assert verdict is not None and not verdict.keep and "closed/1" in verdict.reason
 
 
 def test_rows_of_a_generator_that_does_not_look_are_checked():

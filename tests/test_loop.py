@@ -58,6 +58,10 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
     assert funnel["kept"] == 24 and funnel["dropped"] > 0
     assert set(results["arms"]) == {"unfiltered", "probability", "probability/random"}
     assert results["arms"]["probability"] == {
+        "from": ["labelled"],
+        "forms": {},
+        "variants": None,
+        "rules": ["top probability 0.5 within label"],
         "candidates": 24,
         "kept": 12,
         "dropped_by": {"top probability 0.5 within label": 12},

@@ -145,3 +145,50 @@ def test_the_schema_knows_every_kind_and_field():
 def test_lookup_of_an_unknown_kind():
     with pytest.raises(UsageError, match="Known kinds: classification"):
         lookup("evaluation", "clasification")
+
+
+GRID = """\
+name: knowledge
+generate:
+  facts: {kind: labelled, rows: 8, keywords: [plot]}
+  graph: {kind: labelled, rows: 8, keywords: [plot]}
+score:
+  probability: {kind: probability}
+task: {description: Decide., fields: [review], labels: {positive: liked it, negative: disliked it}}
+arms:
+  plain: {from: facts}
+  grid:
+    from: [facts, [facts, graph]]
+    variants: [10, 40]
+    select:
+      all: []
+      low: [{kind: bottom, by: probability, share: 0.5}]
+"""
+
+
+def test_a_grid_of_arms_is_every_combination():
+    arms = loads(GRID, Path("."), "r.yaml").arms
+    assert list(arms) == [
+        "plain", "facts-v10", "facts-v10-low", "facts-v40", "facts-v40-low",
+        "facts-graph-v10", "facts-graph-v10-low", "facts-graph-v40", "facts-graph-v40-low",
+    ]  # fmt: skip
+    assert arms["facts-graph-v40-low"].sources == ("facts", "graph")
+    assert arms["facts-graph-v40-low"].variants == 40
+    assert [str(rule) for rule in arms["facts-v10-low"].select] == ["bottom probability 0.5"]
+    assert not arms["facts-v10"].select
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("variants: [10, 40]", "variants: []"), 'r.yaml:10: arms.grid: variants: the axis of a grid needs at least'),
+        (("variants: [10, 40]", "variants: [10, 10]"), 'the grid makes two arms "facts-v10"'),
+        (("  plain:", "  facts-v10:"), 'the grid makes an arm "facts-v10", and the recipe has one'),
+        (("from: [facts, [facts, graph]]", "from: [fact]"), '"fact" is no generator and no file. Did you mean'),
+        (("share: 0.5", "share: 5"), "arms.grid"),
+        (("      all: []\n      low: [{", "      - [{"), "give every choice a name"),
+    ],
+)  # fmt: skip
+def test_a_wrong_grid_says_what_is_wrong(change, words):
+    assert change[0] in GRID
+    assert words in fails(GRID.replace(*change))

@@ -9,7 +9,7 @@ planned here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from homespun.errors import UsageError
@@ -31,6 +31,7 @@ class ArmPlan:
     sources: tuple[str, ...]
     select: tuple[Rule, ...]
     size: int | None
+    variants: int | None  #: of each document
     trainer: Trainer | None
     control: str | None = None  #: name of the random arm that this one is held against
     reference: str | None = None  #: name of the arm with the same rows before selection
@@ -67,23 +68,25 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
         sources = arm.sources or tuple(recipe.generate)
         trainer = cast("Trainer | None", recipe.trainer_for(arm))
         rules = cast("tuple[Rule, ...]", arm.select)
-        plans[name] = ArmPlan(name, sources, rules, arm.size, trainer)
+        plans[name] = ArmPlan(name, sources, rules, arm.size, arm.variants, trainer)
     wanted = {name: plans[name] for name in only} if only else dict(plans)
     result: dict[str, ArmPlan] = {}
     for name, plan in wanted.items():
         if not plan.select:
             result.setdefault(name, plan)
             continue
-        base = (plan.sources, plan.size, plan.trainer)
+        rows = (plan.sources, plan.size, plan.variants, plan.trainer)
         peers = [plan for plan in (*plans.values(), *result.values()) if not plan.select and plan.control_of is None]
-        reference = next((peer for peer in peers if (peer.sources, peer.size, peer.trainer) == base), None)
+        reference = next(
+            (peer for peer in peers if (peer.sources, peer.size, peer.variants, peer.trainer) == rows), None
+        )
         if reference is None:
             free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
-            reference = ArmPlan(free, plan.sources, (), plan.size, plan.trainer)
+            reference = replace(plan, name=free, select=())
         result.setdefault(reference.name, reference)
         random = f"{name}/random"
-        result[name] = ArmPlan(name, plan.sources, plan.select, plan.size, plan.trainer, random, reference.name)
-        result[random] = ArmPlan(random, plan.sources, (), plan.size, plan.trainer, control_of=name)
+        result[name] = replace(plan, control=random, reference=reference.name)
+        result[random] = replace(plan, name=random, select=(), control_of=name)
     return list(result.values())
 
 

@@ -2,43 +2,46 @@
 
 Every row that a run trains on is checked, whoever made it: a generator checks its own rows or has them
 checked here, and a file of real rows is checked before anything is asked of a model. A row that repeats an
-evaluation text is dropped with a verdict and listed. How a repetition is recognised is near/overlap.py's.
+evaluation text is dropped with a verdict and listed. Of a variant only the questions that it asks are checked: what
+else it says is its document's, and may well have the words of a question about it. How a repetition is recognised is
+near/overlap.py's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from homespun.errors import DataError
-from homespun.evaluate.base import Item
+from homespun.evaluate.base import Evaluation, Item
 from homespun.generate.base import Piece
 from homespun.job import Job
-from homespun.records import JSONDict, Row, Verdict, content_hash
+from homespun.records import JSONDict, Row, Variant, Verdict, content_hash
 from homespun.store import Store, file_hash
 from homespun.tables import rows_from_file, verdicts_from, verdicts_table
+from homespun.text.sentences import questions
 
 if TYPE_CHECKING:  # near/ loads numpy, which a run without evaluations does not need
-    from homespun.near.overlap import Reference
+    from homespun.near.overlap import Overlap, Reference
+    from homespun.recipe import Recipe
 
 CONTAMINATION = "contamination"  #: the rule that verdicts name; hygiene names it with its own name before
 LISTED = 100  #: dropped rows that are kept for reading, of each source
 _SHOWN = 300  #: characters of a listed row
 
 
-def references(items: Mapping[str, Sequence[Item]]) -> list[Reference]:
-    """Return every text of the evaluations."""
+def references(recipe: Recipe, items: Mapping[str, Sequence[Item]]) -> list[Reference]:
+    """Return every text of the evaluations that no row may repeat."""
     if not any(items.values()):
         return []
     from homespun.near.overlap import Reference
 
     found = []
-    for evaluation, group in items.items():
+    for name, group in items.items():
+        evaluation = cast(Evaluation, recipe.evaluate[name])
         for item in group:
-            name = f"{evaluation}/{item.id}"
-            found += [Reference(name, text) for text in item.fields.values()]
-            found += [Reference(name, item.gold, answer=True)] if item.gold else []
+            found += [Reference(f"{name}/{item.id}", text, answer=answer) for text, answer in evaluation.texts(item)]
     return found
 
 
@@ -59,6 +62,7 @@ class Guard:
         self.language = language
         self.checked = self.dropped = 0
         self.listed: list[JSONDict] = []
+        self.asked: dict[str, Overlap | None] = {}
         if not against:
             return
         from homespun.near.overlap import OverlapIndex
@@ -73,8 +77,21 @@ class Guard:
 
     def verdict(self, row: Row) -> Verdict | None:
         """Return the verdict on a row that repeats an evaluation text; None on any other."""
-        found = self.index.of_row(row) if self.index else None
+        if self.index is None:
+            return None
+        if isinstance(row.payload, Variant):
+            asked = questions(row.payload.text, row.language)
+            found = next(filter(None, (self.first(question) for question in asked)), None)
+        else:
+            found = self.index.of_row(row)
         return Verdict(row.id, False, CONTAMINATION, found.score, found.threshold, found.reason) if found else None
+
+    def first(self, question: str) -> Overlap | None:
+        """Return what a question of a variant repeats; many variants ask the same."""
+        if question not in self.asked:
+            assert self.index is not None
+            self.asked[question] = self.index.first(question)
+        return self.asked[question]
 
     def screen(self, piece: Piece, *, again: bool = True) -> Piece:
         """Return a piece whose rows are checked and noted; `again`: its generator has not checked them."""

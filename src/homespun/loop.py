@@ -12,15 +12,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homespun import armplan, heldout, outcome, stages
+from homespun import armplan, heldout, outcome, stages, tuning
 from homespun.armplan import ArmPlan, Choice
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Row, content_hash
-from homespun.stages import Pool, Trained
+from homespun.stages import Pool
 from homespun.store import Store
+from homespun.tuning import Trained
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,16 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     rows, pools, fingerprint = _pool(job, items, used=bool(recipe.score or plans))
     scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
     choices = stages.select(job, plans, rows, scores)
-    trained = _train(job, plans, choices)
+    trained = _train(job, plans, choices, items)
     answers = _evaluate(job, items, trained)
 
-    results = outcome.results(job, pools, choices, answers)
+    results = outcome.results(job, pools, choices, trained, answers)
     if job.fresh or not store.has("results.json"):
         store.write_json("results.json", results)
         outcome.write_manifest(job)
-        if recipe.described:  # of plain batch inference `homespun report` writes a page when somebody wants one
+        if (
+            recipe.described or recipe.evaluate
+        ):  # of plain batch inference `homespun report` writes a page when somebody wants one
             from homespun import reporting
 
             reporting.write(store, recipe)
@@ -91,7 +94,7 @@ def _pool(job: Job, items: stages.Items, used: bool) -> tuple[dict[str, Sequence
     rows: dict[str, Sequence[Row]] = {}
     pools: dict[str, Pool] = {}
     prints = []
-    against = heldout.references(items)
+    against = heldout.references(job.recipe, items)
     real = heldout.real_rows(job, against)  # first of all, so that a bad file costs nothing
     for name in job.recipe.generate:
         pools[name], fingerprint = stages.generate(job, name, against)
@@ -107,7 +110,9 @@ def _scorable(rows: dict[str, Sequence[Row]]) -> list[Row]:
     return [row for group in rows.values() for row in group]
 
 
-def _train(job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice]) -> dict[str, list[Trained]]:
+def _train(
+    job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice], items: stages.Items
+) -> dict[str, list[Trained]]:
     """Train every arm with every seed; look at all the data first, so that a bad arm costs no training."""
     trained: dict[str, list[Trained]] = {}
     units = []
@@ -117,21 +122,21 @@ def _train(job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice]) -> di
         for seed in plan.trainer.seeds:
             rows = choices[plan.name].rows(armplan.control_seed(job.recipe.seed, seed), choices)
             try:
-                plan.trainer.check_rows(rows, job.recipe.task)
+                plan.trainer.check_rows(rows, job.recipe.described)
             except DegenerateError as error:
                 raise DegenerateError(f'arm "{plan.name}" cannot be trained: {error}') from None
             units.append((plan, seed, rows))
     for plan, seed, rows in units:
-        trained.setdefault(plan.name, []).append(stages.train(job, plan, seed, rows))
+        trained.setdefault(plan.name, []).append(tuning.train(job, plan, seed, rows, items))
     return trained
 
 
-def _evaluate(job: Job, items: stages.Items, trained: dict[str, list[Trained]]) -> stages.Answers:
+def _evaluate(job: Job, items: stages.Items, trained: dict[str, list[Trained]]) -> tuning.Answers:
     """Evaluate the untrained student, then every arm with every seed."""
     if not job.recipe.evaluate:
         return {}
     job.context.models.release()
-    answers = {stages.BASELINE: {0: stages.evaluate(job, items, None)}}
+    answers = {stages.BASELINE: {0: tuning.evaluate(job, items, None)}}
     for name, models in trained.items():
-        answers[name] = {model.seed: stages.evaluate(job, items, model) for model in models}
+        answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
     return answers

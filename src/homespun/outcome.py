@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from homespun import heldout, yamlfile
 from homespun.armplan import Choice
@@ -21,8 +21,12 @@ from homespun.evaluate.base import Evaluation
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.stages import BASELINE, Answers, Pool
+from homespun.stages import BASELINE, Pool
 from homespun.train.base import Trainer
+from homespun.tuning import Answers, Trained
+
+if TYPE_CHECKING:
+    from homespun.stats import Floats
 
 PACKAGES = (
     "homespun",
@@ -50,6 +54,7 @@ TOUCHES = {
     "train": "training and evaluation",
     "evaluate": "that evaluation, and generation where rows are checked against it",
 }
+CURVE = ("curve", "exposures_to", "tokens_to")  #: what a training with exposures adds to an arm
 HOW_ASKED = ("concurrency", "key_env", "price", "input", "output")  #: settings of a model that change no answer
 
 
@@ -103,6 +108,7 @@ def results(
     job: Job,
     pools: Mapping[str, Pool],
     choices: Mapping[str, Choice],
+    trained: Mapping[str, Sequence[Trained]],
     answers: Answers,
 ) -> JSONDict:
     """Return the content of results.json."""
@@ -113,9 +119,9 @@ def results(
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
             job.recipe.described,
-            answers[BASELINE][0][name],
+            answers[BASELINE][0][name].results,
             {
-                arm: {seed: found[name] for seed, found in seeds.items()}
+                arm: {seed: found[name].results for seed, found in seeds.items()}
                 for arm, seeds in answers.items()
                 if arm != BASELINE
             },
@@ -123,7 +129,11 @@ def results(
         )
         for name in (job.recipe.evaluate if answers else ())
     }
+    for name, evaluation in evaluations.items():
+        for arm, found in _curves(job, name, trained, answers).items():
+            evaluation["arms"][arm] |= found
     first = next(iter(job.recipe.evaluate), None)
+    primary = evaluations[first]["arms"] if first in evaluations else {}
     return {
         "version": 1,
         "name": job.recipe.name,
@@ -131,9 +141,40 @@ def results(
         "funnel": _total(funnels),
         "heldout": heldout.summary(job.store, [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
-        "arms": {name: _arm(choice, choices) for name, choice in choices.items()},
+        "arms": {
+            name: _arm(choice, choices) | {key: primary[name][key] for key in CURVE if key in primary.get(name, {})}
+            for name, choice in choices.items()
+        },
         "evaluations": evaluations,
     }
+
+
+def _curves(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> dict[str, JSONDict]:
+    """Return the curve over exposures of every arm that has one, and where it reaches the thresholds."""
+    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    measured: dict[str, tuple[list[int], dict[str, list[Floats]]]] = {}
+    for arm in trained:
+        curve = {seed: found[name].curve for seed, found in answers[arm].items()}
+        points = sorted(next(iter(curve.values())))
+        values = [
+            evaluation.values([seed[exposures] for seed in curve.values()], job.recipe.described)
+            for exposures in points
+        ]
+        if points:
+            measured[arm] = (points, {metric: [at[metric] for at in values] for metric in values[-1]})
+    if not measured:
+        return {}
+    from homespun.evaluate import curves
+
+    spread = curves.spreads(list(measured.values()))
+    found = {}
+    for arm, (points, by_metric) in measured.items():
+        cards = [one.card for one in trained[arm]]
+        losses = [[card.exposure_losses[exposures - 1] for card in cards] for exposures in points]
+        tokens = [[card.exposure_tokens[exposures - 1] for card in cards] for exposures in points]
+        curve_points = curves.curve(points, by_metric, losses, tokens, spread)
+        found[arm] = {"curve": curve_points, **curves.reached(curve_points, metric=evaluation.primary)}
+    return found
 
 
 def _files(recipe: Recipe) -> list[str]:
@@ -164,6 +205,10 @@ def _arm(choice: Choice, choices: Mapping[str, Choice]) -> JSONDict:
     owner = choices[plan.control_of] if plan.control_of else choice
     assert owner.outcome is not None  # only controls have none, and they never own one
     return {
+        "from": list(plan.sources),
+        "forms": dict(Counter(row.groups["form"] for row in choice.candidates if "form" in row.groups).most_common()),
+        "variants": plan.variants,
+        "rules": [str(rule) for rule in plan.select],
         "candidates": len(choice.candidates),
         "kept": len(owner.outcome.kept),
         "dropped_by": dict(owner.outcome.dropped_by) if plan.control_of is None else {},

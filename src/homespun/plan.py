@@ -139,7 +139,7 @@ class _Probe:
 
     def run(self) -> Plan:
         items = stages.evaluation_items(self.job)
-        against = heldout.references(items)
+        against = heldout.references(self.recipe, items)
         for name in self.recipe.generate:
             self._generate(name, against)
         for name, (rows, _) in heldout.file_rows(self.job).items():

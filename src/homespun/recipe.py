@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 
-from homespun import recipe_checks, yamlfile
+from homespun import grid, recipe_checks, yamlfile
 from homespun.budget import Budget
 from homespun.errors import RecipeError, UsageError
 from homespun.recipe_checks import ROLES
@@ -50,6 +50,9 @@ class Arm(BaseModel):
     select: tuple[AnyStrategy, ...] = Field((), description="rules, applied in order")
     train: dict[str, Any] = Field({}, description="settings that differ from the recipe's train")
     size: int | None = Field(None, ge=1, description="cut the candidates to this many rows before selection")
+    variants: int | None = Field(
+        None, ge=1, description="cut the candidates to the first so many variants of each document before selection"
+    )
 
 
 class Recipe(BaseModel):
@@ -236,7 +239,7 @@ class _Reader:
         prepared["models"] = self.roles(raw)
         if raw.get("train") is not None:
             prepared["train"] = self.strategy("trainer", raw["train"], ("train",))
-        prepared["arms"] = {name: self.arm(entry, name) for name, entry in self.table(raw, "arms").items()}
+        prepared["arms"] = self.arms(raw)
         if self.errors:
             raise RecipeError("\n".join(self.errors))
         try:
@@ -288,11 +291,25 @@ class _Reader:
                 )
         return models
 
-    def arm(self, entry: object, name: str) -> Arm | None:
-        path: Paths = ("arms", name)
+    def arms(self, raw: Mapping[str, Any]) -> dict[str, Arm | None]:
+        found: dict[str, Arm | None] = {}
+        for name, entry in self.table(raw, "arms").items():
+            path: Paths = ("arms", name)
+            try:
+                entries = grid.expand(entry) if name == grid.GRID else {name: entry}
+            except UsageError as error:
+                self.error(path, str(error))
+                continue
+            for one, settings in entries.items():
+                if one in found:
+                    self.error(path, f'the grid makes an arm "{one}", and the recipe has one of that name')
+                found[one] = self.arm(settings, path)
+        return found
+
+    def arm(self, entry: object, path: Paths) -> Arm | None:
         data = {} if entry is None else entry
         if not isinstance(data, Mapping):
-            self.error(path, f"expected settings (from, select, train, size), got {entry!r}")
+            self.error(path, f"expected settings (from, select, train, size, variants), got {entry!r}")
             return None
         data = dict(data)
         if isinstance(data.get("from"), str):

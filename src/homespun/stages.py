@@ -12,22 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from homespun.armplan import ArmPlan, Choice, control_seed
 from homespun.engine.ahead import ahead
 from homespun.engine.local import SHARD_ROWS, each_shard
 from homespun.errors import DegenerateError
-from homespun.evaluate.base import Evaluation, Item, ItemResult
-from homespun.evaluate.results import results_from, results_table
+from homespun.evaluate.base import Evaluation, Item
 from homespun.generate.base import Funnel, Generator, Piece, Pieces
 from homespun.heldout import Guard
 from homespun.job import RUNNING, Job
-from homespun.models.load import load_model, model_identity
+from homespun.models.load import model_identity
 from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.score.base import Scorer
-from homespun.select.arms import apply, cut
+from homespun.select.arms import apply, cut, first_variants
 from homespun.select.base import Columns
 from homespun.store import Store
 from homespun.tables import (
@@ -40,7 +39,6 @@ from homespun.tables import (
     verdicts_from,
     verdicts_table,
 )
-from homespun.train.base import Card, Trainer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,21 +47,10 @@ if TYPE_CHECKING:
 
 
 Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
-Answers = dict[str, dict[int, dict[str, list[ItemResult]]]]  #: arm -> seed -> evaluation -> item results
+
 
 PAGE = "report/index.html"
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One trained arm and seed. Arms with the same rows, student, settings and seed share an adapter."""
-
-    arm: str
-    seed: int
-    adapter: str  #: folder relative to the run directory
-    fingerprint: str
-    card: Card
 
 
 def settings(strategy: Strategy) -> JSONDict:
@@ -78,7 +65,7 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     """Load every evaluation's items: first of all, so that a bad file costs nothing."""
     found: dict[str, list[Item]] = {}
     for name, evaluation in job.recipe.evaluate.items():
-        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.task)
+        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.described)
     return found
 
 
@@ -245,6 +232,8 @@ def select(
     chosen: dict[str, Choice] = {}
     for plan in plans:
         candidates = [row for source in plan.sources for row in rows[source]]
+        if plan.variants is not None:
+            candidates = list(first_variants(candidates, plan.variants))
         if plan.size is not None:
             candidates = list(cut(candidates, plan.size, job.recipe.seed))
         if plan.control_of is not None:
@@ -273,109 +262,3 @@ def _write_verdicts(job: Job, folder: str, verdicts: Sequence[Verdict]) -> str:
         job.store.write_table(output, verdicts_table(verdicts))
         job.finish(folder, fingerprint, [output])
     return output
-
-
-# Train
-
-
-def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row]) -> Trained:
-    """Train one arm with one seed, unless it, or an arm with the same rows and settings, is trained."""
-    trainer = cast(Trainer, plan.trainer)
-    fingerprint = content_hash(
-        {
-            **job.base(),
-            "rows": [row.id for row in rows],
-            "student": job.identity("student"),
-            "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
-            "seed": seed,
-        }
-    )
-    stage = folder = f"models/{plan.name}/seed-{seed}"
-    if job.store.finished(stage, fingerprint):
-        marker = cast(JSONDict, job.store.marker(stage))
-        return Trained(plan.name, seed, marker["adapter"], fingerprint, _card(job.store, marker["adapter"]))
-    for other, marker in job.store.stages().items():
-        if other.startswith("models/") and job.store.finished(other, fingerprint):
-            job.finish(stage, fingerprint, list(marker["outputs"]), adapter=marker["adapter"], same_as=other)
-            return Trained(plan.name, seed, marker["adapter"], fingerprint, _card(job.store, marker["adapter"]))
-    job.context.models.release()
-    work = job.store.work(stage, fingerprint)
-    out = work.fresh_folder()
-    started = time.monotonic()
-    about = {"recipe": job.recipe.name, "arm": plan.name}
-    card = trainer(rows, job.context, job.recipe.model_for("student"), seed, out, about=about)
-    job.store.move_in(work, folder)
-    outputs = [f"{folder}/{path.name}" for path in sorted(job.store.path(folder).iterdir()) if path.is_file()]
-    job.finish(
-        stage,
-        fingerprint,
-        outputs,
-        adapter=folder,
-        seconds=time.monotonic() - started,
-        units=card.steps,
-        unit="steps",
-        tokens=card.tokens,
-    )
-    return Trained(plan.name, seed, folder, fingerprint, card)
-
-
-def _card(store: Store, adapter: str) -> Card:
-    return Card.model_validate(store.read_json(f"{adapter}/card.json"))
-
-
-# Evaluate
-
-
-def evaluate(job: Job, items: Mapping[str, Sequence[Item]], trained: Trained | None) -> dict[str, list[ItemResult]]:
-    """Evaluate one trained arm, or the untrained student, on every evaluation."""
-    where = f"{trained.arm}/seed-{trained.seed}" if trained else BASELINE
-    found: dict[str, list[ItemResult]] = {}
-    model: list[Any] = []
-
-    def student() -> Any:
-        if not model:
-            adapter = job.store.path(trained.adapter) if trained else None
-            model.append(load_model(job.recipe.model_for("student"), adapter))
-        return model[0]
-
-    for name, evaluation in job.recipe.evaluate.items():
-        found[name] = _evaluate_one(job, name, cast(Evaluation, evaluation), items[name], where, trained, student)
-    return found
-
-
-def _evaluate_one(
-    job: Job,
-    name: str,
-    evaluation: Evaluation,
-    items: Sequence[Item],
-    where: str,
-    trained: Trained | None,
-    student: Callable[[], Any],
-) -> list[ItemResult]:
-    fingerprint = content_hash(
-        {
-            **job.base(),
-            "settings": {k: v for k, v in settings(evaluation).items() if k != "data"},
-            "items": [[item.id, dict(item.fields), item.gold] for item in items],
-            "model": trained.fingerprint if trained else job.identity("student"),
-        }
-    )
-    stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"
-    if job.store.finished(stage, fingerprint):
-        return results_from(job.store.read_table(output))
-    for other, marker in job.store.stages().items():  # an arm with the same adapter has the same results
-        if other.startswith("results/") and trained and job.store.finished(other, fingerprint):
-            (same,) = marker["outputs"]
-            job.store.write_bytes(output, job.store.path(same).read_bytes())
-            job.finish(stage, fingerprint, [output], same_as=other)
-            return results_from(job.store.read_table(output))
-    started = time.monotonic()
-    modes = evaluation.modes(trained is not None)
-    task, language = job.recipe.task, job.recipe.language
-    results: list[ItemResult] = []
-    with job.progress.bar(f"evaluate {where}", len(items) * len(modes), "items") as bar:
-        for mode in modes:
-            results += evaluation.predict(student(), task, items, language, mode, bar.advance)
-    job.store.write_table(output, results_table(results))
-    job.finish(stage, fingerprint, [output], seconds=time.monotonic() - started, units=len(results), unit="items")
-    return results_from(job.store.read_table(output))

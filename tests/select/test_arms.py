@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
 
 from homespun.errors import UsageError
-from homespun.select.arms import NO_RULE, apply, check_columns, control, cut, label_of
+from homespun.records import Lineage, Row, Variant
+from homespun.select.arms import NO_RULE, apply, check_columns, control, cut, first_variants, label_of
 from homespun.select.base import Columns
 from homespun.select.combine import AllOf
 from homespun.select.explain import alone, nearest_to_threshold
@@ -162,3 +163,18 @@ def test_alone_counts_what_each_rule_would_drop_of_all_rows():
     rules = [Top(by="score", share=0.5), AtLeast(by="score", value=2)]
     assert alone(rules, rows, columns, 0) == {"top score 0.5": 2, "at_least score 2": 1}
     assert apply(rules, rows, columns, 0).dropped_by == {"top score 0.5": 2, "at_least score 2": 0}
+
+
+def test_the_first_variants_of_each_document_are_balanced_and_nested():
+    def variant(document, generator, number):
+        lineage = Lineage(generator, f"{document}|easy|{number}")
+        return Row.make(Variant(f"{generator} {number}"), language="en", groups={"document": document}, lineage=lineage)
+
+    rows = [variant(d, g, n) for g in ("facts", "graph") for n in range(4) for d in ("a", "b")][:-1]  # b lacks a graph
+    three = first_variants(rows, 3)
+    assert [row.lineage.generator for row in three if row.groups["document"] == "a"] == ["facts", "facts", "graph"]
+    assert {row.id for row in three} < {row.id for row in first_variants(rows, 4)}
+    assert first_variants(rows, 99) == tuple(rows)
+    unknown = Row.make(Variant("x"), language="en", groups={}, lineage=Lineage("g", "k"))
+    with pytest.raises(UsageError, match="has no document"):
+        first_variants([unknown], 1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.text.sentences import ends, fitting
+from homespun.text.sentences import ends, fitting, questions, sentences
 from homespun.text.words import length
 
 
@@ -37,3 +37,17 @@ def test_what_is_kept_is_a_beginning_and_fits_where_it_can(text, limit, cut_off)
     first = text[: ends(text, "en")[0]] if ends(text, "en") else text
     if length(first, "en") <= limit:
         assert length(kept, "en") <= limit
+
+
+def test_sentences_end_at_marks_and_at_lines():
+    assert sentences("One. Two!\nThree\n\n", "en") == ["One.", "Two!", "Three"]
+    assert sentences("一つ。二つ！\n三つ", "ja") == ["一つ。", "二つ！", "三つ"]
+
+
+def test_questions_without_their_speaker():
+    text = "Question: How heavy is it? Answer: 5 g.\nIt is light. Ann: And how tall?"
+    assert questions(text, "en") == ["How heavy is it?", "And how tall?"]
+    assert questions("質問：重さはどれだけですか。\n回答：五グラムです。高さは？", "ja") == [
+        "重さはどれだけですか。",
+        "高さは？",
+    ]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.models.base import Advance, Model, ignore_progress
 from homespun.registry import Strategy
 from homespun.task import Task
 
 if TYPE_CHECKING:
-    from homespun.engine.context import Context
+    from homespun.engine.context import Context, Role
     from homespun.stats import Floats
 
 Mode = Literal["constrained", "free"]  #: label by likelihood, or label read from a written answer
@@ -57,6 +57,8 @@ class ItemResult:
 class Evaluation(Strategy):
     """Base of what a recipe may name under `evaluate`."""
 
+    graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
+
     @property
     def primary(self) -> str:
         """The metric that verdicts are about."""
@@ -85,6 +87,14 @@ class Evaluation(Strategy):
     ) -> list[ItemResult]:
         """Return one result per item, in the items' order; asks no other model."""
         raise NotImplementedError
+
+    def judges(self) -> tuple[Role, ...]:
+        """Return the models that `grade` asks."""
+        return ()
+
+    def texts(self, item: Item) -> list[tuple[str, bool]]:
+        """Return the texts of an item that no training row may repeat, each with whether it is an answer."""
+        return [(text, False) for text in item.fields.values()] + ([(item.gold, True)] if item.gold else [])
 
     def grade(self, results: Sequence[ItemResult], items: Sequence[Item], ctx: Context) -> list[ItemResult]:
         """Return the results with their marks; may ask a judge. `results` hold one mode and all items, in order."""

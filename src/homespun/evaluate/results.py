@@ -1,12 +1,14 @@
 """Item results as a table and back: what `results/ARM/seed-N/EVALUATION.parquet` holds.
 
+A curve holds the results at several exposures of one training (`EVALUATION.curve.parquet`).
+
 One line per item and mode. Posterior, groups and marks are JSON texts, so the columns are the same for every task.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from homespun.evaluate.base import ItemResult
@@ -42,3 +44,22 @@ def results_from(table: pa.Table) -> list[ItemResult]:
         )
         for record in table.to_pylist()
     ]
+
+
+def curve_table(points: Mapping[int, Sequence[ItemResult]]) -> pa.Table:
+    """Return item results at several exposures as one table, with a column `exposures`."""
+    import pyarrow as pa
+
+    tables = []
+    for exposures, results in sorted(points.items()):
+        table = results_table(results)
+        tables.append(table.append_column("exposures", pa.array([exposures] * len(results), pa.int64())))
+    return pa.concat_tables(tables)
+
+
+def curve_from(table: pa.Table) -> dict[int, list[ItemResult]]:
+    """Return exposures -> item results of a table made by curve_table."""
+    found: dict[int, list[ItemResult]] = {}
+    for exposures, result in zip(table["exposures"].to_pylist(), results_from(table), strict=True):
+        found.setdefault(exposures, []).append(result)
+    return found

@@ -91,6 +91,28 @@ def cut(rows: Sequence[Row], size: int, seed: int) -> tuple[Row, ...]:
     return _draw_by_label(rows, quotas, seed, "cut")
 
 
+def first_variants(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """Keep the first `count` variants of every document, those of several generators in turn.
+
+    Generators write a document's forms in turn, so a smaller cut is balanced and a part of every larger one.
+
+    Raises:
+        UsageError: a row belongs to no document.
+    """
+    turns: Counter[tuple[str, str]] = Counter()
+    order: dict[str, list[tuple[int, int]]] = {}
+    for place, row in enumerate(rows):
+        if "document" not in row.groups:
+            raise UsageError(
+                f"variants: {count} counts the variants of each document, and row {row.id} has no document"
+            )
+        turn = (row.groups["document"], row.lineage.generator)
+        order.setdefault(row.groups["document"], []).append((turns[turn], place))
+        turns[turn] += 1
+    chosen = {place for places in order.values() for _, place in sorted(places)[:count]}
+    return tuple(row for place, row in enumerate(rows) if place in chosen)
+
+
 def label_of(row: Row) -> str:
     """Return what a row is balanced by: its label, a variant's document; the empty string where rows have neither."""
     return row.groups.get("label") or row.groups.get("document", "")

@@ -14,6 +14,8 @@ _END = {
     "ja": re.compile(r"[。！？!?…]+[」』）)\"”]*"),
     "en": re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)"),
 }
+_ASKS = re.compile(r"(?:[?？]|か。)[」』）)\"”]*$")
+_SPEAKER = re.compile(r"^[^\s:：]{1,12}\s?[:：]\s*")
 _ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "st", "jr", "sr", "vs", "no", "e.g", "i.e", "etc", "vol"})
 
 
@@ -44,3 +46,21 @@ def fitting(text: str, language: str, max_length: int, cut_off: bool) -> str:
         return "" if cut_off else text
     fits = [prefix for prefix in whole if length(prefix, language) <= max_length]
     return fits[-1] if fits else whole[0]
+
+
+def sentences(text: str, language: str) -> list[str]:
+    """Return the sentences of a text; a line break ends one, too."""
+    found = []
+    for line in text.splitlines():
+        start = 0
+        for end in (*ends(line, language), len(line)):
+            if sentence := line[start:end].strip():
+                found.append(sentence)
+            start = end
+    return found
+
+
+def questions(text: str, language: str) -> list[str]:
+    """Return the sentences of a text that ask something, without a speaker's name before them (`Q: ...`)."""
+    asked = [sentence for sentence in sentences(text, language) if _ASKS.search(sentence)]
+    return [_SPEAKER.sub("", sentence) for sentence in asked]

@@ -1,0 +1,236 @@
+"""The second half of the stages: train an arm with a seed, evaluate what came of it.
+
+A trainer that is probed as it goes has the evaluations' questions asked at the exposures it names; those answers are
+part of what the training leaves behind and are graded afterwards, so that no judge has to sit in memory beside the
+student and another judge needs no training. Fingerprints and markers are as in stages.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from homespun.armplan import ArmPlan
+from homespun.evaluate.base import Evaluation, Item, ItemResult
+from homespun.evaluate.results import curve_from, curve_table, results_from, results_table
+from homespun.job import Job
+from homespun.models.base import Advance, ignore_progress
+from homespun.models.load import load_model
+from homespun.records import JSONDict, Row, content_hash
+from homespun.stages import BASELINE, Items, settings
+from homespun.store import Store, Work
+from homespun.train.base import Card, Trainer
+
+if TYPE_CHECKING:
+    from homespun.models.base import Model
+
+Curve = dict[int, list[ItemResult]]  #: exposures -> item results
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one model made of one evaluation."""
+
+    results: list[ItemResult]
+    curve: Curve  #: at several exposures of one training, the last of which gave `results`; empty otherwise
+
+
+Answers = dict[str, dict[int, dict[str, Answered]]]  #: arm -> seed -> evaluation -> item results
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained arm and seed. Arms with the same rows, student, settings and seed share an adapter."""
+
+    arm: str
+    seed: int
+    adapter: str  #: folder relative to the run directory
+    fingerprint: str
+    card: Card
+    asked: Mapping[str, str]  #: evaluation -> answers given while it was trained, not graded; none for most trainers
+
+
+# Train
+
+
+def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items) -> Trained:
+    """Train one arm with one seed, unless it, or an arm with the same rows and settings, is trained.
+
+    A trainer that wants to be probed has the evaluations' questions asked as it goes; the answers become a part of
+    what the training leaves, and other questions another training.
+    """
+    trainer = cast(Trainer, plan.trainer)
+    at = trainer.exposures_at()
+    content: JSONDict = {
+        **job.base(),
+        "rows": [row.id for row in rows],
+        "student": job.identity("student"),
+        "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
+        "seed": seed,
+    }
+    if at:
+        content["asked"] = {name: _asking(job, name, items[name]) for name in job.recipe.evaluate}
+    fingerprint = content_hash(content)
+    stage = folder = f"models/{plan.name}/seed-{seed}"
+    if job.store.finished(stage, fingerprint):
+        return _trained(job.store, plan.name, seed, stage)
+    for other, marker in job.store.stages().items():
+        if other.startswith("models/") and job.store.finished(other, fingerprint):
+            facts = {key: marker[key] for key in ("adapter", "asked") if key in marker}
+            job.finish(stage, fingerprint, list(marker["outputs"]), **facts, same_as=other)
+            return _trained(job.store, plan.name, seed, stage)
+    job.begin(stage)
+    job.context.models.release()
+    work = job.store.work(stage, fingerprint)
+    out, state = work.fresh_folder(), work.folder / "state"
+    started = time.monotonic()
+    about = {"recipe": job.recipe.name, "arm": plan.name}
+    student = job.recipe.model_for("student")
+    probe = _Probe(job, items, work)
+    card = trainer(rows, job.context, student, seed, out, probe=probe if at else None, at=at, about=about, state=state)
+    asked = {}
+    for name in job.recipe.evaluate if at else ():
+        asked[name] = f"answers/{plan.name}/seed-{seed}/{name}.parquet"
+        job.store.write_table(asked[name], curve_table({exposures: probe.answers(name, exposures) for exposures in at}))
+    job.store.move_in(work, folder)
+    outputs = [path.relative_to(job.store.root).as_posix() for path in sorted(job.store.path(folder).rglob("*"))]
+    outputs = [path for path in outputs if job.store.path(path).is_file()]
+    job.finish(
+        stage,
+        fingerprint,
+        [*outputs, *asked.values()],
+        adapter=folder,
+        **({"asked": asked} if asked else {}),
+        seconds=time.monotonic() - started,
+        units=card.steps,
+        unit="steps",
+        tokens=card.tokens,
+    )
+    return _trained(job.store, plan.name, seed, stage)
+
+
+def _trained(store: Store, arm: str, seed: int, stage: str) -> Trained:
+    marker = cast(JSONDict, store.marker(stage))
+    card = _card(store, marker["adapter"])
+    return Trained(arm, seed, marker["adapter"], marker["fingerprint"], card, marker.get("asked", {}))
+
+
+class _Probe:
+    """Asks a model in training the questions of every evaluation, and keeps the answers from then on."""
+
+    def __init__(self, job: Job, items: Items, work: Work) -> None:
+        self.job, self.items, self.work = job, items, work
+
+    def __call__(self, model: Model, exposures: int) -> None:
+        for name in self.job.recipe.evaluate:
+            self.work.table(
+                _probed(name, exposures),
+                lambda name=name: results_table(_ask(self.job, name, self.items[name], model, trained=True)),  # type: ignore[misc]
+            )
+
+    def answers(self, name: str, exposures: int) -> list[ItemResult]:
+        """Return the answers that were given at so many exposures."""
+        return results_from(self.job.store.read_table(f"{self.work.relative}/{_probed(name, exposures)}.parquet"))
+
+
+def _probed(name: str, exposures: int) -> str:
+    return f"probe-{exposures:07d}-{name}"
+
+
+def _card(store: Store, adapter: str) -> Card:
+    return Card.model_validate(store.read_json(f"{adapter}/card.json"))
+
+
+# Evaluate
+
+
+def evaluate(job: Job, items: Items, trained: Trained | None) -> dict[str, Answered]:
+    """Evaluate one trained arm, or the untrained student, on every evaluation."""
+    where = f"{trained.arm}/seed-{trained.seed}" if trained else BASELINE
+    model: list[Any] = []
+
+    def student() -> Any:
+        if not model:
+            adapter = job.store.path(trained.adapter) if trained else None
+            model.append(load_model(job.recipe.model_for("student"), adapter))
+        return model[0]
+
+    return {name: _evaluate_one(job, name, items[name], where, trained, student) for name in job.recipe.evaluate}
+
+
+def _asking(job: Job, name: str, items: Sequence[Item]) -> JSONDict:
+    """Return all that a model's answers to an evaluation depend on, beside the model."""
+    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    leave = {"data", *evaluation.graded_by}
+    return {
+        "settings": {key: value for key, value in settings(evaluation).items() if key not in leave},
+        "items": [
+            [item.id, dict(item.fields), item.gold, *([list(item.accepted)] * bool(item.accepted))] for item in items
+        ],
+    }
+
+
+def _ask(
+    job: Job, name: str, items: Sequence[Item], model: Model, *, trained: bool, advance: Advance = ignore_progress
+) -> list[ItemResult]:
+    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    results: list[ItemResult] = []
+    for mode in evaluation.modes(trained):
+        results += evaluation.predict(model, job.recipe.described, items, job.recipe.language, mode, advance)
+    return results
+
+
+def _graded(job: Job, name: str, items: Sequence[Item], results: Sequence[ItemResult]) -> list[ItemResult]:
+    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    modes = dict.fromkeys(result.mode for result in results)
+    some = [[result for result in results if result.mode == mode] for mode in modes]
+    return [result for of_mode in some for result in evaluation.grade(of_mode, items, job.context.silent())]
+
+
+def _evaluate_one(
+    job: Job, name: str, items: Sequence[Item], where: str, trained: Trained | None, student: Callable[[], Any]
+) -> Answered:
+    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    content = {
+        **job.base(),
+        **_asking(job, name, items),
+        "model": trained.fingerprint if trained else job.identity("student"),
+    }
+    if evaluation.graded_by or evaluation.judges():
+        content["grading"] = {key: value for key, value in settings(evaluation).items() if key in evaluation.graded_by}
+        content["judges"] = {role: job.identity(role) for role in evaluation.judges()}
+    fingerprint = content_hash(content)
+    stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"
+    asked = trained.asked.get(name) if trained else None
+    outputs = [output, *([f"results/{where}/{name}.curve.parquet"] if asked else [])]
+    if job.store.finished(stage, fingerprint):
+        return _answered(job.store, outputs)
+    for other, marker in job.store.stages().items():  # an arm with the same adapter has the same results
+        if other.startswith("results/") and trained and job.store.finished(other, fingerprint):
+            for same, mine in zip(marker["outputs"], outputs, strict=True):
+                job.store.write_bytes(mine, job.store.path(same).read_bytes())
+            job.finish(stage, fingerprint, outputs, same_as=other)
+            return _answered(job.store, outputs)
+    job.begin(stage)
+    started = time.monotonic()
+    count = len(items) * len(evaluation.modes(trained is not None))
+    with job.progress.bar(f"evaluate {where}", count, "items") as bar:
+        if asked:
+            points = curve_from(job.store.read_table(asked))
+            curve = {exposures: _graded(job, name, items, results) for exposures, results in points.items()}
+            results = curve[max(curve)]
+            job.store.write_table(outputs[1], curve_table(curve))
+            bar.advance(count)
+        else:
+            answers = _ask(job, name, items, student(), trained=trained is not None, advance=bar.advance)
+            results = _graded(job, name, items, answers)
+    job.store.write_table(output, results_table(results))
+    job.finish(stage, fingerprint, outputs, seconds=time.monotonic() - started, units=count, unit="items")
+    return _answered(job.store, outputs)
+
+
+def _answered(store: Store, outputs: Sequence[str]) -> Answered:
+    curve = curve_from(store.read_table(outputs[1])) if len(outputs) > 1 else {}
+    return Answered(results_from(store.read_table(outputs[0])), curve)
