@@ -1,4 +1,4 @@
-"""The rows of a run for other trainers: messages, prompt and completion, Alpaca, ShareGPT, Parquet.
+"""The rows of a run for other trainers: messages, prompt and completion, Alpaca, ShareGPT, plain text, Parquet.
 
 Rows are those of an arm, or, where a run has no arms (plain batch inference), all that passed the
 generators' checks. They are read and written one after the other, so a file may be of any size.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from homespun.errors import UsageError
 from homespun.readback import open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row
+from homespun.records import JSONDict, Response, Row, Variant
 from homespun.registry import did_you_mean
 from homespun.stages import pool_files
 from homespun.store import Store, disk_errors
@@ -53,6 +53,7 @@ FORMATS: Mapping[str, Callable[[Row, list[JSONDict]], JSONDict]] = {
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
 }
+TEXT = "text"  #: the format of variants, which answer nothing
 
 
 def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int | None) -> str:
@@ -61,8 +62,8 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
     Raises:
         UsageError: an unknown format or arm, or none where the run has some.
     """
-    if form not in (*FORMATS, "parquet"):
-        known = [*FORMATS, "parquet"]
+    known = [*FORMATS, TEXT, "parquet"]
+    if form not in known:
         raise UsageError(f'no format "{form}".{did_you_mean(form, known)} Formats: {", ".join(known)}.')
     store, recipe = open_run(folder)
     rows = rows_of(store, recipe, arm, seed)
@@ -74,9 +75,18 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
             count = 0
             with out.open("w", encoding="utf-8") as stream:
                 for row in rows:
-                    stream.write(json.dumps(FORMATS[form](row, _prompt(row, recipe)), ensure_ascii=False) + "\n")
+                    stream.write(json.dumps(_formatted(row, form, recipe), ensure_ascii=False) + "\n")
                     count += 1
     return f"{count} rows in {out}"
+
+
+def _formatted(row: Row, form: str, recipe: Recipe) -> JSONDict:
+    if isinstance(row.payload, Variant) != (form == TEXT):
+        fits = f"variants of documents, for which there are {TEXT} and parquet" if form != TEXT else "no variants"
+        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they are {fits}")
+    if isinstance(row.payload, Variant):
+        return {"text": row.payload.text, "document": row.groups["document"], "form": row.groups.get("form", "")}
+    return FORMATS[form](row, _prompt(row, recipe))
 
 
 def rows_of(store: Store, recipe: Recipe, arm: str | None, seed: int | None = None) -> Iterator[Row]:
@@ -142,18 +152,21 @@ def _table(rows: list[Row]) -> pa.Table:
     import pyarrow as pa
 
     payload = rows[0].payload if rows else None
-    fields, output = list(payload.fields) if payload else [], "response" if isinstance(payload, Response) else "label"
-    groups = ["prompt_id", "sample"] if output == "response" else ["keyword"]
+    fields, output, groups = list(payload.fields) if payload else [], ["label"], ["keyword"]
+    if isinstance(payload, Response):
+        output, groups = ["response"], ["prompt_id", "sample"]
+    elif isinstance(payload, Variant):
+        output, groups = [], ["document", "form", "number", "category"]
     records = [
         {
             "id": row.id,
             **{name: row.payload.fields[name] for name in fields},
-            output: row.payload.output,
+            **dict.fromkeys(output, row.payload.output),
             **{name: row.groups.get(name.removesuffix("_id"), "") for name in groups},
             "generator": row.lineage.generator,
             "model": row.lineage.model,
         }
         for row in rows
     ]
-    names = ["id", *fields, output, *groups, "generator", "model"]
+    names = ["id", *fields, *output, *groups, "generator", "model"]
     return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))

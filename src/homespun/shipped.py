@@ -35,9 +35,10 @@ def copy(name: str, folder: Path) -> list[Path]:
     source = FOLDER / f"{name}.yaml"
     raw, _ = yamlfile.read(source)
     wanted = [source.name]
-    for evaluation in (raw.get("evaluate") or {}).values():
-        if (FOLDER / evaluation["data"]).is_file():
-            wanted.append(evaluation["data"])
+    parts = [part for section in ("sources", "evaluate") for part in (raw.get(section) or {}).values()]
+    for named in (part.get(key) for part in parts for key in ("path", "data")):
+        if named and (FOLDER / named).is_file():
+            wanted.append(named)
     if len(wanted) > 1:
         wanted.append("data/README.md")
     targets = [folder / relative for relative in wanted]
