@@ -54,7 +54,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "all": "homespun.select.combine:AllOf",
         "any": "homespun.select.combine:AnyOf",
     },
-    "trainer": {"sft": "homespun.train.sft:Sft"},
+    "trainer": {"sft": "homespun.train.sft:Sft", "continual": "homespun.train.continual:Continual"},
     "evaluation": {"classification": "homespun.evaluate.classification:Classification"},
 }
 

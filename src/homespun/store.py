@@ -70,7 +70,8 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -140,7 +141,7 @@ class Store:
                 os.fsync(stream.fileno())
             crash_point()
             os.replace(temporary, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def write_text(self, relative: str, text: str) -> None:
         """Write a UTF-8 text file."""
@@ -176,7 +177,7 @@ class Store:
                 raise
             crash_point()
             os.replace(temporary, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def read_json(self, relative: str) -> Any:
         """Read a JSON file.
@@ -263,7 +264,7 @@ class Store:
                 shutil.rmtree(target)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(source, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
 
 class Work:

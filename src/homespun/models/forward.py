@@ -35,10 +35,16 @@ class Forward:
         self.device: torch.device = hf_model.device
         self.read_at: tuple[Tensor, Tensor] | None = None
         self.head = hf_model.get_output_embeddings()
-        if self.head is not None:
-            self.head.register_forward_pre_hook(self._gather)
+        self.hook = None if self.head is None else self.head.register_forward_pre_hook(self._gather)
+        self.attention = hf_model.config._attn_implementation
         self.kv_shape = (0, 0, 0)  #: layers, heads of keys and values, size; known once `shares` is
         self._shares: bool | None = None
+
+    def close(self) -> None:
+        """Leave the model as it was found, for a model that is trained on."""
+        if self.hook is not None:
+            self.hook.remove()
+        self.hf_model.set_attn_implementation(self.attention)
 
     def _gather(self, _module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         return None if self.read_at is None else (inputs[0][self.read_at],)

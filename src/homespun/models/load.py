@@ -1,8 +1,9 @@
 """From a recipe's model id to a model: `embedded`, `scripted:FILE`, `sentence:MODEL`, a local folder, or a hub id.
 
 Only safetensors are read and no code from a model folder is run (`trust_remote_code` is off). Importing
-this module imports no torch; loading does. A LoRA adapter is merged into the weights when the model is
-loaded, so a tuned model answers as fast as its base. Models behind servers are server.py's.
+this module imports no torch; loading does. What a training left is named as `adapter`: a LoRA adapter, which is
+merged into the weights when the model is loaded, so that a tuned model answers as fast as its base; or a whole model
+folder, which takes the base's place. Models behind servers are server.py's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from homespun.errors import ModelError
 from homespun.models.base import Model
-from homespun.models.checkpoint import HUB_ID, find_folder, folder_hash, go_offline, missing_extra
+from homespun.models.checkpoint import HUB_ID, check_folder, find_folder, folder_hash, go_offline, missing_extra
 from homespun.models.embedded import FOLDER, WHEEL_SHA256
 from homespun.records import canonical_json
 from homespun.task import ModelSpec
@@ -65,7 +66,7 @@ def model_identity(spec: ModelSpec, adapter: Path | None = None) -> str:
 
 
 def load_model(spec: ModelSpec, adapter: Path | None = None) -> Model:
-    """Load a model, with a LoRA adapter merged into it if one is named.
+    """Load a model, with a LoRA adapter merged into it or all its weights replaced if `adapter` names either.
 
     Raises:
         ModelError: there is no such model or it cannot be loaded.
@@ -86,9 +87,12 @@ def load_model(spec: ModelSpec, adapter: Path | None = None) -> Model:
             raise ModelError(f'"{spec.id}" only embeds; it cannot take the adapter "{adapter}"')
         device = None if spec.device == "auto" else spec.device
         return SentenceModel(identity, find_folder(spec.id.removeprefix(SENTENCE)), device)
-    hf_model, tokenizer = _load_folder(spec, find_folder(spec.id))
-    if adapter is not None:
-        hf_model = _merge(hf_model, adapter)
+    if adapter is not None and is_whole(adapter):
+        hf_model, tokenizer = _load_folder(spec, check_folder(adapter))
+    else:
+        hf_model, tokenizer = _load_folder(spec, find_folder(spec.id))
+        if adapter is not None:
+            hf_model = _merge(hf_model, adapter)
     from homespun.models.transformers import TransformersModel
 
     return TransformersModel(identity, hf_model, tokenizer)
@@ -155,7 +159,14 @@ def _device(spec: ModelSpec) -> Any:
     return device
 
 
+def is_whole(adapter: Path) -> bool:
+    """Return whether the result of a training is a model with all its weights, no adapter."""
+    return (adapter / "config.json").is_file() and not (adapter / "adapter_config.json").is_file()
+
+
 def _check_adapter(adapter: Path) -> Path:
+    if is_whole(adapter):
+        return check_folder(adapter)
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (adapter / n).is_file()]
     if missing:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""The adapter folder: PEFT's two files, and a README that says what this adapter is and how to load it.
+"""The folder that a training leaves: an adapter or a whole model, and a README that says what it is.
 
 `adapter_config.json` is rewritten with sorted keys and lists, since PEFT writes a set in an order that
 changes from process to process, and with a base model that means something on another machine.
@@ -28,7 +28,7 @@ tags: [{tags}]
 
 # {title}
 
-{base} tuned with Homespun {homespun} on {rows} rows ({labels}), seed {seed}.
+{summary}
 
 | | |
 |---|---|
@@ -40,9 +40,14 @@ tags: [{tags}]
 {load}
 ```
 
-The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
-prompt, `homespun export --format messages` shows it.
+{use}
 """
+
+SFT_USE = """The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
+prompt, `homespun export --format messages` shows it."""
+
+CONTINUAL_USE = """The model has read on as in its pre-training, plain text without a prompt. How it answers in a chat was
+not trained."""
 
 LOAD_ADAPTER = """from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -51,7 +56,7 @@ base = "{base}"  # or a local folder
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "THIS_FOLDER")
 tokenizer = AutoTokenizer.from_pretrained(base)"""
 
-LOAD_MERGED = """from transformers import AutoModelForCausalLM, AutoTokenizer
+LOAD_WHOLE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("THIS_FOLDER")
 tokenizer = AutoTokenizer.from_pretrained("THIS_FOLDER")"""
@@ -88,6 +93,16 @@ def save_adapter(model: Any, student: ModelSpec, card: Card, out: Path) -> None:
         card.write(out)  # last: a folder with a card is whole
 
 
+def save_whole(model: Any, tokenizer: Any, student: ModelSpec, card: Card, out: Path) -> None:
+    """Write a model with all its weights (safetensors) and its tokenizer, its model card and `card.json` to `out`."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(out)
+        tokenizer.save_pretrained(out)
+        (out / "README.md").write_text(model_card(student, card, whole=True), "utf-8")
+        card.write(out)
+
+
 def name_base(folder: Path, base: str) -> None:
     """Rewrite `adapter_config.json` in one order, with the name of the base model."""
     path = folder / "adapter_config.json"
@@ -97,15 +112,26 @@ def name_base(folder: Path, base: str) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
-def model_card(student: ModelSpec, card: Card, merged: bool = False) -> str:
-    """Return the README of an adapter, or of the model it was merged into, from its card."""
+def model_card(student: ModelSpec, card: Card, whole: bool = False) -> str:
+    """Return the README of an adapter, or (`whole`) of a model with all its weights, from the training's card."""
+    base, reads = base_name(student), bool(card.documents)
+    if reads:
+        rows = f"{card.rows} texts about {card.documents} documents"
+        summary = f"{base} pre-trained further with Homespun {card.versions['homespun']} on {rows}"
+        summary += f", every document shown {card.epochs} times, seed {card.seed}."
+    else:
+        rows = f"{card.rows}: " + ", ".join(f"{count} {label}" for label, count in card.labels.items())
+        summary = f"{base} tuned with Homespun {card.versions['homespun']} on {card.rows} rows "
+        summary += f"({', '.join(card.labels)}), seed {card.seed}."
+    times = "exposures" if reads else "epochs"
     facts = {
         **card.about,
         "base model": f"{card.student} ({student.id})",
-        "rows": f"{card.rows}: " + ", ".join(f"{count} {label}" for label, count in card.labels.items()),
-        "epochs": f"{card.epochs} ({card.steps} steps, {card.tokens} tokens)",
-        "loss": f"{card.first_loss:.3f} at the first step, {card.last_loss:.3f} mean of the last epoch",
-        **{name: json.dumps(value) for name, value in card.settings.items() if name != "epochs"},
+        "rows": rows,
+        times: f"{card.epochs} ({card.steps} steps, {card.tokens} tokens)",
+        **({"replay": f"{card.replay_tokens} tokens of general text"} if card.replay_tokens else {}),
+        "loss": f"{card.first_loss:.3f} at the first step, {card.last_loss:.3f} mean of the last {times[:-1]}",
+        **{name: json.dumps(value) for name, value in card.settings.items() if name not in (times, "replay")},
         "versions": ", ".join(f"{name} {number}" for name, number in card.versions.items()),
     }
     notes = [*card.warnings]
@@ -114,17 +140,16 @@ def model_card(student: ModelSpec, card: Card, merged: bool = False) -> str:
             "its base are that model's weights after 4-bit quantisation; on the original weights an adapter "
             "gives slightly different answers"
         )
+    method = "continual-pretraining" if reads else "sft"
     return README.format(
-        base=base_name(student),
-        library="transformers" if merged else "peft",
-        tags="sft, homespun" if merged else "lora, sft, homespun",
-        load=(LOAD_MERGED if merged else LOAD_ADAPTER).format(base=base_name(student)),
+        base=base,
+        library="transformers" if whole else "peft",
+        tags=", ".join([*([] if whole else ["lora"]), method, "homespun"]),
+        load=(LOAD_WHOLE if whole else LOAD_ADAPTER).format(base=base),
         licence="apache-2.0" if student.id == "embedded" else "other",
-        title=" ".join(["Tuned model" if merged else "LoRA adapter", *filter(None, [card.about.get("arm")])]),
-        homespun=card.versions["homespun"],
-        rows=card.rows,
-        labels=", ".join(card.labels),
-        seed=card.seed,
+        title=" ".join(["Tuned model" if whole else "LoRA adapter", *filter(None, [card.about.get("arm")])]),
+        summary=summary,
+        use=CONTINUAL_USE if reads else SFT_USE,
         table="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
         notes="".join(f"\n{note[0].upper()}{note[1:]}.\n" for note in (text.rstrip(".") for text in notes)),
     )

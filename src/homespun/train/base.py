@@ -1,8 +1,8 @@
 """What every trainer has: the call, the look at the rows beforehand, and the card it leaves.
 
-A trainer turns rows and a student into an adapter folder whose `card.json`, written last, says what was
-trained on what, how, and how the loss went. Rows that cannot teach anything (none, one label only) are
-refused before a model is loaded. No comparison between arms happens here.
+A trainer turns rows and a student into a folder (an adapter, or a whole model) whose `card.json`, written
+last, says what was trained on what, how, and how the loss went. Rows that cannot teach anything (none, one
+label only) are refused before a model is loaded. No comparison between arms happens here.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Card(BaseModel):
     threads: int  #: of torch on a CPU; equal adapters need an equal number
     versions: dict[str, str]
     about: dict[str, str]  #: what the caller wants said: recipe, arm
+    documents: int = 0  #: that the rows are variants of; continual only
+    replay_tokens: int = 0  #: of general text shown beside the rows; continual only
     exposure_losses: list[float] = []  #: mean training loss of every exposure, in nats per token; continual only
     exposure_tokens: list[int] = []  #: real tokens of rows presented up to the end of every exposure; continual only
 

@@ -116,11 +116,12 @@ def collate(examples: Sequence[Example], shared: int, pack: int) -> dict[str, to
         places.append(place)
         owners.append(owner)
     columns = sorted({column for _, column, _ in predicted})
+    place_of = {column: place for place, column in enumerate(columns)}
     batch = {
         "tokens": _padded(tokens, 0),
         "columns": torch.tensor(columns),
         "sequence": torch.tensor([sequence for sequence, _, _ in predicted]),
-        "column": torch.tensor([columns.index(column) for _, column, _ in predicted]),
+        "column": torch.tensor([place_of[column] for _, column, _ in predicted]),
         "targets": torch.tensor([token for _, _, token in predicted]),
     }
     if pack:

@@ -52,4 +52,4 @@ def _write_merged(student: ModelSpec, adapter_dir: Path, folder: Path) -> None:
     model.tokenizer.save_pretrained(folder)
     if (adapter_dir / "card.json").is_file():
         card = Card.read(adapter_dir)
-        (folder / "README.md").write_text(model_card(student, card, merged=True), "utf-8")
+        (folder / "README.md").write_text(model_card(student, card, whole=True), "utf-8")

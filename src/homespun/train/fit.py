@@ -47,14 +47,19 @@ def seeded(seed: int) -> Iterator[None]:
 
 def completion_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the mean cross-entropy (nats) over the completion tokens of a batch from `collate`."""
+    return torch.nn.functional.cross_entropy(completion_logits(model, batch), batch["targets"])
+
+
+def completion_logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits that predict the completion tokens of a batch, shape (N, vocabulary), float32."""
     packed: dict[str, torch.Tensor] = {}
     if "visible" in batch:
         hidden = torch.finfo(model.dtype).min
         mask = torch.zeros_like(batch["visible"], dtype=model.dtype).masked_fill(~batch["visible"], hidden)
         packed = {"attention_mask": mask, "position_ids": batch["places"]}
     logits = model(input_ids=batch["tokens"], **packed, use_cache=False, logits_to_keep=batch["columns"]).logits
-    predicted = logits[batch["sequence"], batch["column"]].float()
-    return torch.nn.functional.cross_entropy(predicted, batch["targets"])
+    predicted: torch.Tensor = logits[batch["sequence"], batch["column"]].float()
+    return predicted
 
 
 def packable(model: Any) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
@@ -25,22 +25,10 @@ from homespun.records import Row
 from homespun.task import ModelSpec
 from homespun.train.adapter import save_adapter
 from homespun.train.base import Card, Probe, Trainer
+from homespun.train.lora import Lora
 
 if TYPE_CHECKING:
     from homespun.train.batches import Example
-
-
-class Lora(BaseModel):
-    """Shape of the adapter."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16, gt=0, description="the update is scaled by alpha / rank")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of the adapter's input; 0 trains faster")
-    targets: Literal["all-linear"] | tuple[str, ...] = Field(
-        "all-linear", description="all-linear, or names of modules such as q_proj"
-    )
 
 
 class Sft(Trainer):
@@ -104,7 +92,7 @@ class Sft(Trainer):
         exposed_at = {len(steps) // self.epochs * epoch: epoch for epoch in at}
 
         with ctx.progress.bar(title, len(steps), "step") as bar, seeded(seed), TemporaryDirectory() as scratch:
-            model = peft.get_peft_model(hf_model, self._peft_config())
+            model = peft.get_peft_model(hf_model, self.lora.config())
 
             def step_done(step: int, loss: float) -> None:
                 bar.advance()
@@ -170,14 +158,3 @@ class Sft(Trainer):
                 f"longest has {longest} tokens) and were left out"
             )
         return [rows[i] for i in kept], [examples[i] for i in kept]
-
-    def _peft_config(self) -> Any:
-        from peft import LoraConfig
-
-        return LoraConfig(
-            r=self.lora.rank,
-            lora_alpha=self.lora.alpha,
-            lora_dropout=self.lora.dropout,
-            target_modules=self.lora.targets if self.lora.targets == "all-linear" else list(self.lora.targets),
-            task_type="CAUSAL_LM",
-        )
