@@ -246,12 +246,11 @@ class _Probe:
         sample = [row for some in self.rows.values() for row in some]
         trainer = trainings[0][0].trainer
         assert trainer is not None
-        epochs = getattr(trainer, "epochs", 1)
-        once = trainer.model_copy(update={"epochs": 1}) if hasattr(trainer, "epochs") else trainer
+        once, documents = trainer.once(), self._documents()
         self.job.context.models.release()
         name = f"train ({len(trainings)})"
         try:
-            once.check_rows(sample, self.recipe.task)
+            once.check_rows(sample, self.recipe.described)
         except DegenerateError as error:
             self.plan.notes.append(f"training: not tried, since the rows of the probe cannot be trained on: {error}")
             self.plan.stages.append(StagePlan(name, NOTHING, NOTHING, NOTHING, None, NOTHING))
@@ -260,27 +259,38 @@ class _Probe:
         out = self.job.store.work("models/probe", "probe").fresh_folder()
         card = once(sample, self.job.context, self.recipe.model_for("student"), 0, out, about={"arm": "probe"})
         fixed = Span.of(time.monotonic() - started - card.seconds)
-        each = Span.of(card.seconds / card.rows * epochs)
+        each = Span.of(card.seconds / once.presented(card.rows, len({row.groups.get("document") for row in sample})))
         seconds = NOTHING
         for arm, _ in trainings:
-            seconds += fixed + rows[arm.name] * each * TRAINING
+            assert arm.trainer is not None
+            count = rows[arm.name]
+            shown = Span(*(arm.trainer.presented(some, documents) for some in (count.low, count.likely, count.high)))
+            seconds += fixed + shown * each * TRAINING
         self.plan.stages.append(StagePlan(name, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
         return len(trainings)
+
+    def _documents(self) -> int:
+        """Return how many documents the variants are of; 0 where the recipe writes none."""
+        generators = [one for one in self.recipe.generate.values() if getattr(one, "payload", "") == "variant"]
+        sources = {one.source_of(self.recipe.sources) for one in generators}  # type: ignore[attr-defined]
+        return sum(1 for source in sources for _ in self.job.context.sources[source]())
 
     def _evaluate(self, items: stages.Items, trained: int) -> None:
         if not items:
             return
         student = load_model(self.recipe.model_for("student"))
+        trainings = [arm.trainer for arm in self.arms if arm.trainer for _ in arm.trainer.seeds] if trained else []
+        probes = sum(max(len(trainer.exposures_at()), 1) for trainer in trainings)
         for name, evaluation in self.recipe.evaluate.items():
             judge = cast(Evaluation, evaluation)
             some, seconds = items[name][:ITEMS], NOTHING
             for mode in dict.fromkeys((*judge.modes(trained=False), *judge.modes(trained=True))):
                 started = time.monotonic()
-                judge.predict(student, self.recipe.task, some, self.recipe.language, mode)
+                judge.predict(student, self.recipe.described, some, self.recipe.language, mode)
                 each = (time.monotonic() - started) / max(len(some), 1)
-                models = (mode in judge.modes(trained=False)) + trained * (mode in judge.modes(trained=True))
+                models = (mode in judge.modes(trained=False)) + probes * (mode in judge.modes(trained=True))
                 seconds += Span.of(each * len(items[name]) * models) * ASKING
-            title = f"evaluate {name} ({trained + 1})"
+            title = f"evaluate {name} ({probes + 1})"
             self.plan.stages.append(StagePlan(title, NOTHING, NOTHING, NOTHING, seconds, NOTHING))
 
 

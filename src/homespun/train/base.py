@@ -123,6 +123,14 @@ class Trainer(Strategy):
         """
         return ()
 
+    def once(self) -> Trainer:
+        """Return a trainer that presents everything once, for an estimate."""
+        return self
+
+    def presented(self, rows: float, documents: int) -> float:
+        """Return how many rows a training on so many rows, of so many documents, presents in all."""
+        return rows
+
     def check_rows(self, rows: Sequence[Row], task: Task | None) -> list[str]:
         """See `check_rows`; a trainer for other payloads looks at other things."""
         if task is None:

@@ -126,6 +126,14 @@ class Continual(Trainer):
         chosen = default_points(self.exposures) if self.at is None else self.at
         return tuple(sorted({*chosen, self.exposures}))
 
+    def once(self) -> Continual:
+        """Return a trainer of one exposure."""
+        return self.model_copy(update={"exposures": 1, "at": None, "horizon": None, "schedule": "constant"})
+
+    def presented(self, rows: float, documents: int) -> float:
+        """Return the texts of all exposures, one of every document in each."""
+        return self.exposures * documents
+
     def check_rows(self, rows: Sequence[Row], task: Task | None) -> list[str]:
         """Return warnings about the rows.
 

@@ -44,6 +44,14 @@ class Sft(Trainer):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
 
+    def once(self) -> Sft:
+        """Return a trainer of one epoch."""
+        return self.model_copy(update={"epochs": 1})
+
+    def presented(self, rows: float, documents: int) -> float:
+        """Return the rows of all epochs."""
+        return rows * self.epochs
+
     def __call__(
         self,
         rows: Sequence[Row],
