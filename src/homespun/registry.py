@@ -19,7 +19,10 @@ from homespun.errors import UsageError
 from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "source": {"file": "homespun.sources.file:FileSource"},
+    "source": {
+        "file": "homespun.sources.file:FileSource",
+        "documents": "homespun.sources.documents.source:DocumentSource",
+    },
     "generator": {
         "labelled": "homespun.generate.labelled:LabelledGenerator",
         "responses": "homespun.generate.responses:Responses",

@@ -20,7 +20,7 @@ from rapidfuzz.distance import LCSseq
 
 from homespun.errors import DegenerateError, HomespunError, StoreError, UsageError
 from homespun.sources.corpus import files
-from homespun.sources.corpus.builder import LIMIT, build, count_tokens, numbers
+from homespun.sources.corpus.builder import LIMIT, build, numbers
 from homespun.sources.corpus.check import check
 from homespun.sources.corpus.pools import expand, names, shuffled
 from homespun.sources.corpus.templates import CATEGORIES, LANGUAGES, load

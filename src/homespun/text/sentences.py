@@ -16,6 +16,7 @@ _END = {
 }
 _ASKS = re.compile(r"(?:[?？]|か。)[」』）)\"”]*$")
 _SPEAKER = re.compile(r"^[^\s:：]{1,12}\s?[:：]\s*")
+_LOOK_BACK = 20  #: characters before a stop that are looked at; no abbreviation is longer
 _ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "st", "jr", "sr", "vs", "no", "e.g", "i.e", "etc", "vol"})
 
 
@@ -23,7 +24,7 @@ def ends(text: str, language: str) -> list[int]:
     """Return the positions just behind every sentence of a text."""
     found = []
     for match in _END.get(language, _END["en"]).finditer(text):
-        before = text[: match.start()].rsplit(None, 1)
+        before = text[max(0, match.start() - _LOOK_BACK) : match.start()].rsplit(None, 1)
         word = before[-1].lower().lstrip("\"'“‘(") if before else ""
         abbreviated = match.group().startswith(".") and (word in _ABBREVIATIONS or len(word) == 1)
         if not abbreviated or match.end() == len(text):

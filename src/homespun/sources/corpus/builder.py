@@ -17,20 +17,12 @@ from homespun.errors import DegenerateError, UsageError
 from homespun.records import JSONDict
 from homespun.sources.corpus.pools import choose, shuffled
 from homespun.sources.corpus.templates import LANGUAGES, Category, Slot, load
-from homespun.text.normalise import KANJI, LATIN, comparable
+from homespun.text.normalise import comparable
 
 LIMIT = 1000  #: documents; 200 of a category, for which the smallest pool (256 values) is enough
 SPLITS = ("train", "test", "reverse")
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_TOKEN = {
-    "en": re.compile(r"\w+|[^\w\s]"),
-    "ja": re.compile(rf"[{KANJI}]+|[\u30a1-\u30ff]+|[{LATIN}]+|\d+|\S"),
-}
-TOKEN_RULE = {
-    "en": "words, numbers and punctuation marks",
-    "ja": "runs of kanji, of katakana, of letters and of digits; every hiragana and mark by itself",
-}
 
 
 @dataclass(frozen=True)
@@ -41,11 +33,6 @@ class Corpus:
     seed: int
     documents: list[JSONDict]  #: id, category, title, text, facts: {subject, attribute, value, sentence}
     questions: list[JSONDict]  #: id, document, category, attribute, question, answer, split
-
-
-def count_tokens(text: str, language: str) -> int:
-    """Return the number of tokens by TOKEN_RULE, which needs no model and is near to Llama 3's own count."""
-    return len(_TOKEN[language].findall(text))
 
 
 def numbers(text: str) -> set[Decimal]:

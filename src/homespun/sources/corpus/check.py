@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from homespun.errors import DegenerateError
 from homespun.records import JSONDict
-from homespun.sources.corpus.builder import Corpus, count_tokens, numbers
+from homespun.sources.corpus.builder import Corpus, numbers
 from homespun.sources.corpus.templates import load
 from homespun.text.normalise import comparable
+from homespun.text.tokens import count_tokens
 
 TOKENS = (100, 150)  #: 125 +- 20 %
 FACTS = 8

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from homespun.errors import StoreError
 from homespun.records import JSONDict
-from homespun.sources.corpus.builder import SPLITS, TOKEN_RULE, Corpus, build, count_tokens, pool_sizes
+from homespun.sources.corpus.builder import SPLITS, Corpus, build, pool_sizes
 from homespun.sources.corpus.check import FACTS, check
 from homespun.store import Store, disk_errors
+from homespun.text.tokens import TOKEN_RULE, count_tokens
 
 CARD = "card.json"
 FILES = ("documents.jsonl", "questions.jsonl")
