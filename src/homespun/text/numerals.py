@@ -1,0 +1,105 @@
+"""Numbers in words, as digits: "three hundred and four", 三百四, 二〇一七, 平成29年.
+
+Only what can hardly be anything else is rewritten. "one" alone stays a word ("one of them"), kanji numerals count
+only before a counter or in positional notation (the 一 of a name and the 十 of 十分な stay), and era years become
+years of the common calendar. `with_digits` wants text that is NFKC and case folded.
+"""
+
+from __future__ import annotations
+
+import re
+
+from homespun.text.normalise import KANJI
+
+_ONES = "one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORTH = {
+    **{word: number for number, word in enumerate([*_ONES, *_TEENS], start=1)},
+    **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
+}
+SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ONE = rf"(?:{'|'.join(_ONES)})"
+_UNDER_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[- ]{_ONE})?|{'|'.join(_TEENS)}|{_ONE})"
+_UNDER_1000 = rf"(?:{_ONE} hundred(?: (?:and )?{_UNDER_100})?|{_UNDER_100})"
+_LARGE = r"(?:thousand|million|billion|trillion)"
+_IN_WORDS = re.compile(rf"\b(?:{_UNDER_1000} {_LARGE},? (?:and )?)*{_UNDER_1000}(?: {_LARGE})?\b")
+
+KANJI_DIGITS = {digit: value for value, digit in enumerate("〇一二三四五六七八九")} | {"零": 0}
+KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
+KANJI_SCALES = {"万": 10**4, "億": 10**8, "兆": 10**12}
+_DIGIT = "".join(KANJI_DIGITS)
+#: what a numeral in kanji counts; without one of these behind it, it may be part of a name or a word
+_COUNTED = (
+    "年|月|日|時|分|秒|週|円|ドル|ユーロ|ポンド|度|℃|°|%|パーセント|割|倍|回|個|人|名|件|台|社|本|枚|冊|歳|才|階|番|号|章|条|項"
+    "|点|か|ヶ|ヵ|カ月|箇|グラム|キロ|メートル|センチ|ミリ|トン|リットル|ワット|ボルト|ギガ|メガ|テラ|[a-z]{1,3}(?![a-z])"
+)
+#: kanji before a numeral that do not join it to a name
+_MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は"
+_KANJI_NUMBER = re.compile(
+    rf"(?<![{KANJI}\d])(?:[{_DIGIT}十百千万億兆]+)(?=(?:{_COUNTED}))"
+    rf"|(?<=[{_MAY_PRECEDE}])(?:[{_DIGIT}十百千万億兆]+)(?=(?:{_COUNTED}))"
+    rf"|(?<![{KANJI}])[一二三四五六七八九][{_DIGIT}]*[〇零][{_DIGIT}]*(?![{KANJI}])"
+)
+#: 十分 is "enough" and 一分 "a part" more often than minutes; 一番 is "the most", 千円 and the like are numbers
+_NO_NUMBER = re.compile(r"(?:十分|一番|一人一人|一日中|一時的|一部|万一|百科|千年)")
+
+_ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
+_ERA_YEAR = re.compile(rf"({'|'.join(_ERAS)})\s*(元|\d{{1,2}})\s*年")
+
+
+def with_digits(text: str) -> str:
+    """Return the text with its numbers in words as digits."""
+    if any(character.isalpha() for character in text):
+        text = _IN_WORDS.sub(_from_words, text)
+        text = _KANJI_NUMBER.sub(_from_kanji, text)
+        text = _ERA_YEAR.sub(_from_era, text)
+    return text
+
+
+def _from_words(match: re.Match[str]) -> str:
+    words = [word for word in re.split(r"[-, ]+", match[0]) if word != "and"]
+    if words == ["one"]:
+        return match[0]
+    total = part = 0
+    for word in words:
+        if word == "hundred":
+            part *= 100
+        elif word in SCALES:
+            total, part = total + part * SCALES[word], 0
+        else:
+            part += _WORTH[word]
+    return str(total + part)
+
+
+def _from_kanji(match: re.Match[str]) -> str:
+    if _NO_NUMBER.match(match.string, match.start()):
+        return match[0]
+    value = kanji_value(match[0])
+    return match[0] if value is None else str(value)
+
+
+def kanji_value(numeral: str) -> int | None:
+    """Return the value of a numeral in kanji, positional (二〇一七) or named (三百四十万); None where it is neither."""
+    if all(character in KANJI_DIGITS for character in numeral):
+        return int("".join(str(KANJI_DIGITS[character]) for character in numeral)) if numeral else None
+    total = block = 0
+    digit: int | None = None
+    for character in numeral:
+        if character in KANJI_DIGITS:
+            if digit is not None:
+                return None  # 三十四五: an estimate, not a number
+            digit = KANJI_DIGITS[character]
+        elif character in KANJI_TENS:
+            block, digit = block + (1 if digit is None else digit) * KANJI_TENS[character], None
+        else:
+            block += digit or 0
+            if block == 0:
+                return None  # 万 alone
+            total, block, digit = total + block * KANJI_SCALES[character], 0, None
+    return total + block + (digit or 0)
+
+
+def _from_era(match: re.Match[str]) -> str:
+    year = 1 if match[2] == "元" else int(match[2])
+    return f"{_ERAS[match[1]] + year}年"
