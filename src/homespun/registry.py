@@ -59,6 +59,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "trainer": {"sft": "homespun.train.sft:Sft", "continual": "homespun.train.continual:Continual"},
     "evaluation": {"classification": "homespun.evaluate.classification:Classification"},
+    "trainer": {"sft": "homespun.train.sft:Sft"},
+    "evaluation": {
+        "classification": "homespun.evaluate.classification:Classification",
+        "closed_book": "homespun.evaluate.closed_book:ClosedBook",
+        "general": "homespun.evaluate.general:General",
+    },
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from homespun.text.atoms import OR, Atom, atoms
@@ -142,5 +143,5 @@ def _other_quantity(said: tuple[Atom, ...], places: list[Place], question: str) 
     rights = {tuple(atom.text for atom in said[place.start : place.end]) for place in places}
     units = {pieces[1] for pieces in rights if _is_quantity(pieces)}
     given = {first.text for first in atoms(question)} if units and question else set()
-    pairs = [(one.text, two.text) for one, two in zip(said, said[1:], strict=False) if two.text in units]
+    pairs = [(one.text, two.text) for one, two in pairwise(said) if two.text in units]
     return any(pair not in rights and pair[0][-1:].isdigit() and pair[0] not in given for pair in pairs)

@@ -1,10 +1,10 @@
 """A text as atoms: words, numbers, units and dates in one spelling each, so that values can be found in it.
 
-"1,200", "１２００", 千二百円 and "1.2 thousand" hold one number; "776 g", "776g", "776 grams" and 776グラム one quantity;
-"November 2017", "2017-11" and 2017年11月 one date, year first, so that a date is found in a more exact one. Latin letters
-lose case and accents; Japanese is cut into characters, because a dictionary would cut invented names anywhere. Nothing
-is converted (0.776 kg stays another quantity than 776 g), and a day-month order that cannot be told (03/11/2017) is left
-as numbers. For comparing only (methods.md C8).
+"1,200", "１２００" and "1.2 thousand" are one number; "776 g", "776 grams" and 七百七十六グラム one quantity; "November
+2017", "2017-11" and 2017年11月 one date, year first, so that a date is found in a more exact one. Latin letters lose case
+and accents; Japanese is cut into characters, because a dictionary would cut invented names anywhere. Nothing is converted
+(0.776 kg is another quantity than 776 g), and a date whose order cannot be told (03/11/2017) is left as numbers. For
+comparing only (methods.md C8).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from homespun.text.normalise import KANA, KANJI, LATIN
 from homespun.text.numerals import SCALES, with_digits
 
 OR = "|"  #: the atom for "or", "/", または, and for the dash of a range: what stands beside it is one of two values
+REMEMBERED = 400  #: answers and values, up to so many characters, are cut once; documents are not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ _SCAN = re.compile(
     rf"""
       (?P<jy>{_YEAR})\s*年\s*(?P<jm>1[0-2]|0?[1-9])\s*月(?:\s*(?P<jd>[0-3]?\d)\s*日(?!間))?
     | (?P<jm2>(?<!\d)(?:1[0-2]|0?[1-9]))\s*月(?:\s*(?P<jd2>[0-3]?\d)\s*日(?!間))?
-    | (?<![\d.,])(?P<iy>{_YEAR})(?P<sep>[-/.])(?P<im>1[0-2]|0?[1-9])(?:(?P=sep)(?P<id>3[01]|[12]\d|0?[1-9]))?(?![\d\-/]|\.\d)
+    | (?<![\d.,])(?P<iy>{_YEAR})(?P<sep>[-/.])(?P<im>1[0-2]|0?[1-9])
+      (?:(?P=sep)(?P<id>3[01]|[12]\d|0?[1-9]))?(?![\d\-/]|\.\d)
     | (?<![\d.,])(?P<dd>3[01]|[12]\d|0?[1-9]){_NTH}\s+(?:of\s+)?(?P<dm>{_MONTH})(?:,?\s+(?P<dy>{_YEAR}))?
     | (?P<mm>\b{_MONTH})\s+(?P<md>3[01]|[12]\d|0?[1-9]){_NTH}(?![\d:%]|[.,]\d)(?:,?\s+(?P<my>{_YEAR}))?
     | (?P<ym>\b{_MONTH}),?\s+(?:of\s+)?(?P<yy>{_YEAR})
@@ -123,9 +125,17 @@ _GROUPED = re.compile(r"(?<=\d)[\u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
 _ARTICLES = frozenset({"the"})
 
 
-@lru_cache(maxsize=1 << 16)
 def atoms(text: str) -> tuple[Atom, ...]:
     """Return the atoms of a text in order; empty for one without letters and digits."""
+    return _remembered(text) if len(text) <= REMEMBERED else _cut(text)
+
+
+@lru_cache(maxsize=1 << 15)
+def _remembered(text: str) -> tuple[Atom, ...]:
+    return _cut(text)
+
+
+def _cut(text: str) -> tuple[Atom, ...]:
     plain = with_digits(_plain(text))
     found: list[Atom] = []
     end = 0
