@@ -26,6 +26,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "generator": {
         "labelled": "homespun.generate.labelled:LabelledGenerator",
         "responses": "homespun.generate.responses:Responses",
+        "original": "homespun.generate.original:Original",
     },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",

@@ -1,0 +1,164 @@
+"""What all generators of variants share: documents in, rows with their groups out, judged against their document.
+
+A variant is one text that says what a document says. Its groups are `document`, `form` (the kind of rewrite),
+`category` where the document has one, `number` (of the variant within document and generator, from 0) and `facts`
+(numbers of the document's facts, or of its protected values, that it states). Rows come variant by variant, every
+document in turn, so the first V of each document are a balanced part of any larger number. Who writes the texts is
+not said here: writing.py asks a model, other generators need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from homespun.engine.context import Context
+from homespun.errors import DataError, UsageError
+from homespun.generate.base import Generator, Piece, Pieces
+from homespun.records import Attempt, Document, Lineage, Row, Variant, Verdict
+from homespun.registry import did_you_mean
+from homespun.text.fidelity import RECALL, Fidelity
+
+if TYPE_CHECKING:
+    from homespun.records import Record
+
+PIECE = 512  #: attempts that are handed on together
+
+
+class Made(NamedTuple):
+    """One attempt, and the verdict on its row where it has one."""
+
+    attempt: Attempt
+    verdict: Verdict | None
+
+
+class VariantGenerator(Generator):
+    """Base of the strategies that write variants of documents."""
+
+    needs_task: ClassVar[bool] = False
+    payload: ClassVar[Literal["labelled", "response", "variant"]] = "variant"
+
+    documents: str | None = Field(None, description="name of the source; default: the only one")
+    variants: int = Field(1, ge=1, description="variants wanted of every document")
+
+    def source_of(self, sources: Mapping[str, object]) -> str:
+        """Return the name of the source to take.
+
+        Raises:
+            UsageError: it is not there, or there are several and none is named.
+        """
+        known = ", ".join(sources) or "none"
+        if self.documents is None and len(sources) != 1:
+            raise UsageError(f"documents: name the source to take; the recipe has: {known}")
+        if self.documents is not None and self.documents not in sources:
+            raise UsageError(
+                f'documents: no source "{self.documents}".{did_you_mean(self.documents, list(sources))}'
+                f" Sources: {known}."
+            )
+        return self.documents or next(iter(sources))
+
+    def read(self, ctx: Context) -> list[Document]:
+        """Return the documents of the source, in its order.
+
+        Raises:
+            DataError: a record is no document, two have one id, one has no text, or there is none.
+        """
+        source = self.source_of(ctx.sources)
+        return list(documents(ctx.sources[source](), source))
+
+    def wanted(self, ctx: Context) -> int:
+        """Return the number of documents times `variants`; reads the source."""
+        return len(self.read(ctx)) * self.variants
+
+
+def documents(records: Iterable[Record], source: str) -> Iterator[Document]:
+    """Return the documents that records hold.
+
+    Raises:
+        DataError: a record is no document, two have one id, one has no text, or there is none.
+    """
+    known: set[str] = set()
+    for record in records:
+        found = record.value
+        if not isinstance(found, Document):
+            raise DataError(
+                f'source "{source}", record {record.id}: variants are written of documents, and this is'
+                f" {str(found)[:60]!r}; take a source of kind documents"
+            )
+        if found.id in known:
+            raise DataError(f'source "{source}": two documents have the id "{found.id}"; give each its own')
+        if not found.text.strip():
+            raise DataError(f'source "{source}": document "{found.id}" has no text; leave it out')
+        known.add(found.id)
+        yield found
+    if not known:
+        raise DataError(f'source "{source}" holds no document; variants need at least one')
+
+
+def key_of(document: Document, form: str, k: int, attempt: int = 0, part: int = 0) -> str:
+    """Return the key of a variant: `document|form|k`, with `.attempt` and `/part` where they are not the first."""
+    return f"{document.id}|{form}|{k}" + (f".{attempt}" if attempt else "") + (f"/{part}" if part else "")
+
+
+def groups_of(document: Document, form: str, number: int, facts: Sequence[int] = ()) -> dict[str, str]:
+    """Return the groups of a variant."""
+    category = {"category": document.category} if document.category else {}
+    stated = " ".join(map(str, facts))
+    return {"document": document.id, "form": form, **category, "number": str(number), "facts": stated}
+
+
+def made(
+    document: Document,
+    form: str,
+    number: int,
+    text: str,
+    found: Fidelity,
+    *,
+    language: str,
+    lineage: Lineage,
+    raw: str = "",
+    tokens: tuple[int, int] = (0, 0),
+    recall: float = RECALL,
+) -> Made:
+    """Return the row of a variant as an attempt, with the verdict of its check.
+
+    Args:
+        document: that it is a variant of.
+        form: the kind of rewrite.
+        number: of the variant within document and generator.
+        text: of the variant.
+        found: what `Faithful.check` says of it.
+        language: of the run.
+        lineage: where it comes from; `generator` and `key` at the least.
+        raw: the answer that it was taken from; empty where it is the text.
+        tokens: of prompt and answer.
+        recall: the threshold that was checked against.
+    """
+    groups = groups_of(document, form, number, found.facts)
+    row = Row.make(Variant(text), language=language, groups=groups, lineage=lineage)
+    attempt = Attempt(
+        key=lineage.key,
+        status="parsed",
+        raw=raw or text,
+        problem="",
+        groups=groups,
+        row=row,
+        finish_reason=lineage.finish_reason,
+        prompt_tokens=tokens[0],
+        completion_tokens=tokens[1],
+    )
+    rule = f"fidelity: {found.problem}" if found.problem else "fidelity"
+    verdict = Verdict(row.id, found.passes, rule, score=found.recall, threshold=recall, reason=found.reason)
+    return Made(attempt, verdict)
+
+
+def pieces(ctx: Context, attempts: Iterable[Made]) -> Pieces:
+    """Hand attempts on, PIECE at a time, and tell the run of the rows that passed."""
+    waiting = iter(attempts)
+    while some := list(islice(waiting, PIECE)):
+        piece = Piece([one.attempt for one in some], [one.verdict for one in some if one.verdict is not None])
+        ctx.accepted(piece.accepted)
+        yield piece

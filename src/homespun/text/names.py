@@ -1,0 +1,106 @@
+"""Names in a text, found by how they are written: what a rewrite must not lose.
+
+English: capitalised words that do not merely open a sentence. Japanese: words that no dictionary knows and proper
+nouns, by SudachiPy where it is installed; else runs of katakana, which takes common loan words for names, too.
+No model of named entities: a name that is written like a common word is not found, and a common word that is
+written like a name is kept in a rewrite for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING
+
+from homespun.text.normalise import KANJI
+from homespun.text.sentences import ends
+
+if TYPE_CHECKING:
+    from sudachipy import Tokenizer
+
+_KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc\u31f0-\u31ff][\u30a1-\u30fc\u31f0-\u31ff]+(?:・[\u30a1-\u30fc]{2,})*")
+_LATIN = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*(?:-[A-Za-z]+)*[A-Za-z]")
+_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_GOES_ON = re.compile(r" [A-Z][a-z]")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_NO_NAMES = frozenset(
+    "a an and any are as at be but by can dear each every for from had has have he her here hers him his how i if in is"
+    " it its let may most my no nor not of on once one only or other our shall she should since so some such than that"
+    " the their them then there these they this those to under until up upon was we were what when where which while"
+    " who whose why will with within without would yes yet you your both all also after before during over per q"
+    " however therefore further furthermore thus although though because instead".split()
+)
+_NOT_ALONE = frozenset("ltd inc co corp llc plc gmbh c f w v gb mb tb kb pa hz".split())  #: legal forms, and units
+SHORTEST = 2  #: characters of a Japanese name
+
+
+def names(text: str, language: str) -> list[str]:
+    """Return the distinct names of a text, in order; for other languages than Japanese by capitals.
+
+    Args:
+        text: after NFKC.
+        language: en, ja, or another.
+    """
+    return _japanese(text) if language == "ja" else _capitalised(text, language)
+
+
+def _capitalised(text: str, language: str) -> list[str]:
+    """Return words written with a capital inside a sentence, or at the start of several and never without."""
+    starts = {0, *ends(text, language), *(match.end() for match in re.finditer(r"[:\n\"“]", text))}
+    inside: dict[str, None] = {}
+    opening: Counter[str] = Counter()
+    small: set[str] = set()
+    for match in _WORD.finditer(text):
+        word = _POSSESSIVE.sub("", match.group())
+        if not word[:1].isupper():
+            small.add(word)
+            continue
+        if word.lower() in _NO_NAMES:
+            continue
+        before = text[: match.start()].rstrip(" \t([*_#>-•")
+        if len(before) in starts or not before or before[-1] in '.!?:\n"“':
+            opening[word] += 2 if _GOES_ON.match(text, match.end()) else 1  # a given name before a family name
+        else:
+            inside[word] = None
+    repeated = {word: None for word, count in opening.items() if count > 1 and word.lower() not in small}
+    return _in_order(text, [*inside, *repeated])
+
+
+def _japanese(text: str) -> list[str]:
+    tagger = _sudachi()
+    latin = [match.group() for match in _LATIN.finditer(text)]
+    katakana = [match.group() for match in _KATAKANA.finditer(text)]
+    if tagger is None:
+        return _in_order(text, [*katakana, *latin])
+    proper: list[str] = []
+    unknown = set()
+    joined = ""
+    for morpheme in tagger.tokenize(text.encode("utf-8", "replace").decode()[:16_000]):
+        surface, part = morpheme.surface(), morpheme.part_of_speech()
+        named = part[1] == "固有名詞"
+        if named or (morpheme.is_oov() and part[1] != "数詞"):
+            unknown.add(surface)
+        if named and re.fullmatch(f"[{KANJI}]+", surface):
+            joined += surface
+            continue
+        proper.append(joined)
+        joined = ""
+    proper.append(joined)
+    katakana = [run for run in katakana if any(surface in run for surface in unknown)]
+    return _in_order(text, [*proper, *katakana, *latin])
+
+
+def _in_order(text: str, found: list[str]) -> list[str]:
+    kept = {name: None for name in found if len(name) >= SHORTEST and name.lower() not in _NOT_ALONE}
+    return sorted(kept, key=text.find)
+
+
+@cache
+def _sudachi() -> Tokenizer | None:
+    try:
+        from sudachipy import Dictionary, SplitMode
+
+        return Dictionary(dict="small").tokenizer(mode=SplitMode.C)
+    except (ImportError, ModuleNotFoundError, OSError):
+        return None
