@@ -31,7 +31,9 @@ class Corpus:
 
     language: str
     seed: int
-    documents: list[JSONDict]  #: id, category, title, text, facts: {subject, attribute, value, sentence}
+    documents: list[
+        JSONDict
+    ]  #: id, category, title, text, facts: {subject, attribute, value, sentence, wordings, questions}
     questions: list[JSONDict]  #: id, document, category, attribute, question, answer, split
 
 
@@ -71,7 +73,9 @@ class _Writer:
         self.category, self.key, self.taken = category, key, taken
         self.left = {slot.attribute: shuffled(slot.pool, f"{key}|{slot.attribute}") for slot in category.slots}
         self.subjects = shuffled(category.subjects, f"{key}|subject")
-        self.fixed = comparable("\n".join(category.texts))
+        self.fixed = comparable(
+            "\n".join([*category.texts, *(text for slot in category.slots for text in slot.wordings)])
+        )
         self.answers: list[str] = []
         self.count = 0
 
@@ -90,6 +94,10 @@ class _Writer:
                 "attribute": slot.attribute,
                 "value": values[slot.attribute],
                 "sentence": slot.fact.format(subject=subject, value=values[slot.attribute]),
+                "wordings": [
+                    wording.format(subject=subject, value=values[slot.attribute]) for wording in slot.wordings
+                ],
+                "questions": [wording.format(subject=subject) for wording in slot.train],
             }
             for slot in self.category.slots
         ]

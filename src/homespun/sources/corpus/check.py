@@ -10,14 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from homespun.errors import DegenerateError
+from homespun.near.rouge import rouge_l
 from homespun.records import JSONDict
 from homespun.sources.corpus.builder import Corpus, numbers
 from homespun.sources.corpus.templates import load
 from homespun.text.normalise import comparable
 from homespun.text.tokens import count_tokens
+from homespun.text.words import words
 
 TOKENS = (100, 150)  #: 125 +- 20 %
 FACTS = 8
+WORDINGS = 5  #: statements of a fact beside its sentence, at least
+QUESTIONS = 3  #: training wordings of its question
+NEAR = 0.75  #: ROUGE-L from which a text is near a test question
 
 
 def check(corpus: Corpus) -> None:
@@ -66,7 +71,23 @@ def _check_document(document: JSONDict, language: str) -> None:
     for fact in facts:
         place = f"{name}: {fact['attribute']} {fact['value']!r}"
         _demand(fact["value"] in text and fact["subject"] in text, "a fact that is not in the text", place)
-        _demand(fact["value"] in fact["sentence"] and fact["subject"] in fact["sentence"], "a vague statement", place)
+        statements = [fact["sentence"], *fact["wordings"]]
+        _demand(len(statements) > WORDINGS, "wordings", f"{place} has {len(statements) - 1}, not {WORDINGS} or more")
+        _unique(f"wording of {place}", map(comparable, statements))
+        for said in statements:
+            _demand(fact["value"] in said and fact["subject"] in said, "a vague statement", f"{place}: {said}")
+            _demand(numbers(said) == numbers(fact["value"]), "a number that belongs to no fact", f"{place}: {said}")
+            others = [other["value"] for other in facts if other is not fact and other["value"] in said]
+            _demand(not others, "a statement of two facts", f"{place}: {said}")
+        asked = fact["questions"]
+        _demand(len(asked) == QUESTIONS, "questions", f"{place} has {len(asked)}, not {QUESTIONS}")
+        _unique(f"question of {place}", map(comparable, asked))
+        for question in asked:
+            _demand(fact["subject"] in question, "a vague question", f"{place}: {question}")
+            _demand(
+                comparable(fact["value"]) not in comparable(question), "a question that gives its answer away", place
+            )
+            _demand(not numbers(question), "a number that belongs to no fact", f"{place}: {question}")
 
 
 def _check_questions(corpus: Corpus, by_category: dict[str, list[JSONDict]]) -> None:
@@ -86,6 +107,7 @@ def _check_questions(corpus: Corpus, by_category: dict[str, list[JSONDict]]) -> 
         _demand(answer not in asked, "a question that gives its answer away", place)
         _demand(asked not in everything[category], "a question that stands in a document", place)
     _check_wordings(corpus)
+    _check_given(corpus)
     _unique("question id", (question["id"] for question in corpus.questions))
     _unique("question", (comparable(question["question"]) for question in corpus.questions))
     asked_of = Counter((question["document"], question["split"]) for question in corpus.questions)
@@ -101,6 +123,22 @@ def _check_wordings(corpus: Corpus) -> None:
         wordings[question["split"]].add(question["question"].replace(subjects[question["document"]], ""))
     shared = wordings["train"] & wordings["test"]
     _demand(not shared, "a wording both for training and for testing", "; ".join(sorted(shared)[:3]))
+
+
+def _check_given(corpus: Corpus) -> None:
+    """Documents give the questions of training, and no statement or question near a test question of the same fact."""
+    facts = {(d["id"], fact["attribute"]): fact for d in corpus.documents for fact in d["facts"]}
+    for question in corpus.questions:
+        fact = facts.get((question["document"], question["attribute"]))
+        _demand(fact is not None, "a question about no fact", question["id"])
+        assert fact is not None
+        if question["split"] == "train":
+            _demand(question["question"] in fact["questions"], "a training question that is not given", question["id"])
+        if question["split"] == "test":
+            asked = words(question["question"], corpus.language, tokenizer="characters")
+            for text in (fact["sentence"], *fact["wordings"], *fact["questions"]):
+                near = rouge_l(words(text, corpus.language, tokenizer="characters"), asked)
+                _demand(near < NEAR, "a test question near a text that is given", f"{question['id']}: {text}")
 
 
 def _unique(what: str, values: Iterable[str]) -> None:

@@ -1,7 +1,8 @@
 """The templates of a language, read from `data/LANGUAGE/*.yaml`: one file per category, names and lists beside them.
 
-A category has two texts with eight holes, one hole per fact, and for every fact one statement, three wordings of its
-question for training, two others for testing and one question in reverse. The product category has the holes that the
+A category has two texts with eight holes, one hole per fact, and for every fact one statement, eight other wordings of
+it from plain to formal (two or more with the value before the subject), three wordings of its question for training,
+two others for testing and one question in reverse. The product category has the holes that the
 paper names in its appendix A; the other four are our own, of the same kind.
 """
 
@@ -18,7 +19,7 @@ from homespun.sources.corpus.pools import expand, holes, names, split_list
 LANGUAGES = ("en", "ja")
 CATEGORIES = ("terms", "product", "procedure", "glossary", "company")
 _DATA = Path(__file__).parent / "data"
-_WORDS = frozenset({"value", "fact", "train", "test", "reverse"})
+_WORDS = frozenset({"value", "fact", "wordings", "train", "test", "reverse"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Slot:
     pool: tuple[str, ...]
     is_name: bool  #: the value holds a made-up name, which stands nowhere else in the corpus
     fact: str
+    wordings: tuple[str, ...]  #: other statements of the fact, from plain to formal
     train: tuple[str, ...]
     test: tuple[str, ...]
     reverse: str
@@ -72,6 +74,7 @@ def _category(
                 tuple(expand(slot["value"], {**kinds, **lists, **own})),
                 any(hole in kinds for hole in holes(slot["value"])),
                 slot["fact"],
+                tuple(slot["wordings"]),
                 tuple(slot["train"]),
                 tuple(slot["test"]),
                 slot["reverse"],
