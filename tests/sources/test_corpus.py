@@ -25,6 +25,7 @@ from homespun.sources.corpus.check import check
 from homespun.sources.corpus.pools import expand, names, shuffled
 from homespun.sources.corpus.templates import CATEGORIES, LANGUAGES, load
 from homespun.text.normalise import script_share
+from homespun.text.tokens import count_tokens
 from homespun.text.words import words
 
 HOMESPUN = str(Path(sys.executable).parent / "homespun")
