@@ -82,7 +82,7 @@ def _metric(rng: random.Random, mean: float, half: float, seeds: int) -> dict[st
     return {"mean": middle, "low": middle - half, "high": middle + half, "seeds": draws}
 
 
-def _versus(arm: str, other: str, difference: float, half: float, verdict: str) -> dict[str, Any]:
+def versus(arm: str, other: str, difference: float, half: float, verdict: str) -> dict[str, Any]:
     p = 0.004 if verdict != "no evidence" else 0.31
     ends = f"{100 * (difference - half):+.1f} to {100 * (difference + half):+.1f}"
     said = f"no evidence about {arm}" if verdict == "no evidence" else f"{arm} {verdict}"
@@ -137,9 +137,9 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
                 "accuracy": _metric(rng, 0.846 + gain, 0.024, seeds),
                 "macro_f1": _metric(rng, 0.844 + gain, 0.025, seeds),
             },
-            "versus_control": _versus(name, "a random choice of as many rows", gain, 0.026, verdict),
-            "versus_reference": _versus(name, "unfiltered", gain + 0.004, 0.03, verdict),
-            "versus_baseline": _versus(name, "untrained", gain + 0.05, 0.03, "helped"),
+            "versus_control": versus(name, "a random choice of as many rows", gain, 0.026, verdict),
+            "versus_reference": versus(name, "unfiltered", gain + 0.004, 0.03, verdict),
+            "versus_baseline": versus(name, "untrained", gain + 0.05, 0.03, "helped"),
         }
         entries[name]["sentence"] = entries[name]["versus_control"]["sentence"]
         entries[f"{name}/random"] = {

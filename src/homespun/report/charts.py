@@ -48,12 +48,29 @@ def axis_over(values: Sequence[float], target: int = 5, pad: float = 0.06) -> Ax
     if room <= 1e-9 * max(abs(low), abs(high)):  # one value, or values that only rounding tells apart
         room = max(abs(low), abs(high)) * pad or 1.0
     low, high = low - room, high + room
+    return Axis(low, high, _ticks(low, high, target))
+
+
+def axis_from_zero(high: float, target: int = 5) -> Axis:
+    """Return an axis from 0 to `high` itself: what is counted begins at nothing and ends with the run."""
+    high = high if high > 0 else 1.0
+    return Axis(0.0, high, _ticks(0.0, high, target))
+
+
+def axis_of_shares(values: Sequence[float], target: int = 5) -> Axis:
+    """Return an axis over shares that stays within 0 and 1, and begins at 0 unless all of them are high."""
+    found = axis_over(values, target)
+    low, high = (0.0 if found.low < 0.4 else found.low), min(found.high, 1.0)
+    return Axis(low, high, _ticks(low, high, target))
+
+
+def _ticks(low: float, high: float, target: int) -> tuple[float, ...]:
     raw = (high - low) / target
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return Axis(low, high, tuple(float(f"{index * step:.12g}") for index in range(first, last + 1)))
+    return tuple(float(f"{index * step:.12g}") for index in range(first, last + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +119,8 @@ def polyline(values: Sequence[float], steps: int, axis: Axis) -> str:
     span = max(1, steps - 1)
     points = ((100 * index / span, 100 - axis.at(values[index])) for index in chosen if math.isfinite(values[index]))
     return " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+
+
+def path(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
+    """Return the `points` of a line or an outline in a 100 x 100 box, its origin at the upper left."""
+    return " ".join(f"{x.at(a):.2f},{100 - y.at(b):.2f}" for a, b in points if math.isfinite(b))

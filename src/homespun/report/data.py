@@ -49,7 +49,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The counts of one generator, and the same per label."""
+    """The counts of one generator, and the same per label (per form, where rows are variants of documents)."""
 
     total: Counts
     labels: Mapping[str, Counts] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class ReadRow:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the label x keyword grid: rows asked for and rows accepted."""
+    """One cell of the label x keyword (form x document) grid: rows asked for and rows accepted."""
 
     label: str
     keyword: str
@@ -136,6 +136,7 @@ class ReportData:
     created: str  #: ISO 8601 time of the run's start
     task: str  #: task description
     labels: Mapping[str, str]  #: label -> meaning
+    axes: tuple[str, str] = ("label", "keyword")  #: what `label` and `keyword` of rows, funnels and cells are called
     recipe_yaml: str = ""  #: the resolved recipe
     command: str = ""  #: runs the same again
     manifest: Mapping[str, Any] = field(default_factory=dict)  #: nested: versions, machine, models, ...

@@ -19,7 +19,7 @@ TIE = "\u00a0"  #: a space that no line breaks at, between a number and its unit
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _INVISIBLE_LETTERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}  # look like nothing
 #: Metrics that are shares of one, shown in percent; differences of them are percentage points.
-_SHARE = re.compile(r"(accuracy|precision|recall|rate|share|f1|unparsed)$")
+_SHARE = re.compile(r"((accuracy|elsewhere)(_\w+)?|precision|recall|rate|share|f1|unparsed)$|^category:")
 
 
 def is_invisible(character: str) -> bool:
@@ -56,7 +56,7 @@ def is_share(metric: str) -> bool:
 
 def metric_name(metric: str) -> str:
     """Return a metric's name in words: `macro_f1` is macro F1."""
-    return metric.replace("_", " ").replace("f1", "F1")
+    return metric.removeprefix("category:").replace("_", " ").replace("f1", "F1")
 
 
 def value_of(metric: str, value: float | None) -> str:
@@ -103,6 +103,16 @@ def plain(value: float | None) -> str:
         return MISSING
     text = f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
     return text.replace("-", MINUS)
+
+
+def amount(value: float | None) -> str:
+    """Return a number of exposures or tokens: `213`, `2,400`, `48.2 k`, `1.24 M`."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g}{TIE}{unit}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def percent(part: float, whole: float) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from homespun.report import data_view, results_view, run_view
+from homespun.report import curves_view, data_view, results_view, run_view
 from homespun.report.data import ReportData
 from homespun.report.format import day_and_time, plain, tied, visible
 from homespun.report.verdict_view import MARKS, headline, view_verdicts
@@ -35,6 +35,31 @@ SECTIONS = {
     "made": "How it was made",
     "use": "Use the result",
 }
+#: Sections of a run on documents: they stand first, and only there.
+EXPOSURE_SECTIONS = {
+    "recommendation": "What to do",
+    "exposure": "Knowledge by exposure",
+    "reach": "Exposures and tokens needed",
+    "variants": "How many variants",
+    "loss": "Training loss by exposure",
+    "kinds": "By category and kind of question",
+    "forgetting": "Before and after",
+}
+
+
+def sections_of(curves: curves_view.CurvesView | None) -> dict[str, str]:
+    """Return id -> title of the sections of a page, in order."""
+    if curves is None:
+        return SECTIONS
+    there = {
+        "recommendation": curves.recommendation,
+        "variants": curves.variants,
+        "loss": curves.losses,
+        "kinds": curves.kinds,
+        "forgetting": curves.forgetting,
+    }
+    found = {name: title for name, title in EXPOSURE_SECTIONS.items() if there.get(name, True)}
+    return {**found, **SECTIONS, "verdicts": "Did selecting help?"}
 
 
 @cache
@@ -65,13 +90,15 @@ def render(data: ReportData) -> str:
     names, square = data_view.view_correlations(data)
     stages, time, tokens = run_view.view_stages(data)
     shared, own = run_view.view_settings(data)
+    curves = curves_view.view_curves(data)
     return (
         environment()
         .get_template("page.html")
         .render(
             data=data,
             css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-            sections=SECTIONS,
+            sections=sections_of(curves),
+            curves=curves,
             marks=MARKS,
             headline=headline(data, verdicts),
             verdicts=verdicts,

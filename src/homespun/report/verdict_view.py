@@ -137,6 +137,9 @@ def view_verdicts(data: ReportData) -> VerdictsView | None:
 
 def headline(data: ReportData, view: VerdictsView | None) -> str:
     """Return the finding of the run in one sentence."""
+    advised = ((data.results or {}).get("recommendation") or {}).get("headline")
+    if advised:
+        return str(advised)
     if view is None:
         return _how_far(data)
     if not view.cards:

@@ -1,0 +1,383 @@
+"""What a run on documents advises: which strategy, how many variants, whether selecting them paid.
+
+Reads results.json alone, so it can be made again at any time. A difference between two arms counts where it is
+larger than the 95 % intervals allow: the difference of the two values, with their intervals added in squares
+(Newcombe 1998, method 10). Both arms answer the same items, which only makes that more cautious. Where the best of
+several is looked for, intervals are widened for their number (Bonferroni). Selecting arms keep the verdicts that
+compare.py gave them. advice.py puts all of it into words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import NormalDist
+from typing import Any
+
+from homespun.evaluate import advice
+from homespun.evaluate.curves import THRESHOLDS, Reach, reach, saving
+from homespun.records import JSONDict
+
+USUAL = 0.85  #: the accuracy at which the paper compares exposures
+PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
+CATEGORY = "category:"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """An arm with a curve, as the advice needs it."""
+
+    name: str
+    strategy: str  #: what its variants are written with
+    variants: int | None  #: at most so many of each document; None: all
+    rules: tuple[str, ...]
+    is_original: bool  #: it repeats the documents as they are
+    is_paraphrase: bool
+    curve: Sequence[JSONDict]
+    metric: str
+
+    @property
+    def end(self) -> Mapping[str, Any]:
+        """The metric at the end of training: mean, low, high, seeds."""
+        found: Mapping[str, Any] = self.curve[-1]["metrics"][self.metric]
+        return found
+
+
+def recommend(results: Mapping[str, Any], threshold: float = USUAL) -> JSONDict | None:
+    """Return the recommendation of a run, or None where no evaluation has curves.
+
+    Args:
+        results: content of results.json; docs/results-json.md.
+        threshold: accuracy at which exposures are compared; where no arm reaches it, the highest one of
+            `exposures_to` that any does.
+    """
+    name, arms = _arms(results)
+    if not arms:
+        return None
+    plain = [arm for arm in arms if not arm.rules]
+    mains = _mains(plain or arms)
+    thresholds = _thresholds(results["evaluations"][name], threshold)
+    reaches = {
+        (arm.name, limit, by): reach(arm.curve, limit, by, arm.metric)
+        for arm in arms
+        for limit in thresholds
+        for by in ("exposures", "tokens")
+    }
+    chosen = _usable(mains, thresholds, threshold, reaches)
+    base = _base(mains)
+    strategies = _ranked(mains, chosen, reaches)
+    found: JSONDict = {
+        "evaluation": name,
+        "metric": arms[0].metric,
+        "seeds": min(len(arm.end["seeds"]) for arm in arms),
+        "exposures": max(arm.curve[-1]["exposures"] for arm in arms),
+        "threshold": chosen,
+        "base": base.name if base else None,
+        "arms": {
+            arm.name: {"strategy": arm.strategy, "variants": arm.variants, "rules": list(arm.rules)} for arm in arms
+        },
+        "strategies": strategies,
+        "choice": _choice(strategies, mains, chosen, reaches),
+        "reach": _reach_table(arms, thresholds, base, reaches),
+        "variants": [
+            entry for strategy in dict.fromkeys(a.strategy for a in plain) if (entry := _knee(plain, strategy))
+        ],
+        "selection": _selection(results, name, arms, chosen, reaches),
+        "forgetting": _forgetting(results, name, {arm.name for arm in arms}),
+    }
+    found["categories"] = _categories(mains, found["choice"]["arm"])
+    found["headline"], found["sentences"] = advice.headline(found), advice.sentences(found)
+    return found
+
+
+# the arms
+
+
+def _arms(results: Mapping[str, Any]) -> tuple[str, list[Arm]]:
+    """Return the evaluation with curves, the primary one first, and its arms without controls."""
+    primary = (results.get("primary") or [None])[0]
+    evaluations = results.get("evaluations", {})
+    for name in sorted(evaluations, key=lambda name: name != primary):
+        evaluation = evaluations[name]
+        controls = {entry.get("control") for entry in results["arms"].values()}
+        metric = evaluation.get("metric", "accuracy")
+        found = [
+            _arm(arm, results["arms"].get(arm, {}), entry["curve"], metric)
+            for arm, entry in evaluation["arms"].items()
+            if arm not in controls and entry.get("curve") and metric in entry["curve"][-1]["metrics"]
+        ]
+        if found:
+            return name, found
+    return "", []
+
+
+def _arm(name: str, entry: Mapping[str, Any], curve: Sequence[JSONDict], metric: str) -> Arm:
+    written, forms = tuple(entry.get("from") or ()), tuple(entry.get("forms") or ())
+    kinds = set(forms or written)
+    strategy = " + ".join(written) or name
+    if forms and not {*forms} & {*written}:
+        strategy += f" ({', '.join(forms)})" if len(forms) <= 3 else f" ({len(forms)} forms)"
+    return Arm(
+        name=name,
+        strategy=strategy,
+        variants=entry.get("variants"),
+        rules=tuple(entry.get("rules") or ()),
+        is_original=kinds == {"original"},
+        is_paraphrase=bool(kinds) and (kinds <= PARAPHRASES or all("paraphrase" in kind for kind in written or "-")),
+        curve=curve,
+        metric=metric,
+    )
+
+
+def _size(arm: Arm) -> float:
+    return math.inf if arm.variants is None else arm.variants
+
+
+def _mains(arms: Sequence[Arm]) -> list[Arm]:
+    """Return one arm per strategy: the one with the most variants."""
+    largest: dict[str, Arm] = {}
+    for arm in arms:
+        if arm.strategy not in largest or _size(arm) > _size(largest[arm.strategy]):
+            largest[arm.strategy] = arm
+    return list(largest.values())
+
+
+def _base(mains: Sequence[Arm]) -> Arm | None:
+    """Return the arm that savings are counted against: paraphrase, or the first that is not the original."""
+    rewritten = [arm for arm in mains if not arm.is_original and not arm.rules]
+    return next((arm for arm in rewritten if arm.is_paraphrase), next(iter(rewritten), None))
+
+
+# differences and their certainty
+
+
+def above(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> bool:
+    """Say whether `a` is above `b` beyond their 95 % intervals.
+
+    Args:
+        a: mean, low and high.
+        b: the same of the other.
+        among: number of comparisons that this one was picked from.
+    """
+    return difference(a, b, among)[1] > 0
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> tuple[float, float, float]:
+    """Return the difference a - b with its 95 % interval, from the intervals of both."""
+    gap = a["mean"] - b["mean"]
+    wider = NormalDist().inv_cdf(1 - 0.025 / max(among, 1)) / NormalDist().inv_cdf(0.975)
+    down = wider * math.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
+    up = wider * math.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
+    return gap, gap - down, gap + up
+
+
+def sooner(a: Reach, b: Reach) -> bool:
+    """Say whether `a` reaches a threshold before `b` beyond what the ends of their intervals allow."""
+    if a.at is None or a.late is None:
+        return False
+    if b.at is None or b.early is None:  # b never gets there: even its upper end must be later, or never
+        return b.early is None or b.early > a.late
+    return b.at - a.at > math.hypot(a.late - a.at, b.at - b.early)
+
+
+# strategies
+
+
+def _thresholds(evaluation: Mapping[str, Any], usual: float) -> list[float]:
+    named = {float(key) for entry in evaluation["arms"].values() for key in entry.get("exposures_to") or ()}
+    return sorted((named or set(THRESHOLDS)) | {usual})
+
+
+Reaches = Mapping[tuple[str, float, str], Reach]
+
+
+def _usable(mains: Sequence[Arm], thresholds: Sequence[float], usual: float, reaches: Reaches) -> float | None:
+    """Return the threshold to compare at: the usual one, or the highest that any strategy reaches."""
+    reached = [x for x in thresholds if any(reaches[arm.name, x, "exposures"].at is not None for arm in mains)]
+    return usual if usual in reached else max(reached, default=None)
+
+
+def _ranked(mains: Sequence[Arm], threshold: float | None, reaches: Reaches) -> list[JSONDict]:
+    """Return the strategies, those first that reach the threshold soonest, then by accuracy at the end."""
+
+    def needed(arm: Arm) -> float:
+        at = reaches[arm.name, threshold, "exposures"].at if threshold is not None else None
+        return math.inf if at is None else at
+
+    return [
+        {
+            "strategy": arm.strategy,
+            "arm": arm.name,
+            "variants": arm.variants,
+            "original": arm.is_original,
+            "end": {key: arm.end[key] for key in ("mean", "low", "high")},
+            "exposures": reaches[arm.name, threshold, "exposures"].at if threshold is not None else None,
+            "tokens": reaches[arm.name, threshold, "tokens"].at if threshold is not None else None,
+            "training_tokens": arm.curve[-1]["tokens"],
+        }
+        for arm in sorted(mains, key=lambda arm: (needed(arm), -arm.end["mean"]))
+    ]
+
+
+def _choice(
+    strategies: Sequence[JSONDict], mains: Sequence[Arm], threshold: float | None, reaches: Reaches
+) -> JSONDict:
+    """Return the strategy to take: of those that end no worse than the highest, the one that is there soonest.
+
+    `sooner_than` and `higher_than` name the strategies that it beats beyond the intervals; `fewest_tokens` is the
+    arm that reaches the threshold with the fewest tokens.
+    """
+    pairs = len(list(combinations(mains, 2)))
+    highest = max(strategies, key=lambda entry: entry["end"]["mean"])
+    able = [entry for entry in strategies if not above(highest["end"], entry["end"], pairs)]
+    chosen = able[0]
+    others = [entry for entry in strategies if entry is not chosen]
+    by_tokens = [entry for entry in strategies if entry["tokens"] is not None]
+
+    def reach_of(entry: JSONDict, by: str) -> Reach:
+        return reaches[entry["arm"], threshold, by] if threshold is not None else Reach(None, None, None)
+
+    return {
+        "arm": chosen["arm"],
+        "strategy": chosen["strategy"],
+        "highest": highest["arm"],
+        "fewest_tokens": min(by_tokens, key=lambda entry: entry["tokens"])["arm"] if by_tokens else None,
+        "sooner_than": [o["arm"] for o in others if sooner(reach_of(chosen, "exposures"), reach_of(o, "exposures"))],
+        "cheaper_than": [o["arm"] for o in others if sooner(reach_of(chosen, "tokens"), reach_of(o, "tokens"))],
+        "dearer_than": [o["arm"] for o in others if sooner(reach_of(o, "tokens"), reach_of(chosen, "tokens"))],
+        "higher_than": [o["arm"] for o in others if above(chosen["end"], o["end"], pairs)],
+    }
+
+
+def _reach_table(arms: Sequence[Arm], thresholds: Sequence[float], base: Arm | None, reaches: Reaches) -> JSONDict:
+    """Return threshold -> arm -> exposures and tokens needed, the ends of both, and the savings against the base."""
+    table: JSONDict = {}
+    for limit in thresholds:
+        rows: JSONDict = {}
+        for arm in arms:
+            row: JSONDict = {}
+            for by in ("exposures", "tokens"):
+                found = reaches[arm.name, limit, by]
+                against = reaches[base.name, limit, by].at if base else None
+                row |= {by: found.at, f"{by}_low": found.early, f"{by}_high": found.late}
+                row[f"{by}_saving"] = saving(found.at, against) if base and arm.name != base.name else None
+            rows[arm.name] = row
+        table[f"{limit:g}"] = rows
+    return table
+
+
+# variants, selection, forgetting, categories
+
+
+def _knee(plain: Sequence[Arm], strategy: str) -> JSONDict | None:
+    """Return the smallest number of variants from which on accuracy is no worse than with the largest number."""
+    arms = sorted((arm for arm in plain if arm.strategy == strategy), key=_size)
+    sizes = {_size(arm) for arm in arms}
+    if len(sizes) < 2:
+        return None
+    largest, enough = arms[-1], arms[-1]
+    for arm in reversed(arms[:-1]):
+        if above(largest.end, arm.end):
+            break
+        enough = arm
+    gap, low, high = difference(largest.end, enough.end)
+    return {
+        "strategy": strategy,
+        "tried": [arm.variants for arm in arms],
+        "arms": [arm.name for arm in arms],
+        "enough": enough.variants,
+        "arm": enough.name,
+        "accuracy": enough.end["mean"],
+        "largest": largest.variants,
+        "largest_accuracy": largest.end["mean"],
+        "difference": {"mean": gap, "low": low, "high": high},
+    }
+
+
+def _selection(
+    results: Mapping[str, Any], evaluation: str, arms: Sequence[Arm], threshold: float | None, reaches: Reaches
+) -> list[JSONDict]:
+    """Return what selecting came to, per selecting arm: its verdicts, and its saving against its reference."""
+    found = []
+    entries = results["evaluations"][evaluation]["arms"]
+    for arm in arms:
+        if not arm.rules:
+            continue
+        reference = results["arms"].get(arm.name, {}).get("reference")
+        savings: dict[str, float | None] = dict.fromkeys(("exposures", "tokens"))
+        if threshold is not None and any(other.name == reference for other in arms):
+            for by in savings:
+                savings[by] = saving(reaches[arm.name, threshold, by].at, reaches[reference, threshold, by].at)
+        found.append(
+            {
+                "arm": arm.name,
+                "strategy": arm.strategy,
+                "variants": arm.variants,
+                "rules": list(arm.rules),
+                "reference": reference,
+                "control": _verdict(entries[arm.name].get("versus_control")),
+                "all": _verdict(entries[arm.name].get("versus_reference")),
+                "exposures_saving": savings["exposures"],
+                "tokens_saving": savings["tokens"],
+            }
+        )
+    return found
+
+
+def _verdict(versus: Mapping[str, Any] | None) -> JSONDict | None:
+    return {key: versus[key] for key in ("verdict", "difference", "low", "high")} if versus else None
+
+
+def is_general(name: str, evaluation: Mapping[str, Any], primary: str) -> bool:
+    """Say whether an evaluation is about general ability: it is marked so, or is no primary one and has no curves."""
+    curves = any(entry.get("curve") for entry in evaluation["arms"].values())
+    return name != primary and bool(evaluation.get("general", not curves))
+
+
+def _forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> list[JSONDict]:
+    """Return what every arm did to the general evaluations: before, after, and the verdict on the difference."""
+    found = []
+    for name, evaluation in results["evaluations"].items():
+        if not is_general(name, evaluation, primary):
+            continue
+        metric = evaluation.get("metric", "accuracy")
+        modes = [evaluation["baseline"].get(evaluation.get("mode"), {}), *evaluation["baseline"].values()]
+        before = next((values[metric] for values in modes if metric in values), None)
+        for arm, entry in evaluation["arms"].items():
+            after, versus = entry["metrics"].get(metric), entry.get("versus_baseline")
+            if arm in arms and after and before is not None:
+                found.append(
+                    {
+                        "evaluation": name,
+                        "metric": metric,
+                        "arm": arm,
+                        "before": before,
+                        "after": {key: after[key] for key in ("mean", "low", "high")},
+                        "change": _verdict(versus),
+                    }
+                )
+    return found
+
+
+def _categories(mains: Sequence[Arm], chosen: str) -> list[JSONDict]:
+    """Return the categories in which another strategy than the chosen one is highest; `clear`: beyond the intervals."""
+    ends = {arm.name: arm.curve[-1]["metrics"] for arm in mains}
+    names = [name for name in ends[chosen] if name.startswith(CATEGORY)]
+    among = max(len(names) * (len(mains) - 1), 1)
+    found = []
+    for name in names:
+        known = {arm: metrics[name] for arm, metrics in ends.items() if name in metrics}
+        best = max(known, key=lambda arm: known[arm]["mean"])
+        if known[best]["mean"] > known[chosen]["mean"]:
+            found.append(
+                {
+                    "category": name.removeprefix(CATEGORY),
+                    "arm": best,
+                    "accuracy": known[best]["mean"],
+                    "chosen_accuracy": known[chosen]["mean"],
+                    "clear": above(known[best], known[chosen], among),
+                }
+            )
+    return found

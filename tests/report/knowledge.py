@@ -1,0 +1,187 @@
+"""A run on documents for tests and for looking at the page: curves that rise as the paper's do, simulated."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import sample
+from numpy.typing import NDArray
+
+from homespun.evaluate import curves
+from homespun.evaluate.recommend import recommend
+from homespun.report.data import ArmInfo, Cell, Counts, Funnel, ReadRow, ReportData
+
+POINTS = (0, 25, 50, 100, 150, 200, 300, 400, 500, 650, 800, 1000)
+CATEGORIES = ("terms of use", "product", "procedure", "glossary", "company")
+FORMS = ("easy", "medium", "hard", "qa", "facts", "graph-pair", "graph-triple")
+ITEMS = 160
+
+
+class Written(NamedTuple):
+    """One simulated arm: how high it goes, how fast, and how it is written."""
+
+    written: tuple[str, ...]
+    forms: tuple[str, ...]
+    height: float
+    speed: float  #: exposures to 63 % of the height
+    tokens: int  #: per exposure
+    variants: int | None = None
+    rules: tuple[str, ...] = ()
+    falls: float = 0.0  #: accuracy lost per 1,000 exposures after the top
+    floor: float = 0.3  #: training loss it tends to
+
+
+WRITTEN = {
+    "original": Written(("original",), ("original",), 0.66, 170, 6_200, 1, falls=0.35, floor=0.01),
+    "paraphrase": Written(("paraphrase",), ("easy", "medium", "hard", "qa"), 0.91, 240, 7_400),
+    "facts": Written(("facts",), ("facts",), 0.945, 85, 11_800),
+    "graph": Written(("graph",), ("graph-pair", "graph-triple"), 0.925, 110, 21_000),
+    "paraphrase, 10": Written(("paraphrase",), ("easy", "medium", "hard", "qa"), 0.72, 220, 7_400, 10, floor=0.04),
+    "paraphrase, 100": Written(("paraphrase",), ("easy", "medium", "hard", "qa"), 0.86, 240, 7_400, 100, floor=0.15),
+    "facts, 10": Written(("facts",), ("facts",), 0.78, 95, 11_700, 10, floor=0.05),
+    "facts, 100": Written(("facts",), ("facts",), 0.93, 90, 11_800, 100, floor=0.18),
+    "facts, 100, low perplexity": Written(
+        ("facts",), ("facts",), 0.94, 85, 11_000, 100, ("low perplexity 0.5 within document",), floor=0.14),
+    "facts, 100, D4": Written(("facts",), ("facts",), 0.88, 100, 12_400, 100, ("d4 0.5",), floor=0.2),
+}  # fmt: skip
+CONTROLLED = ("facts, 100, low perplexity", "facts, 100, D4")
+FEW = ("original", "paraphrase", "facts", "graph")
+
+
+def _probability(arm: Written, exposures: int) -> float:
+    risen = arm.height * (1 - math.exp(-exposures / arm.speed))
+    return max(0.02, risen - arm.falls * max(0, exposures - 500) / 1000)
+
+
+def measured(arm: Written, name: str, seeds: int) -> tuple[dict[str, list[NDArray[np.float64]]], list[Any], list[Any]]:
+    """Return values, losses and tokens as the trainer and the evaluation would, with shared item difficulty."""
+    rng = np.random.default_rng(sum(map(ord, name)))
+    hard = np.random.default_rng(7).normal(0, 1.2, ITEMS)
+    luck = rng.normal(0, 0.12, seeds)
+    category = np.arange(ITEMS) % len(CATEGORIES)
+    reverse = np.arange(ITEMS) % 4 == 3
+    draw = rng.uniform(size=(seeds, ITEMS))
+    lift = np.where((category == 1) & (arm.written == ("graph",)), 2.5, 0.0) - 0.8 * reverse
+    values: dict[str, list[NDArray[np.float64]]] = {}
+    losses, tokens = [], []
+    for exposures in POINTS:
+        p = _probability(arm, exposures)
+        logit = math.log(p / (1 - p)) * 1.25
+        right = (draw < 1 / (1 + np.exp(-(logit - hard + lift + luck[:, None])))).astype(float)
+        found = {"accuracy": right, "elsewhere": ((1 - right) * (draw > 0.93)).astype(float)}
+        found["accuracy_forward"] = np.where(reverse, np.nan, right)
+        found["accuracy_reverse"] = np.where(reverse, right, np.nan)
+        for index, label in enumerate(CATEGORIES):
+            found[f"category:{label}"] = np.where(category == index, right, np.nan)
+        for metric, answers in found.items():
+            values.setdefault(metric, []).append(answers)
+        loss = arm.floor + (2.9 - arm.floor) * math.exp(-exposures / 90)
+        losses.append([math.nan if exposures == 0 else loss + 0.01 * s for s in range(seeds)])
+        tokens.append([exposures * arm.tokens + 40 * exposures * s for s in range(seeds)])
+    return values, losses, tokens
+
+
+def results(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> dict[str, Any]:
+    """Return the results.json of a run with these arms."""
+    run = {name: WRITTEN[name] for name in names}
+    for name in CONTROLLED:
+        if name in run:
+            run[f"{name}/random"] = run[name]._replace(height=0.92, rules=())
+    made = {name: measured(arm, name, seeds) for name, arm in run.items()}
+    pooled = curves.spreads([(POINTS, values) for values, _, _ in made.values()])
+    found = sample.results(0, seeds)
+    entries: dict[str, Any] = {}
+    arms: dict[str, Any] = {}
+    general: dict[str, Any] = {}
+    for index, (name, arm) in enumerate(run.items()):
+        curve = curves.curve(POINTS, *made[name], pooled)
+        control = f"{name}/random" if name in CONTROLLED else None
+        reference = "facts, 100" if control else None
+        arms[name] = {"candidates": 400, "kept": 200 if arm.rules else 400, "dropped_by": {}, "control": control,
+                      "reference": reference, "from": list(arm.written), "forms": list(arm.forms),
+                      "variants": arm.variants, "rules": list(arm.rules)}  # fmt: skip
+        verdict = "helped" if "perplexity" in name else "no evidence"
+        gain = 0.031 if verdict == "helped" else -0.012
+        entries[name] = {
+            "metrics": curve[-1]["metrics"],
+            "curve": curve,
+            **curves.reached(curve),
+            "seeds": list(range(seeds)),
+            "versus_control": sample.versus(name, "a random choice", gain, 0.024, verdict) if control else None,
+            "versus_reference": sample.versus(name, "facts, 100", 0.004, 0.03, "no evidence") if reference else None,
+            "versus_baseline": sample.versus(name, "untrained", 0.8, 0.05, "helped"),
+            "sentence": "",
+        }
+        lost = (-0.09, -0.03, -0.02, -0.015)[min(index, 3)]
+        general[name] = {
+            "metrics": {"accuracy": {"mean": 0.62 + lost, "low": 0.57 + lost, "high": 0.67 + lost,
+                                     "seeds": [0.62 + lost] * seeds}},
+            "versus_control": None,
+            "versus_reference": None,
+            "versus_baseline": sample.versus(name, "untrained", lost, 0.035, "hurt" if lost < -0.05 else "no evidence"),
+            "sentence": "",
+        }  # fmt: skip
+        if control:
+            entries[name]["sentence"] = entries[name]["versus_control"]["sentence"]
+    found |= {"primary": ["closed_book", "accuracy"], "arms": arms}
+    found["evaluations"] = {
+        "closed_book": {"items": ITEMS, "metric": "accuracy", "mode": "free",
+                        "baseline": {"free": {"accuracy": 0.02}}, "arms": entries},
+        "general": {"items": 60, "metric": "accuracy", "mode": "constrained",
+                    "baseline": {"constrained": {"accuracy": 0.62}}, "arms": general},
+    }  # fmt: skip
+    found["recommendation"] = recommend(found)
+    return found
+
+
+TEXT = (
+    "Aruden Works sells the Kelm 3, a desk lamp that came out in 2019. It weighs 1.4 kg, draws 12 watts and is made"
+    " for reading rooms."
+)
+
+
+def _rows() -> tuple[ReadRow, ...]:
+    groups = ("kept", "kept", "dropped by hygiene", "dropped by selection", "nearest to threshold")
+    reasons = ("", "", 'fidelity: "12 watts" of the document is missing', "low perplexity 0.5: 31.2 is above 18.4",
+               "low perplexity 0.5: 18.3 is at most 18.4")  # fmt: skip
+    return tuple(
+        ReadRow(
+            f"v{number:02}",
+            {"document": TEXT, "text": TEXT.replace("sells", ("offers", "makes", "has in its shop")[number % 3])},
+            groups[number % 5],
+            FORMS[number % len(FORMS)],
+            f"product-{number % 4:02}",
+            ("facts",) if number % 5 < 2 else (),
+            reasons[number % 5],
+        )
+        for number in range(20)
+    )
+
+
+def knowledge(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> ReportData:
+    """Return a complete run on documents."""
+    found = results(names, seeds)
+    counts = Counts(1400, 1396, 4, 1380, 16, 1240, {"fidelity": 118, "unchanged": 22})
+    of_form = {form: Counts(200, 199, 1, 197, 2, 177 - 5 * n, {"fidelity": 20 + 5 * n}) for n, form in enumerate(FORMS)}
+    return dataclasses.replace(
+        sample.sample(0),
+        name="knowledge",
+        task="",
+        labels={},
+        axes=("form", "document"),
+        results=found,
+        verdicts=[],
+        funnels={"rewrites": Funnel(counts, of_form)},
+        rows=_rows(),
+        row_totals={"kept": 1240, "dropped by hygiene": 140},
+        coverage=[Cell(f, f"product-{n:02}", 20, 20 - n - i) for n in range(10) for i, f in enumerate(FORMS)],
+        diversity={"distinct-2": 0.41},
+        warnings=[],
+        arms=[
+            ArmInfo(name, 200, 400, entry["rules"], {}, entry["control"], entry["reference"])
+            for name, entry in found["arms"].items()
+        ],
+    )
