@@ -91,12 +91,13 @@ def render(data: ReportData) -> str:
     stages, time, tokens = run_view.view_stages(data)
     shared, own = run_view.view_settings(data)
     curves = curves_view.view_curves(data)
+    sheets = ("page.css", "curves.css") if curves else ("page.css",)
     return (
         environment()
         .get_template("page.html")
         .render(
             data=data,
-            css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+            css=Markup("".join((HERE / name).read_text(encoding="utf-8") for name in sheets)),
             sections=sections_of(curves),
             curves=curves,
             marks=MARKS,
