@@ -1,31 +1,325 @@
+"""The whole trainer on a model of a few thousand weights; kills at every write and at random moments."""
+
+import json
+import os
+import random
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+import torch
+from pydantic import ValidationError
+from tiny_student import row
 
-from homespun.models.base import LogprobQuery
-from homespun.models.load import load_model
+from homespun.engine.progress import Lines
+from homespun.errors import DataError, DegenerateError, ModelError, UsageError
+from homespun.models.base import LogprobQuery, Request, Sampling
+from homespun.models.load import is_whole, load_model, model_identity
 from homespun.records import Lineage, Row, Variant
+from homespun.registry import lookup
+from homespun.store import crash_point, file_hash
+from homespun.task import ModelSpec
+from homespun.train.base import Card
 from homespun.train.continual import Continual
+from homespun.train.export import export_model
+
+QUICK = Continual(exposures=6, batch_size=4, learning_rate=1e-2)
+LORA = QUICK.model_copy(update={"lora": lookup("trainer", "sft")().lora})
+FULL_FILES = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 
-def variant(doc, n, text):
-    return Row.make(
-        Variant(text),
-        language="en",
-        groups={"document": doc, "number": str(n), "form": "qa"},
-        lineage=Lineage("g", f"{doc}|qa|{n}"),
-    )
+def variant(document, number, text):
+    groups = {"document": document, "number": str(number), "form": "original"}
+    lineage = Lineage("test", f"{document}|original|{number}")
+    return Row.make(Variant(text), language="en", groups=groups, lineage=lineage)
 
 
-@pytest.mark.parametrize("lora", [None, {}])
-def test_smoke(ctx, tiny, tmp_path, lora):
-    rows = [variant(f"d{d}", n, f"the color of d{d} is {d * 7} " + "very " * n) for d in range(5) for n in range(3)]
+@pytest.fixture
+def texts():
+    """Five documents of three variants."""
+    return [
+        variant(f"d{d}", n, f"The colour of d{d} is {7 * d}. " + "So it is. " * n) for d in range(5) for n in range(3)
+    ]
+
+
+@pytest.fixture
+def blank(ctx):
+    """A context without a task."""
+    return replace(ctx, described=None)
+
+
+def weights(folder):
+    name = "model.safetensors" if is_whole(folder) else "adapter_model.safetensors"
+    return (folder / name).read_bytes()
+
+
+def test_is_found_by_its_kind_and_needs_no_task():
+    assert lookup("trainer", "continual") is Continual
+    assert (Continual.payload, Continual.needs_task) == ("variant", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"exposures": 0}, "exposures"),
+        ({"exposures": 10, "at": (3, 11)}, "at: 11 is not among the exposures, which are 1 to 10"),
+        ({"at": (0,)}, "at: 0 is not among"),
+        ({"horizon": 100}, "a constant schedule has no horizon"),
+        ({"schedule": "cosine", "exposures": 50, "horizon": 40}, "horizon: 40 lies before the last of 50"),
+        ({"schedule": "step"}, "schedule"),
+        ({"learning_rat": 1}, "learning_rat"),
+        ({"replay": {"path": "x", "share": 1}}, "share"),
+    ],
+)
+def test_wrong_settings_are_refused(wrong, said):
+    with pytest.raises(ValidationError, match=said):
+        Continual.model_validate(wrong)
+
+
+def test_the_last_exposure_is_always_evaluated():
+    assert Continual(exposures=40).exposures_at() == (2, 4, 5, 7, 10, 14, 20, 28, 40)
+    assert Continual(exposures=9, at=(3, 1)).exposures_at() == (1, 3, 9)
+    assert Continual(exposures=9, at=()).exposures_at() == (9,)
+
+
+@pytest.mark.parametrize("trainer", [QUICK, LORA], ids=["full", "lora"])
+def test_what_is_left_behind(trainer, texts, blank, tiny, tmp_path):
+    card = trainer(texts, blank, tiny, 0, tmp_path, about={"recipe": "knowledge", "arm": "mix"})
+    names = {path.name for path in tmp_path.iterdir()}
+    wanted = {"adapter_config.json", "adapter_model.safetensors"} if trainer.lora else FULL_FILES
+    assert wanted | {"README.md", "card.json"} <= names
+    assert {Path(name).suffix for name in names} <= {".json", ".safetensors", ".md", ".jinja"}
+    assert Card.read(tmp_path) == card
+    assert (card.kind, card.rows, card.documents, card.labels, card.epochs) == ("continual", 15, 5, {}, 6)
+    assert card.steps == len(card.losses) == 12
+    assert len(card.exposure_losses) == len(card.exposure_tokens) == 6
+    assert card.exposure_losses[-1] < card.exposure_losses[0]
+    assert card.tokens == card.exposure_tokens[-1] == 2 * sum(len(row.text.encode()) + 2 for row in texts)
+    assert (card.device, card.dtype, card.replay_tokens) == ("cpu", "float32", 0)
+    readme = (tmp_path / "README.md").read_text("utf-8")
+    for said in ("15 texts about 5 documents", "every document shown 6 times", "mix", "continual-pretraining"):
+        assert said in readme
+    assert "label" not in readme
+    assert ('AutoModelForCausalLM.from_pretrained("THIS_FOLDER")' in readme) == (trainer.lora is None)
+
+
+@pytest.mark.parametrize("trainer", [QUICK, LORA], ids=["full", "lora"])
+def test_the_probe_sees_what_the_result_is_and_changes_nothing(trainer, texts, blank, tiny, tmp_path):
+    ask = LogprobQuery((), ("The colour of d3 is 21.",))
+    request = Request("q", (), Sampling(temperature=0, max_tokens=5), 0, prefill="The colour of d3 is")
     seen = []
 
-    def probe(model, n):
-        seen.append((n, model.logprobs([LogprobQuery((), ("the color of d3 is 21",))])[0][0].total))
+    def answer(model):
+        return model.logprobs([ask])[0][0].logprobs, model.complete([request, request])[0].text
 
-    t = Continual(exposures=6, lora=lora, learning_rate=1e-2)
-    card = t(rows, ctx, tiny, 0, tmp_path / "a", probe, at=t.exposures_at(), state=tmp_path / "s")
-    m = load_model(tiny, tmp_path / "a")
-    assert m.logprobs([LogprobQuery((), ("the color of d3 is 21",))])[0][0].total == seen[-1][1]
-    plain = t(rows, ctx, tiny, 0, tmp_path / "b")
-    assert plain.losses == card.losses
+    def probe(model, exposures):
+        torch.rand(3)  # draws of the probe's own
+        seen.append((exposures, model.id, *answer(model)))
+
+    card = trainer(texts, blank, tiny, 0, tmp_path / "a", probe, at=(1, 4, 6))
+    undisturbed = trainer(texts, blank, tiny, 0, tmp_path / "b")
+    assert [exposures for exposures, *_ in seen] == [1, 4, 6]
+    assert len({identity for _, identity, *_ in seen}) == 3
+    assert sum(seen[0][2]) < sum(seen[2][2])
+    result = load_model(tiny, tmp_path / "a")
+    assert answer(result) == seen[-1][2:]
+    assert card.losses == undisturbed.losses
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+
+@pytest.mark.parametrize("trainer", [QUICK, LORA], ids=["full", "lora"])
+def test_the_result_is_identified_exported_and_refused_where_it_does_not_fit(trainer, texts, blank, tiny, tmp_path):
+    out = tmp_path / "out"
+    trainer(texts, blank, tiny, 0, out)
+    assert model_identity(tiny, out) != model_identity(tiny)
+    export_model(tiny, out, tmp_path / "merged")
+    ask = LogprobQuery((), ("The colour of d3 is 21.",))
+    exported, kept = load_model(ModelSpec(id=str(tmp_path / "merged"))), load_model(tiny, out)
+    assert exported.logprobs([ask])[0][0].logprobs == kept.logprobs([ask])[0][0].logprobs
+    assert "15 texts about 5 documents" in (tmp_path / "merged/README.md").read_text("utf-8")
+    if trainer.lora:
+        export_model(tiny, out, tmp_path / "adapter", "adapter")
+    else:
+        with pytest.raises(UsageError, match=r"all weights were trained.*--model merged"):
+            export_model(tiny, out, tmp_path / "adapter", "adapter")
+        (out / "model.safetensors").unlink()
+        with pytest.raises(ModelError, match="safetensors"):
+            load_model(tiny, out)
+
+
+def test_seeds_order_and_number_of_exposures_decide_the_result(texts, blank, tiny, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        LORA(texts, blank, tiny, seed, tmp_path / name)
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
+
+
+def test_long_texts_are_shown_in_parts_and_said(texts, blank, tiny, tmp_path, capsys):
+    longer = [*texts, variant("d0", 3, "It goes on and on. " * 100)]
+    trainer = LORA.model_copy(update={"exposures": 4, "max_tokens": 500})
+    card = trainer(longer, replace(blank, progress=Lines()), tiny, 0, tmp_path)
+    said = "1 of 16 texts are longer than 500 tokens and are shown in parts (up to 4)"
+    assert any(said in warning for warning in card.warnings)
+    assert said in capsys.readouterr().err
+    assert max(card.exposure_tokens[0], *(b - a for a, b in zip(card.exposure_tokens, card.exposure_tokens[1:]))) > 1900
+
+
+def test_the_student_s_context_is_the_limit_where_it_is_smaller(blank, tiny, tmp_path):
+    card = LORA.model_copy(update={"exposures": 1, "max_tokens": 5000})(
+        [variant("d0", 0, "word " * 300)], blank, tiny, 0, tmp_path
+    )
+    assert "longer than 1024 tokens" in card.warnings[0]
+
+
+def test_what_is_told_about_the_rows(texts, blank, tiny, tmp_path):
+    uneven = [*texts, *(variant("d0", n, f"more {n}") for n in range(3, 9))]
+    fewer, unseen = QUICK.check_rows(uneven, None)
+    assert "4 of 5 documents have fewer variants than others (from 3 to 9)" in fewer
+    assert "3 of 21 variants are never shown: documents have up to 9, and are shown 6 times" in unseen
+    with pytest.raises(DegenerateError, match="no texts"):
+        QUICK([], blank, ModelSpec(id="./nowhere"), 0, tmp_path)
+    with pytest.raises(DataError, match="texts of documents"):
+        QUICK.check_rows([row("good", "positive")], None)
+    with pytest.raises(DataError, match="1 of 2 texts are empty"):
+        QUICK.check_rows([texts[0], variant("d9", 0, " \n")], None)
+
+
+def test_a_scripted_student_cannot_be_trained(texts, blank, tmp_path):
+    script = tmp_path / "script.json"
+    script.write_text("{}", "utf-8")
+    with pytest.raises(ModelError):
+        QUICK(texts, blank, ModelSpec(id=f"scripted:{script}"), 0, tmp_path / "out")
+
+
+# Replay
+
+
+def with_replay(path, **changes):
+    return Continual.model_validate(LORA.model_dump(exclude={"kind"}) | {"replay": {"path": str(path), **changes}})
+
+
+def test_general_text_is_its_share_and_is_said_when_it_is_short(texts, blank, tiny, tmp_path):
+    path = tmp_path / "general.txt"
+    path.write_text("The first paragraph\nof two lines.\n\n\nAnother one, which is 日本語.\n", "utf-8")
+    card = with_replay(path, share=0.25)(texts, blank, tiny, 0, tmp_path / "out")
+    assert card.replay_tokens / (card.replay_tokens + card.tokens) == pytest.approx(0.25, abs=0.02)
+    assert "the replay text has 69 tokens and is shown" in card.warnings[0]
+    assert "tokens of general text" in (tmp_path / "out/README.md").read_text("utf-8")
+    plain = LORA(texts, blank, tiny, 0, tmp_path / "plain")
+    assert plain.exposure_tokens == card.exposure_tokens
+    assert weights(tmp_path / "out") != weights(tmp_path / "plain")
+
+
+def test_general_text_from_a_column_is_read_only_as_far_as_needed(texts, blank, tiny, tmp_path):
+    path = tmp_path / "general.jsonl"
+    lines = [json.dumps({"body": f"general text {n} " * 5}) for n in range(1000)]
+    path.write_text("\n".join([*lines, "not json"]), "utf-8")
+    card = with_replay(path, column="body")(texts, blank, tiny, 0, tmp_path / "out")
+    assert card.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", b'{"body": "x"}\n', "record 1 has no text in the column `text`; .*one of: body"),
+        ("a.txt", b"\n \n", "no text in it"),
+        ("a.txt", b"\xff\xfe", "not UTF-8"),
+        ("a.txt", None, "No such file"),
+    ],
+)
+def test_general_text_that_cannot_be_read_is_refused(name, content, said, texts, blank, tiny, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        with_replay(tmp_path / name)(texts, blank, tiny, 0, tmp_path / "out")
+
+
+# Going on after a kill
+
+
+def in_child(work, *, crash_at=None, kill_after=None):
+    """Fork, work, and return the exit status; SIGKILL at the child's `crash_at`-th write or after some seconds."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 1
+    try:
+        torch.set_num_threads(1)  # no pool of threads survives a fork
+        crash_point.count = 0
+        os.environ.pop("HOMESPUN_CRASH_AT", None)
+        if crash_at is not None:
+            os.environ["HOMESPUN_CRASH_AT"] = str(crash_at)
+        if kill_after is not None:
+            timer = threading.Timer(kill_after, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            timer.daemon = True
+            timer.start()
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4, "dropout": 0.2}], ids=["full", "lora with dropout"])
+def test_kills_change_no_byte(lora, texts, blank, tiny, tmp_path):
+    trainer = Continual(
+        exposures=30, at=(3, 10, 20), learning_rate=1e-2, schedule="cosine", lora=lora, checkpoint_minutes=2e-3
+    )
+    state, asked = tmp_path / "state", tmp_path / "asked"
+
+    def work(out, state=None):
+        def probe(model, exposures):
+            told = model.logprobs([LogprobQuery((), ("The colour of d3 is 21.",))])[0][0].total
+            with asked.open("a") as stream:
+                stream.write(f"{out.name} {exposures} {told!r}\n")
+
+        card = trainer(texts, blank, tiny, 0, out, probe, trainer.exposures_at(), state=state)
+        (out / "told.json").write_text(json.dumps([card.losses, card.exposure_losses]))
+
+    assert in_child(lambda: work(tmp_path / "clean")) == 0
+    rng = random.Random(0)
+    killed = 0
+    for crash_at in (1, 2, 3, 4, 5, 7, 9):
+        killed += in_child(lambda: work(tmp_path / "killed", state), crash_at=crash_at) == -signal.SIGKILL
+    for _ in range(3):
+        killed += (
+            in_child(lambda: work(tmp_path / "killed", state), kill_after=rng.uniform(0.2, 0.6)) == -signal.SIGKILL
+        )
+    assert killed >= 7
+    assert in_child(lambda: work(tmp_path / "killed", state)) == 0
+    assert weights(tmp_path / "killed") == weights(tmp_path / "clean")
+    assert (tmp_path / "killed/told.json").read_text() == (tmp_path / "clean/told.json").read_text()
+    answers = [line.split() for line in asked.read_text().splitlines()]
+    told = {(who, exposures, value) for who, exposures, value in answers}
+    assert {pair[1:] for pair in told if pair[0] == "clean"} == {pair[1:] for pair in told if pair[0] == "killed"}
+    assert len({(exposures, value) for _, exposures, value in told}) == 4
+
+
+def test_a_finished_state_is_only_saved_again_and_another_setting_starts_anew(texts, blank, tiny, tmp_path):
+    asked = []
+
+    def train(name, **changes):
+        trainer = LORA.model_copy(update=changes)
+        card = trainer(
+            texts, blank, tiny, 0, tmp_path / name, lambda _, n: asked.append(n), (3, 6), state=tmp_path / "state"
+        )
+        return card, weights(tmp_path / name)
+
+    first = train("a")
+    assert asked == [3, 6]
+    again = train("b")
+    assert asked == [3, 6]
+    assert again[1] == first[1]
+    assert again[0].losses == first[0].losses
+    train("c", learning_rate=2e-2)
+    assert asked == [3, 6, 3, 6]
+
+
+def test_a_damaged_checkpoint_costs_time_only(texts, blank, tiny, tmp_path):
+    state = tmp_path / "state"
+    LORA(texts, blank, tiny, 0, tmp_path / "a", lambda *_: None, (2, 4), state=state)
+    newest = sorted(state.glob("*.safetensors"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-1] + b"!")
+    LORA(texts, blank, tiny, 0, tmp_path / "b", lambda *_: None, (2, 4), state=state)
+    assert file_hash(tmp_path / "a/adapter_model.safetensors") == file_hash(tmp_path / "b/adapter_model.safetensors")

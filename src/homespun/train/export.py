@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, cast
 
 from homespun.errors import UsageError
-from homespun.models.load import load_model
+from homespun.models.load import is_whole, load_model
 from homespun.task import ModelSpec
 from homespun.train.adapter import base_name, model_card, name_base, writing
 from homespun.train.base import Card
@@ -26,12 +26,14 @@ def export_model(
     """Write a tuned model to `out`, which must not exist or be empty; it appears whole or not at all.
 
     Raises:
-        UsageError: `out` holds something, or is a file.
+        UsageError: `out` holds something, or is a file; an adapter is asked for where all weights were trained.
         ModelError: the student or the adapter cannot be loaded, or they do not fit.
         StoreError: the folder cannot be written (no space, no permission).
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f'"{out}" is not empty; nothing was written. Name a new folder, or empty this one.')
+    if mode == "adapter" and is_whole(adapter_dir):
+        raise UsageError("there is no adapter: all weights were trained. Export the whole model with --model merged.")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:

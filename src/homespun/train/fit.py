@@ -57,9 +57,16 @@ def completion_logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tenso
         hidden = torch.finfo(model.dtype).min
         mask = torch.zeros_like(batch["visible"], dtype=model.dtype).masked_fill(~batch["visible"], hidden)
         packed = {"attention_mask": mask, "position_ids": batch["places"]}
-    logits = model(input_ids=batch["tokens"], **packed, use_cache=False, logits_to_keep=batch["columns"]).logits
-    predicted: torch.Tensor = logits[batch["sequence"], batch["column"]].float()
-    return predicted
+    read = batch["sequence"], batch["column"]
+    head = model.get_output_embeddings()
+    # What is read is picked before the head: its output is by far the largest tensor, and would be copied.
+    hook = None if head is None else head.register_forward_pre_hook(lambda _, inputs: (inputs[0][read],))
+    try:
+        logits = model(input_ids=batch["tokens"], **packed, use_cache=False, logits_to_keep=batch["columns"]).logits
+    finally:
+        if hook is not None:
+            hook.remove()
+    return (logits if hook is not None else logits[read]).float()  # type: ignore[no-any-return]
 
 
 def packable(model: Any) -> bool:

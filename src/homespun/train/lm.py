@@ -53,27 +53,38 @@ class Learner:
         others = [weight for weight in self.weights.values() if weight.ndim <= 1]  # norms and biases do not decay
         groups = [(matrices, weight_decay), (others, 0.0)]
         self.optimizer = torch.optim.AdamW(
-            [{"params": weights, "weight_decay": decay} for weights, decay in groups if weights], lr=learning_rate
+            [{"params": weights, "weight_decay": decay} for weights, decay in groups if weights],
+            lr=learning_rate,
+            fused=True,  # one pass over weights and moments, on a CPU too
         )
         self.peak, self.max_grad_norm = learning_rate, max_grad_norm
         self.pack = PACK if packable(model) else 0
-        self.half = model.device.type != "cpu"
+        self.half = model.device.type == "cuda"
 
-    def learn(self, examples: Sequence[Example], replay: Sequence[Example], factor: float, seed: int) -> float:
-        """Take one step on texts and general text; return the mean loss over the texts alone, in nats per token."""
+    def losses(self, examples: Sequence[Example]) -> torch.Tensor:
+        """Return the loss of every token that the examples predict, in their order, in nats."""
         device = self.model.device
-        batch = {name: t.to(device) for name, t in collate([*examples, *replay], 0, self.pack).items()}
-        torch.manual_seed(seed)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.peak * factor
+        batch = {name: part.to(device) for name, part in collate(examples, 0, self.pack).items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.half):
             logits = completion_logits(self.model, batch)
-        losses = torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="none")
+        return torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="none")
+
+    def learn(self, examples: Sequence[Example], replay: Sequence[Example], factor: float, seed: int) -> float:
+        """Take one step on texts and general text; return the mean loss of the texts alone, in nats per token.
+
+        Raises:
+            DegenerateError: the loss is no longer finite.
+        """
+        torch.manual_seed(seed)
+        losses = self.losses([*examples, *replay])
         losses.mean().backward()
-        loss = float(losses.detach()[: sum(len(example.completion) for example in examples)].mean())
+        own = sum(len(example.completion) for example in examples)
+        loss = float(losses.detach()[:own].mean())
         if not math.isfinite(loss):
             raise DegenerateError(f"the training diverged: a loss is {loss} at learning_rate {self.peak}. Lower it.")
         torch.nn.utils.clip_grad_norm_(self.weights.values(), self.max_grad_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.peak * factor
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss
@@ -93,10 +104,8 @@ class Learner:
             if kind == "weight":
                 with torch.no_grad():
                     weight.copy_(value)
-            else:  # AdamW counts its steps on the CPU
-                self.optimizer.state[weight][kind] = (
-                    value.clone() if kind == "step" else value.to(weight.device).clone()
-                )
+            else:
+                self.optimizer.state[weight][kind] = value.to(weight.device, copy=True)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from homespun.records import JSONDict, content_hash
-from homespun.store import crash_point, disk_errors, file_hash, sync_folder
+from homespun.store import crash_point, file_hash, sync_folder
+from homespun.train.adapter import writing
 
 KEPT = 2
 
@@ -37,7 +38,7 @@ class Snapshots:
 
         name = f"update-{done:09d}"
         weights, told = self.folder / f"{name}.safetensors", self.folder / f"{name}.json"
-        with disk_errors(self.folder):
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             ready = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
             _commit(weights, lambda path: save_file(ready, path))

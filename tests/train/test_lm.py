@@ -1,0 +1,160 @@
+"""Packed texts against each text by itself through transformers' own loss; parts, autocast, and the probe."""
+
+import pytest
+import torch
+from peft import get_peft_model
+from tiny_student import make_model, make_tokenizer
+
+from homespun.errors import DegenerateError
+from homespun.models.base import LogprobQuery
+from homespun.train.lm import Learner, answering, encode_texts
+from homespun.train.lora import Lora
+
+TEXTS = ["A short one.", "日本語の文章です。", "Question: how long?\nAnswer: " + "very " * 20, "x"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return make_tokenizer()
+
+
+@pytest.fixture(params=["full", "lora"])
+def model(request):
+    torch.manual_seed(0)
+    made = make_model()
+    if request.param == "full":
+        return made.train()
+    adapted = get_peft_model(made, Lora(rank=4).config()).train()
+    with torch.no_grad():  # B begins as zero, and then A has no gradient
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.1)
+    return adapted
+
+
+def learner(model, **changes):
+    return Learner(model, **{"learning_rate": 1e-2, "weight_decay": 0.0, "max_grad_norm": 1e9} | changes)
+
+
+def flat(examples):
+    return [part for parts in examples for part in parts]
+
+
+def test_a_text_is_a_beginning_its_tokens_and_an_end(tokenizer):
+    ((example,),) = encode_texts(["ab"], tokenizer, 100)
+    assert tokenizer.decode(example.prompt + example.completion) == "<|im_end|>ab<|im_end|>"
+    assert len(example.prompt) == 1
+
+
+def test_a_long_text_is_shown_in_parts_that_predict_every_token_once(tokenizer):
+    text = "".join(chr(97 + i % 26) for i in range(100))
+    (parts,) = encode_texts([text], tokenizer, 30)
+    assert tokenizer.decode([token for part in parts for token in part.completion]) == text + "<|im_end|>"
+    assert [len(part) for part in parts] == [26, 26, 26, 27]
+    assert all(part.prompt == parts[0].prompt for part in parts)
+
+
+def test_without_special_tokens_the_first_token_is_given():
+    tokenizer = make_tokenizer(None, "<eos>")
+    tokenizer.eos_token = None
+    ((example,),) = encode_texts(["abc"], tokenizer, 100)
+    assert tokenizer.decode(example.prompt) == "a"
+    assert tokenizer.decode(example.completion) == "bc"
+
+
+@pytest.mark.parametrize("pack", [0, 40, 384])
+def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model, tokenizer, pack):
+    examples = flat(encode_texts(TEXTS, tokenizer, 100))
+    one = learner(model)
+    one.pack = pack
+    loss = one.losses(examples).mean()
+    loss.backward()
+    found = {name: weight.grad.clone() for name, weight in one.weights.items()}
+    model.zero_grad()
+
+    total, count = 0.0, sum(len(example.completion) for example in examples)
+    for example in examples:
+        ids = torch.tensor([example.prompt + example.completion])
+        alone = model(input_ids=ids, labels=ids).loss * len(example.completion) / count
+        alone.backward()
+        total += alone.item()
+    assert loss.item() == pytest.approx(total, abs=1e-5)
+    for name, weight in one.weights.items():
+        gradient = weight.grad
+        assert gradient.abs().max() > 0, name
+        torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+
+
+def test_a_model_with_a_sliding_window_gets_a_sequence_for_each_text(tokenizer):
+    from transformers import MistralConfig, MistralForCausalLM
+
+    sizes = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2}
+    sliding = MistralForCausalLM(MistralConfig(**sizes, intermediate_size=8, vocab_size=260, sliding_window=16))
+    one = learner(sliding.train())
+    assert one.pack == 0
+    examples = flat(encode_texts(TEXTS, tokenizer, 100))
+    total = 0.0
+    for example in examples:
+        ids = torch.tensor([example.prompt + example.completion])
+        total += sliding(input_ids=ids, labels=ids).loss.item() * len(example.completion)
+    assert one.losses(examples).sum().item() == pytest.approx(total, rel=1e-5)
+
+
+def test_the_loss_told_is_that_of_the_texts_and_general_text_is_learned_too(model, tokenizer):
+    texts, general = (flat(encode_texts(some, tokenizer, 100)) for some in (TEXTS[:2], TEXTS[2:]))
+    one = learner(model)
+    wanted, before = one.losses(texts).mean().item(), one.losses(general).mean().item()
+    assert one.learn(texts, general, 1.0, 0) == pytest.approx(wanted, abs=1e-5)
+    for step in range(3):
+        one.learn(texts[:1], general, 1.0, step)
+    assert one.losses(general).mean().item() < before
+
+
+def test_under_autocast_products_are_in_bfloat16_and_weights_stay_float32(model, tokenizer):
+    examples = flat(encode_texts(TEXTS, tokenizer, 100))
+    one = learner(model)
+    exact = one.losses(examples)
+    one.half = True
+    rounded = one.losses(examples)
+    assert 0 < (rounded - exact).abs().max() < 0.1
+    first = one.learn(examples, [], 1.0, 0)
+    assert one.learn(examples, [], 1.0, 1) < first
+    assert {weight.dtype for weight in one.weights.values()} == {torch.float32}
+    assert {value.dtype for value in one.tensors().values()} == {torch.float32}
+
+
+def test_a_diverged_training_says_so(model, tokenizer):
+    with torch.no_grad():
+        model.get_output_embeddings().weight.fill_(float("nan"))
+    with pytest.raises(DegenerateError, match=r"loss is nan at learning_rate 0.01. Lower it"):
+        learner(model).learn(flat(encode_texts(TEXTS, tokenizer, 100)), [], 1.0, 0)
+
+
+def test_only_matrices_decay():
+    model = make_model().train()
+    one = learner(model, weight_decay=0.5)
+    decays = {id(w): group["weight_decay"] for group in one.optimizer.param_groups for w in group["params"]}
+    assert {name for name, weight in one.weights.items() if not decays[id(weight)]} == {
+        name for name, _ in model.named_parameters() if "norm" in name
+    }
+
+
+def test_answering_leaves_no_trace_and_answers_as_the_model_in_training(model, tokenizer):
+    examples = flat(encode_texts(TEXTS, tokenizer, 100))
+    one = learner(model)
+    one.learn(examples, [], 1.0, 0)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    losses = one.losses(examples[:1])
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    attention, hooks = base.config._attn_implementation, len(base.get_output_embeddings()._forward_pre_hooks)
+    with answering("m", model, tokenizer) as answerer:
+        assert not any(module.training for module in model.modules())
+        assert answerer.forward.shares  # as writing does it
+        (told,) = answerer.logprobs([LogprobQuery((), (TEXTS[0],))])
+    assert told[0].total == pytest.approx(-losses[:-1].sum().item(), abs=1e-4)
+    assert model.training
+    assert base.config._attn_implementation == attention
+    assert len(base.get_output_embeddings()._forward_pre_hooks) == hooks
+    after = model.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    assert torch.equal(one.losses(examples[:1]), losses)
