@@ -341,8 +341,8 @@ _POLITE = ("です。", "ます。", "でした。", "ました。", "ません�
 #: Words that may begin with a small letter after "In addition,"; a sentence that opens otherwise may open with a name.
 _SMALL = frozenset(
     "A After An Any At Because Before By Disputes Each Every Execution For From If In It Its Jurisdiction Liability"
-    " Maintenance Members Notification On One Only Particulars People Readings Report Responsibility Since Storage Subscribers"
-    " Sums That The There This Under Up Use When With Within Without You".split()
+    " Maintenance Members Notification On One Only Particulars People Readings Report Responsibility Since Storage"
+    " Subscribers Sums That The There This Under Up Use When With Within Without You".split()
 )
 
 
