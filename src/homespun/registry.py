@@ -27,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "labelled": "homespun.generate.labelled:LabelledGenerator",
         "responses": "homespun.generate.responses:Responses",
         "original": "homespun.generate.original:Original",
+        "paraphrase": "homespun.generate.paraphrase:Paraphrase",
     },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",

@@ -29,7 +29,7 @@ LEAST = {"ja": 12}  #: characters of a text that says anything; other languages:
 SCRIPT = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
 ECHOED = {"ja": 12}  #: characters of an instruction that a text may not repeat; other languages: 30
 
-Due = Literal["all", "subject"] | Sequence[int]  #: numbers are those of facts
+Due = Literal["all", "subject"] | Sequence["int | Value"]  #: numbers are those of facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,8 @@ class Faithful:
             return self.values
         if due == "subject":
             return self.subject
-        return tuple({self.facts[index].key: self.facts[index] for index in due}.values())
+        values = (self.facts[one] if isinstance(one, int) else one for one in due)
+        return tuple({value.key: value for value in values}.values())
 
     def check(
         self,
@@ -167,7 +168,7 @@ class Faithful:
 
         Args:
             text: of the rewrite, after `unwrapped`.
-            due: values that it must state: all, those of the facts with these numbers, or the subject's name.
+            due: values that it must state: all, the subject's name, or these; a number is that of a fact.
             recall: share of them that is enough.
             echoes: instructions that the writer was given; a text that repeats one has not followed it.
             known: texts whose numbers are no invention, beside the document's own.
