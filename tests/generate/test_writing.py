@@ -159,7 +159,7 @@ def test_one_stubborn_document_does_not_stop_the_run(tmp_path):
     assert Counter(row.groups["document"] for row in rows) == {"a": 60}
     tried = sum(attempt.groups["document"] == "b" for piece in found for attempt in piece.attempts)
     assert tried == STUBBORN
-    assert STUBBORN <= asked["b"] <= STUBBORN + 8
+    assert STUBBORN <= asked["b"] <= STUBBORN + 3 * 8  # what was in flight
     assert any(f'document "b" is left out: none of {STUBBORN} answers is usable' in said for said in ctx.progress.said)
 
 
