@@ -72,10 +72,11 @@ def run(
     if more := larger(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         _say(f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger{same} {more}")
-    if loaded.described:
+    if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
-        _say(f"next: homespun export {folder} --format messages --out rows.jsonl; homespun report {folder}")
+        form = "text" if all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values()) else "messages"
+        _say(f"next: homespun export {folder} --format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 
 

@@ -130,11 +130,11 @@ def results(
         for name in (job.recipe.evaluate if answers else ())
     }
     for name, evaluation in evaluations.items():
-        for arm, found in _curves(job, name, trained, answers).items():
-            evaluation["arms"][arm] |= found
+        for arm, curve in _curves(job, name, trained, answers).items():
+            evaluation["arms"][arm] |= curve
     first = next(iter(job.recipe.evaluate), None)
     primary = evaluations[first]["arms"] if first in evaluations else {}
-    return {
+    found: JSONDict = {
         "version": 1,
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
@@ -147,6 +147,11 @@ def results(
         },
         "evaluations": evaluations,
     }
+    if any("curve" in entry for entry in primary.values()):
+        from homespun.evaluate.recommend import recommend
+
+        found["recommendation"] = recommend(found)
+    return found
 
 
 def _curves(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> dict[str, JSONDict]:
@@ -269,6 +274,8 @@ def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
         if entry["control"]:
             lines.append(f"{arm}: keeps {entry['kept']} of {entry['candidates']} rows")
     lines += compare.summary_lines(found)
+    if advice := found.get("recommendation"):
+        lines += advice["sentences"]
     return lines + [f"missing: {text}" for text in lacking]
 
 

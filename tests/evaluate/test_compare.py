@@ -182,7 +182,7 @@ def test_summary_lines():
     text = "\n".join(summary_lines({"evaluations": {"reviews": found}}))
     assert "reviews: accuracy on 100 items" in text
     assert "untrained, constrained  70.0 %" in text
-    assert "(100 % of the answers name no label)" in text
+    assert "(100 % of the answers could not be read)" in text
     assert "judge                   90.0 %" in text
     assert "judge helped: +20.0 points of accuracy over a random choice of as many rows" in text
     assert "unfiltered helped: +18.0 points of accuracy over the untrained model" in text

@@ -95,7 +95,7 @@ def compare(
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
     return {
-        "items": len(items),
+        "items": untrained.values[metric].shape[1] if metric in untrained.values else len(items),
         "metric": metric,
         "mode": mode,
         "baseline": {name: evaluation.summary(results, task) for name, results in by_mode.items()},
@@ -230,7 +230,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():
             unparsed = values.get("unparsed", 0.0)
-            remark = f"  ({100 * unparsed:.0f} % of the answers name no label)" if unparsed else ""
+            remark = f"  ({100 * unparsed:.0f} % of the answers could not be read)" if unparsed else ""
             lines.append(f"  {f'untrained, {mode}':<{width}}  {100 * values[metric]:.1f} %{remark}")
         for arm, entry in evaluation["arms"].items():
             value = entry["metrics"][metric]
