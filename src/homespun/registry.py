@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "responses": "homespun.generate.responses:Responses",
         "original": "homespun.generate.original:Original",
         "paraphrase": "homespun.generate.paraphrase:Paraphrase",
+        "template": "homespun.generate.templates:Templates",
     },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",
@@ -56,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "prototypes": "homespun.select.prototypes:Prototypes",
         "d4": "homespun.select.prototypes:D4",
         "coverage": "homespun.select.coverage:Coverage",
+        "fact_balanced": "homespun.select.facts:FactBalanced",
         "all": "homespun.select.combine:AllOf",
         "any": "homespun.select.combine:AnyOf",
     },

@@ -31,7 +31,7 @@ class Frames:
     between: str  #: sentences
     questions: tuple[str, ...]  #: for a fact that has none
     statements: tuple[str, ...]  #: for a fact that has no wordings
-    asked: str  #: before a question of the form qa
+    asked: str  #: before a question of the form qa, as in closed_book.py
     answered: str
     leads: dict[str, tuple[str, ...]]  #: of the styles
     links: dict[str, tuple[str, ...]]  #: words before a sentence, of the styles
@@ -186,8 +186,8 @@ JAPANESE = Frames(
         "{subject}の{attribute}は{value}である。",
         "{value}は{subject}の{attribute}である。",
     ),
-    asked="質問：",
-    answered="回答：",
+    asked="質問: ",
+    answered="回答: ",
     leads={
         "easy": ("", "{subject}の話をします。", "{subject}について知っておきましょう。", "{subject}を見てみましょう。"),
         "medium": ("", "{title}。", "{subject}については次のことが知られています。", "{subject}の概要を示します。"),
