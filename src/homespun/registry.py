@@ -29,6 +29,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "original": "homespun.generate.original:Original",
         "paraphrase": "homespun.generate.paraphrase:Paraphrase",
         "template": "homespun.generate.templates:Templates",
+        "facts": "homespun.generate.facts:Facts",
+        "graph": "homespun.generate.graph:Graph",
+        "spa": "homespun.generate.spa:Spa",
     },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",

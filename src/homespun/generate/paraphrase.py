@@ -6,7 +6,7 @@ variants of a document are one of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -14,10 +14,11 @@ from pydantic import Field, field_validator
 from homespun.engine.context import Context
 from homespun.generate.writing import Plan, Slot, WrittenVariants
 from homespun.models.base import Model
-from homespun.text.fidelity import Faithful
+from homespun.text.fidelity import Due, Faithful
 from homespun.text.rewrite_prompts import instruction, rewrite_prompt
 
-FACTOR = {"qa": 3.0}  #: tokens of an answer against the document's; other forms: 2
+#: Tokens of an answer against the document's; other forms: 4
+FACTOR = {"easy": 2.0, "medium": 2.0, "hard": 2.0, "qa": 3.0}
 
 
 class Paraphrase(WrittenVariants):
@@ -38,30 +39,42 @@ class Paraphrase(WrittenVariants):
 
     def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
         """Return one slot per variant."""
-        return _Forms(self, ctx.language, sources, [self.forms[n % len(self.forms)] for n in range(self.variants)])
+        turns = [self.forms[n % len(self.forms)] for n in range(self.variants)]
+        return Forms(self, ctx.language, sources, turns, dict.fromkeys(self.forms, (self.recall, "all")))
 
 
-class _Forms(Plan):
+class Forms(Plan):
     """Every document in every form of a list, variant by variant."""
 
-    def __init__(self, spec: WrittenVariants, language: str, sources: Sequence[Faithful], forms: Sequence[str]) -> None:
-        self.spec, self.language, self.sources, self.forms = spec, language, sources, forms
+    def __init__(
+        self,
+        spec: WrittenVariants,
+        language: str,
+        sources: Sequence[Faithful],
+        forms: Sequence[str],
+        due: Mapping[str, tuple[float, Due]],
+    ) -> None:
+        """Take the form of every variant, and of every form what is due and what share of it."""
+        self.spec, self.language, self.sources, self.forms, self.due = spec, language, sources, forms, due
 
     def slots(self) -> Iterator[Slot]:
+        """Return every document's first variant, then every document's second, ..."""
         for number, form in enumerate(self.forms):
             k = sum(one == form for one in self.forms[:number])
             for source in self.sources:
-                yield self.slot(source, form, k, number)
+                yield self._slot(source, form, k, number)
 
-    def slot(self, source: Faithful, form: str, k: int, number: int) -> Slot:
+    def _slot(self, source: Faithful, form: str, k: int, number: int) -> Slot:
         document = source.document
+        recall, due = self.due[form]
         return Slot(
             source,
             form,
             k,
             number,
             rewrite_prompt(document, form, self.language),
-            self.spec.room(document.text, self.language, FACTOR.get(form, 2.0)),
-            recall=self.spec.recall,
+            self.spec.room(document.text, self.language, FACTOR.get(form, 4.0)),
+            due=due,
+            recall=recall,
             told=(instruction(form, self.language),),
         )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ from homespun.records import Attempt, Lineage, Verdict, content_hash, derive_see
 from homespun.store import Work
 from homespun.text.fidelity import RECALL, Due, Faithful, unwrapped
 from homespun.text.normalise import comparable
+from homespun.text.parse import Format
 from homespun.text.prompts import Prompt
 from homespun.text.sentences import fitting
 
@@ -59,6 +60,7 @@ class Slot:
     read: Callable[[str], list[str]] = lambda answer: [unwrapped(answer)]
     told: tuple[str, ...] = ()  #: instructions that no text may repeat
     known: tuple[str, ...] = ()  #: texts whose numbers are no invention, beside the document's
+    about: tuple[int, ...] = ()  #: what its strategy has to know of it when it fails
     answer: Completion | None = None  #: where it is there already: nothing is asked
 
 
@@ -93,6 +95,13 @@ class WrittenVariants(VariantGenerator):
     def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
         """Return what to ask for; may ask the writer about the documents first."""
         raise NotImplementedError
+
+    def style(self, writer: Model) -> Format:
+        """Return how the writer is asked for what a program reads."""
+        chosen: Literal["auto", "plain", "json"] = getattr(self, "format", "auto")
+        if chosen == "auto":
+            return "json" if writer.structured else "plain"
+        return chosen
 
     def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:
         """Write variants of every document (see Generator).

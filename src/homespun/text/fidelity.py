@@ -137,6 +137,10 @@ class Faithful:
         self.values = (*distinct.values(), *plain)
         self._known = _Read("\n".join((document.title, document.text, *_said(document))))
 
+    def says(self, words: str) -> bool:
+        """Tell whether the document, title or text, holds these words, or a number or date in another spelling."""
+        return stated(Value("fact", words, folded(words)), self.source)
+
     @cached_property
     def subject(self) -> tuple[Value, ...]:
         """Names of the thing that the document is about: its facts' subjects, or the names in its title."""
@@ -252,6 +256,11 @@ def stated(value: Value, read: _Read) -> bool:
     if not parts or any(word not in _MONTHS for word in rest):
         return False
     return all(read.has_number(part.number, part.unit) for part in parts) and all(map(read.holds, rest))
+
+
+def holds(text: str, words: str) -> bool:
+    """Tell whether a text holds some words as a document does (see Faithful.says)."""
+    return stated(Value("fact", words, folded(words)), _Read(text))
 
 
 def unwrapped(text: str) -> str:

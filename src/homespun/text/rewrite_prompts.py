@@ -257,6 +257,11 @@ def passage_prompt(sentences: Sequence[str], genre: str, language: str) -> Promp
     return Prompt(f"facts-passage/{language}/plain/{VERSION}", (("user", said),))
 
 
+def passage_request(language: str) -> str:
+    """Return what `passage_prompt` asks for, without genre and facts: no text may repeat it."""
+    return pick(_WRITE, language).partition("{facts}")[2].strip()
+
+
 def relation_prompt(document: Document, entities: Sequence[str], language: str, format: Format) -> Prompt:
     """Return the request for the sections on two or three entities (plain: one text about both)."""
     listed = pick(_AND, language).join(entities)
