@@ -6,57 +6,14 @@ import threading
 from collections import Counter
 
 import pytest
+from variant_runs import FAITHFUL, TEXTS, context, documents, faithful, of, run
 
-from homespun.engine.context import Context, Models
-from homespun.engine.progress import Silent
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
 from homespun.generate.paraphrase import Paraphrase
 from homespun.generate.writing import STUBBORN
 from homespun.models.base import Completion
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Document, Record
-from homespun.store import Store
-from homespun.task import ModelSpec
-
-TEXTS = {"a": "Junarix weighs 340 g and is made of copper.", "b": "The Preligan pump lifts 75 litres of water an hour."}
-FAITHFUL = {
-    "a": "There is a copper thing of 340 g, and its name is Junarix",
-    "b": "Of water, 75 litres an hour: so much the pump of Preligan lifts",
-}
-
-
-class Telling(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
-def documents(*names):
-    return [Document(name, "", TEXTS[name], "product") for name in names]
-
-
-def context(found, reply, model=None, language="en", seed=0):
-    model = model or ScriptedModel(reply=reply)
-    models = Models({"writer": ModelSpec(id="scripted:test")}, lambda _: model)
-    records = [Record(document.id, document) for document in found]
-    return Context(None, language, seed, models, Telling(), sources={"documents": lambda: iter(records)})
-
-
-def run(tmp_path, spec, ctx):
-    with Store.open(tmp_path / "run") as store:
-        return list(spec("pool", ctx, store.work("pool/pool", "f")))
-
-
-def of(request):
-    return next(name for name, text in TEXTS.items() if text in request.messages[-1][1])
-
-
-def faithful(request):
-    word = "".join(chr(97 + int(digit)) for digit in str(request.seed))  # another seed, another text
-    return f"Here is the rewritten text:\n\n{FAITHFUL[of(request)]}, version {word}."
 
 
 def test_variants_come_variant_by_variant_with_forms_in_turn(tmp_path):
