@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_long_texts_are_shown_in_parts_and_said(texts, blank, tiny, tmp_path, ca
     said = "1 of 16 texts are longer than 500 tokens and are shown in parts (up to 4)"
     assert any(said in warning for warning in card.warnings)
     assert said in capsys.readouterr().err
-    assert max(card.exposure_tokens[0], *(b - a for a, b in zip(card.exposure_tokens, card.exposure_tokens[1:]))) > 1900
+    assert max(after - before for before, after in pairwise([0, *card.exposure_tokens])) > 1900
 
 
 def test_the_student_s_context_is_the_limit_where_it_is_smaller(blank, tiny, tmp_path):
@@ -279,14 +280,10 @@ def test_kills_change_no_byte(lora, texts, blank, tiny, tmp_path):
 
     assert in_child(lambda: work(tmp_path / "clean")) == 0
     rng = random.Random(0)
-    killed = 0
-    for crash_at in (1, 2, 3, 4, 5, 7, 9):
-        killed += in_child(lambda: work(tmp_path / "killed", state), crash_at=crash_at) == -signal.SIGKILL
-    for _ in range(3):
-        killed += (
-            in_child(lambda: work(tmp_path / "killed", state), kill_after=rng.uniform(0.2, 0.6)) == -signal.SIGKILL
-        )
-    assert killed >= 7
+    kills = [{"crash_at": write} for write in (1, 2, 3, 4, 5, 7, 9)]
+    kills += [{"kill_after": rng.uniform(0.2, 0.6)} for _ in range(3)]
+    ends = [in_child(lambda: work(tmp_path / "killed", state), **kill) for kill in kills]
+    assert ends.count(-signal.SIGKILL) >= 7
     assert in_child(lambda: work(tmp_path / "killed", state)) == 0
     assert weights(tmp_path / "killed") == weights(tmp_path / "clean")
     assert (tmp_path / "killed/told.json").read_text() == (tmp_path / "clean/told.json").read_text()

@@ -46,8 +46,8 @@ tags: [{tags}]
 SFT_USE = """The model answers with a label only under the prompt it was trained with: `homespun predict` uses that
 prompt, `homespun export --format messages` shows it."""
 
-CONTINUAL_USE = """The model has read on as in its pre-training, plain text without a prompt. How it answers in a chat was
-not trained."""
+CONTINUAL_USE = """The model has read on as in its pre-training, plain text without a prompt. How it answers
+in a chat was not trained."""
 
 LOAD_ADAPTER = """from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from homespun.engine.context import Context
+from homespun.engine.progress import Bar
 from homespun.errors import DataError, DegenerateError
 from homespun.models.checkpoint import missing_extra
 from homespun.models.load import load_for_training, model_identity, quiet
@@ -223,22 +224,32 @@ class Continual(Trainer):
             }
         )
 
+        snapshots = None if state is None else Snapshots(state, fingerprint)
+
         with seeded(seed):
-            model = hf_model if self.lora is None else peft.get_peft_model(hf_model, self.lora.config()).train()
+            model = hf_model if self.lora is None else peft.get_peft_model(hf_model, self.lora.config())
+            model.train()
 
-            def ask(exposure: int) -> None:
-                if probe is not None and exposure in at:
-                    with answering(f"{identity}+{fingerprint}-{exposure}", model, tokenizer) as answerer:
-                        probe(answerer, exposure)
+            def ask(exposure: int) -> bool:
+                if probe is None or exposure not in at:
+                    return False
+                with answering(f"{identity}+{fingerprint}-{exposure}", model, tokenizer) as answerer:
+                    probe(answerer, exposure)
+                return True
 
-            snapshots = None if state is None else Snapshots(state, fingerprint)
             learner = Learner(
                 model,
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 max_grad_norm=self.max_grad_norm,
             )
-            losses, seconds = self._learn(learner, plan, seed, ctx, title, snapshots, {*at} if probe else set(), ask)
+            losses, seconds = [], 0.0
+            if snapshots and (found := snapshots.latest()):
+                tensors, facts = found
+                learner.restore(tensors)
+                losses, seconds = facts["losses"], facts["seconds"]
+            with ctx.progress.bar(title, len(plan.updates), "update", done=len(losses)) as bar:
+                seconds = self._learn(learner, plan, seed, losses, seconds, bar, ask, snapshots)
         card = Card(
             kind=self.kind,
             student=identity,
@@ -296,36 +307,32 @@ class Continual(Trainer):
         learner: Learner,
         plan: Plan,
         seed: int,
-        ctx: Context,
-        title: str,
+        losses: list[float],
+        seconds: float,
+        bar: Bar,
+        ask: Callable[[int], bool],
         snapshots: Snapshots | None,
-        at: set[int],
-        ask: Callable[[int], None],
-    ) -> tuple[list[float], float]:
-        """Take every update that no snapshot holds; return all losses, and the seconds that the updates took."""
-        losses: list[float] = []
-        seconds = 0.0
-        if snapshots and (found := snapshots.latest()):
-            learner.restore(found[0])
-            losses, seconds = found[1]["losses"], found[1]["seconds"]
+    ) -> float:
+        """Take the updates that follow those whose `losses` are given, and add theirs.
+
+        `ask` evaluates the model after an exposure and says whether it did. Returns the seconds of all updates, those
+        of earlier processes (`seconds`) too.
+        """
         count = len(plan.updates)
         warmup = math.ceil(self.warmup * count)
         horizon = (self.horizon or self.exposures) * count / self.exposures
-        last = {update.exposure: number for number, update in enumerate(plan.updates)}  #: exposure -> its last update
+        last = {update.exposure: number for number, update in enumerate(plan.updates)}  # exposure -> its last update
         written = time.monotonic()
-        with ctx.progress.bar(title, count, "update", done=len(losses)) as bar:
-            for number in range(len(losses), count):
-                update = plan.updates[number]
-                factor = rate_factor(number, self.schedule, warmup, horizon)
-                started = time.monotonic()
-                losses.append(learner.learn(*plan.shown(update), factor, derive_seed(seed, "update", number)))
-                seconds += time.monotonic() - started
-                bar.advance()
-                bar.note(f"exposure {update.exposure}, loss {losses[-1]:.3f}")
-                asked = number == last[update.exposure] and update.exposure in at
-                if asked:
-                    ask(update.exposure)
-                if snapshots and (asked or time.monotonic() - written > 60 * self.checkpoint_minutes):
-                    snapshots.write(number + 1, learner.tensors(), {"losses": losses, "seconds": seconds})
-                    written = time.monotonic()
-        return losses, seconds
+        for number in range(len(losses), count):
+            update = plan.updates[number]
+            factor = rate_factor(number, self.schedule, warmup, horizon)
+            started = time.monotonic()
+            losses.append(learner.learn(*plan.shown(update), factor, derive_seed(seed, "update", number)))
+            seconds += time.monotonic() - started
+            bar.advance()
+            bar.note(f"exposure {update.exposure}, loss {losses[-1]:.3f}")
+            asked = number == last[update.exposure] and ask(update.exposure)
+            if snapshots and (asked or time.monotonic() - written > 60 * self.checkpoint_minutes):
+                snapshots.write(number + 1, learner.tensors(), {"losses": losses, "seconds": seconds})
+                written = time.monotonic()
+        return seconds

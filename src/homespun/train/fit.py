@@ -66,7 +66,8 @@ def completion_logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tenso
     finally:
         if hook is not None:
             hook.remove()
-    return (logits if hook is not None else logits[read]).float()  # type: ignore[no-any-return]
+    predicted: torch.Tensor = logits if hook is not None else logits[read]
+    return predicted.float()
 
 
 def packable(model: Any) -> bool:
