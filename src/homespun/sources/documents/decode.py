@@ -14,6 +14,8 @@ from homespun.sources.documents.extract import Unreadable
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  #: marks of encodings with NUL bytes in them
+_LOOKED_AT = 4096  #: bytes
 _JAPANESE = ("cp932", "euc_jp")
 _FULL, _HALF = re.compile("[\u3041-\u30ff\u4e00-\u9fff。、]"), re.compile("[\uff61-\uff9f]")
 _KANA = re.compile("[\u3041-\u30ff]")
@@ -29,6 +31,8 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
     Raises:
         Unreadable: it is binary, or in another encoding.
     """
+    if encoding is None and data.count(0, 0, _LOOKED_AT) > len(data[:_LOOKED_AT]) / 100 and not data.startswith(_WIDE):
+        raise Unreadable("is no text (it holds NUL bytes); UTF-16 without a byte order mark needs encoding: utf-16-le")
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     for name in [marked] if marked else ["utf-8", *([encoding] if encoding else [])]:
         try:
@@ -39,8 +43,6 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
             problem = f"is not {name} (byte {error.start})"
     if marked or encoding:
         raise Unreadable(f"{problem}; save it as UTF-8")
-    if b"\0" in data[:4096]:
-        raise Unreadable("is no text (it holds NUL bytes); UTF-16 without a byte order mark needs encoding: utf-16-le")
     if b"\x1b$" in data:
         try:
             return _lines(data.decode("iso2022_jp_ext")), "iso2022_jp"

@@ -76,18 +76,18 @@ class _Walk:
                     self.builder.block(" | ".join(self.row or []), tight=self.rows > 0)
                     self.row, self.rows = None, self.rows + 1
                 case "inline":
-                    self._add(_inline(token.children or []))
+                    self._add(_inline(token.children or []).strip())
                 case "fence" | "code_block":
-                    self._add(token.content.strip("\n"))
+                    self._add(token.content.rstrip())
                 case "html_block":
-                    self._add(plain(token.content))
+                    self._add(plain(token.content).strip())
 
     def _add(self, text: str) -> None:
         if self.row is not None:
             self.row.append(text)
             return
         indent = "  " * (self.depth - 1) if self.depth and self.mark else ""
-        self.builder.block(indent + self.mark + text.strip(), heading=self.heading, tight=bool(self.mark))
+        self.builder.block(indent + self.mark + text, heading=self.heading, tight=bool(self.mark))
         self.mark = ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import unicodedata
 from collections import Counter
 
 from homespun.errors import MissingExtraError
@@ -65,9 +66,12 @@ def _joined(pages: list[list[str]]) -> Extract:
             " layer first (OCR), for example: ocrmypdf IN OUT"
         )
     builder = Builder()
-    for lines in _without_running(pages):
+    pages = _without_running(pages)
+    widths = sorted(_width(line) for lines in pages for line in lines)
+    usual = widths[int(0.9 * (len(widths) - 1))] if widths else 0
+    for lines in pages:
         builder.page()
-        for paragraph in _paragraphs(lines):
+        for paragraph in _paragraphs(lines, usual):
             builder.block(paragraph)
     notes = [f"{bare} of {len(pages)} pages hold no text; they may be scanned"] if bare else []
     return builder.extract(notes=notes)
@@ -91,10 +95,13 @@ def _without_running(pages: list[list[str]]) -> list[list[str]]:
     return pages
 
 
-def _paragraphs(lines: list[str]) -> list[str]:
+def _width(line: str) -> int:
+    """Return the room that a line takes: East Asian characters are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+
+
+def _paragraphs(lines: list[str], usual: int) -> list[str]:
     """Join lines that fill the width with the next one; a hyphen between small letters goes."""
-    lengths = sorted(map(len, lines))
-    usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
     found: list[str] = []
     goes_on = False
     for line in lines:
@@ -102,7 +109,7 @@ def _paragraphs(lines: list[str]) -> list[str]:
             found[-1] = _continued(found[-1], line)
         else:
             found.append(line)
-        goes_on = len(line) >= _FULL_LINE * usual and len(lines) > 1
+        goes_on = _width(line) >= _FULL_LINE * usual or line.endswith(("-", "\u00ad"))
     return found
 
 

@@ -13,19 +13,26 @@ from homespun.text.chunks import Span, Unit, cut
 
 
 class Chunk(BaseModel):
-    """How long documents are cut."""
+    """How long documents are cut; the overlap is whole sentences."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int = Field(300, ge=20, description="the most of a piece")
-    overlap: int = Field(30, ge=0, description="the most that a piece repeats of the one before, in whole sentences")
+    overlap: int | None = Field(
+        None, ge=0, description="the most that a piece repeats of the one before; default: a tenth of size"
+    )
     unit: Unit = "tokens"
 
     @model_validator(mode="after")
     def _less(self) -> Chunk:
-        if self.overlap > self.size / 2:
+        if self.repeats > self.size / 2:
             raise ValueError(f"overlap {self.overlap} is more than half of size {self.size}; a tenth is usual")
         return self
+
+    @property
+    def repeats(self) -> int:
+        """The overlap in use."""
+        return self.size // 10 if self.overlap is None else self.overlap
 
 
 def pieces(whole: Document, extract: Extract, chunk: Chunk | None) -> Iterator[Document]:
@@ -34,7 +41,7 @@ def pieces(whole: Document, extract: Extract, chunk: Chunk | None) -> Iterator[D
     spans: list[Span] = [(0, len(text))]
     if chunk is not None:
         headings = [(heading.start, heading.end) for heading in extract.headings]
-        spans = cut(text, chunk.size, chunk.overlap, chunk.unit, headings)
+        spans = cut(text, chunk.size, chunk.repeats, chunk.unit, headings)
     for number, (start, end) in enumerate(spans, start=1):
         piece = text[start:end]
         yield replace(

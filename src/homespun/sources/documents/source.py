@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from homespun.errors import UsageError
 from homespun.records import Record
@@ -30,6 +30,12 @@ _LIBRARIES = {".pdf": "pypdf", ".docx": "python-docx", ".html": "lxml", ".htm": 
               ".md": "markdown-it-py", ".markdown": "markdown-it-py"}  # fmt: skip
 
 
+_Cut = Annotated[
+    Annotated[Chunk, Tag("size")] | Annotated[Literal["files"], Tag("files")],
+    Discriminator(lambda value: "files" if isinstance(value, str) else "size"),
+]
+
+
 class DocumentSource(Source):
     """Documents in the order of their files; pieces in the order of the text."""
 
@@ -40,7 +46,7 @@ class DocumentSource(Source):
     columns: dict[str, str] = Field(
         default_factory=dict, description="of a data file: the fields that hold text, id, title, category, facts"
     )
-    chunk: Chunk | Literal["files"] | None = Field(
+    chunk: _Cut | None = Field(
         "files", description="how long documents are cut; files: text files by the defaults, records not; null: nothing"
     )
     unreadable: Literal["refuse", "skip"] = Field(
