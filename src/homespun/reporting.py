@@ -19,7 +19,7 @@ from homespun.generate.hygiene import opening_share
 from homespun.heldout import repeats_evaluation
 from homespun.readback import RunData, open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, content_hash
+from homespun.records import JSONDict, Response, Row, Variant, content_hash
 from homespun.report.data import (
     ArmInfo,
     Cell,
@@ -40,6 +40,7 @@ from homespun.text.diversity import distinct_n
 from homespun.text.words import words
 
 SHOWN = 12  #: rows of each kind on the page
+ORIGINAL = "original"  #: form of a row that is a document as it is
 
 
 def rewrite(folder: Path) -> Path:
@@ -69,6 +70,7 @@ def gather(store: Store, recipe: Recipe) -> ReportData:
         created=store.read_json("started.json")["started"],
         task=recipe.described.description if recipe.described else "",
         labels=_labels(recipe),
+        axes=_axes(run),
         recipe_yaml=store.path("recipe.yaml").read_text(encoding="utf-8"),
         command=f"homespun run {store.root / 'recipe.yaml'} --out {store.root}",
         manifest={k: v for k, v in manifest.items() if k != "usage"},
@@ -103,13 +105,22 @@ def _funnel(run: RunData, name: str) -> Funnel:
         keys = ("asked", "answered", "failed", "parsed", "unparsed", "kept")
         return Counts(**{key: found[key] for key in keys}, dropped=found["dropped_by"])
 
+    key, _ = _axes(run)
+    labels = _labels(run.recipe) or dict.fromkeys(a.groups[key] for a in run.attempts[name] if key in a.groups)
+
     def of_label(label: str) -> Counts:
-        attempts = [attempt for attempt in run.attempts[name] if attempt.groups.get("label") == label]
+        attempts = [attempt for attempt in run.attempts[name] if attempt.groups.get(key) == label]
         ids = {attempt.row.id for attempt in attempts if attempt.row is not None}
         piece = Piece(attempts, [verdict for verdict in run.checks[name] if verdict.row_id in ids])
         return counts(Counted.of([piece]).counts())
 
-    return Funnel(counts(run.counts[name]), {label: of_label(label) for label in _labels(run.recipe)})
+    return Funnel(counts(run.counts[name]), {label: of_label(label) for label in labels})
+
+
+def _axes(run: RunData) -> tuple[str, str]:
+    """Return the two groups that rows are counted by: form and document where they are variants of documents."""
+    firsts = [attempts[0].groups for attempts in run.attempts.values() if attempts]
+    return ("form", "document") if any("form" in groups for groups in firsts) else ("label", "keyword")
 
 
 def _labels(recipe: Recipe) -> Mapping[str, str]:
@@ -155,15 +166,17 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
             for row_id, value in zip(scores.ids, column, strict=True):
                 values.setdefault(row_id, {})[scores.name] = value
     entries: dict[Group, list[ReadRow]] = {}
+    label, keyword = _axes(run)
+    documents = _documents(run)
 
     def add(group: Group, row: Row, reason: str, kept_by: Sequence[str] = ()) -> None:
         entries.setdefault(group, []).append(
             ReadRow(
                 id=row.id,
-                fields=_shown(row),
+                fields=_shown(row, documents),
                 group=group,
-                label=row.groups.get("label", ""),
-                keyword=row.groups.get("keyword", ""),
+                label=row.groups.get(label, ""),
+                keyword=row.groups.get(keyword, ""),
                 kept_by=kept_by,
                 reason=reason,
                 scores=values.get(row.id, {}),
@@ -184,8 +197,8 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
                         id=attempt.key,
                         fields={"answer": attempt.raw},
                         group="unparsed answer",
-                        label=attempt.groups.get("label", ""),
-                        keyword=attempt.groups.get("keyword", ""),
+                        label=attempt.groups.get(label, ""),
+                        keyword=attempt.groups.get(keyword, ""),
                         reason=attempt.problem,
                     )
                 )
@@ -218,18 +231,28 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
     return shown, {group: len(found) for group, found in entries.items()}
 
 
-def _shown(row: Row) -> Mapping[str, str]:
+def _shown(row: Row, documents: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the texts to read; a variant beside its document, where the run has that as a row."""
     payload = row.payload
+    if isinstance(payload, Variant) and row.groups.get("form") != ORIGINAL and row.groups.get("document") in documents:
+        return {"document": documents[row.groups["document"]], **payload.fields}
     return {**payload.fields, "response": payload.output} if isinstance(payload, Response) else payload.fields
 
 
+def _documents(run: RunData) -> dict[str, str]:
+    rows = [attempt.row for attempts in run.attempts.values() for attempt in attempts if attempt.row is not None]
+    originals = (row for row in rows if row.groups.get("form") == ORIGINAL)
+    return {row.groups["document"]: row.text for row in originals if "document" in row.groups}
+
+
 def _coverage(run: RunData) -> list[Cell]:
+    label, keyword = _axes(run)
     asked: Counter[tuple[str, str]] = Counter()
     accepted: Counter[tuple[str, str]] = Counter()
     for attempts in run.attempts.values():
-        asked.update((a.groups["label"], a.groups["keyword"]) for a in attempts if "keyword" in a.groups)
-    accepted.update((r.groups["label"], r.groups["keyword"]) for r in run.accepted() if "keyword" in r.groups)
-    return [Cell(label, word, count, accepted[(label, word)]) for (label, word), count in sorted(asked.items())]
+        asked.update((a.groups[label], a.groups[keyword]) for a in attempts if {label, keyword} <= a.groups.keys())
+    accepted.update((r.groups[label], r.groups[keyword]) for r in run.accepted() if {label, keyword} <= r.groups.keys())
+    return [Cell(name, word, count, accepted[(name, word)]) for (name, word), count in sorted(asked.items())]
 
 
 def _written(row: Row) -> str:
@@ -260,8 +283,9 @@ def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
                 f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
                 " a model may learn length instead of meaning"
             )
-    opening = opening_share([_written(row) for row in rows], run.recipe.language)
-    if opening.share > TEMPLATE and opening.share * len(rows) >= 5:
+    written = [row for row in rows if not isinstance(row.payload, Variant)]  # variants begin as their document does
+    opening = opening_share([_written(row) for row in written], run.recipe.language)
+    if opening.share > TEMPLATE and opening.share * len(written) >= 5:
         found.append(
             f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'
             " instead of the task; more keywords or a higher temperature vary the rows"
@@ -319,7 +343,8 @@ def _arms(run: RunData) -> list[ArmInfo]:
             artifacts["verdicts"] = f"arms/{arm}/verdicts.parquet"
         rules = [str(rule) for rule in run.recipe.arms[arm].select] if arm in run.recipe.arms else []
         if arm in owners:
-            rules = [f"random, as many of each label as {owners[arm]}"]
+            each = "of each label as" if _labels(run.recipe) else "rows as"
+            rules = [f"random, as many {each} {owners[arm]}"]
         found.append(
             ArmInfo(
                 name=arm,

@@ -59,7 +59,7 @@ def headline(found: Found) -> str:
 
 def sentences(found: Found) -> list[str]:
     """Return what the run advises, the most important first."""
-    said = [*_strategy(found), *_saving(found), *_variants(found), *_selection(found)]
+    said = [*_strategy(found), *_saving(found), *_falls(found), *_variants(found), *_selection(found)]
     said += [*_forgetting(found), *_categories(found)]
     if found["seeds"] == 1:
         said.append(
@@ -132,13 +132,11 @@ def _higher(found: Found, best: Found, others: Sequence[Found]) -> list[str]:
         return []
     choice = found["choice"]
     surely = [entry["arm"] for entry in others if entry["arm"] in choice["higher_than"]]
-    rest = [entry for entry in others if entry["arm"] not in surely]
-    close = listed([f"{entry['arm']} ({_end(entry)})" for entry in rest])
-    said = f"At the end of training it is above {listed(surely)} beyond the intervals" if surely else ""
-    if rest:
-        lead = "; not so" if surely else "At the end of training it is not told apart"
-        said += f"{lead} from {close}: within the intervals" if not surely else f"; {close} within them"
-    return [f"{said}."]
+    rest = [f"{entry['arm']} ({_end(entry)})" for entry in others if entry["arm"] not in surely]
+    if not surely:
+        return [f"At the end of training it is not told apart from {listed(rest)}: within the intervals."]
+    said = f"At the end of training it is above {listed(surely)} beyond the intervals"
+    return [f"{said}; against {listed(rest)} the difference is within them." if rest else f"{said}."]
 
 
 # exposures and tokens
@@ -189,6 +187,14 @@ def _fewer(value: float) -> str:
     return f"{abs(100 * value):.0f} % {'fewer' if value >= 0 else 'more'}"
 
 
+def _falls(found: Found) -> list[str]:
+    return [
+        f"{fall['arm']} is highest after {_exposures(fall['exposures'])} ({share(fall['peak'])}) and falls to"
+        f" {share(fall['end'])} by the end, beyond the intervals: it is trained too long."
+        for fall in found["falls"]
+    ]
+
+
 # variants
 
 
@@ -231,9 +237,8 @@ def _selection(found: Found) -> list[str]:
     ]
     count = len(groups["no evidence"])
     if count == len(held):
-        many = "The way" if count == 1 else f"None of the {count} ways"
-        said = f"{many} of selecting variants {'gives no' if count == 1 else 'gives'} evidence of beating"
-        said += " a random choice of as many variants."
+        who = held[0]["arm"] if count == 1 else f"any of the {count} ways of selecting variants"
+        said = f"No evidence that {who} beats a random choice of as many variants."
     else:
         said = f"Selecting against a random choice of as many variants: {'; '.join(parts)}"
         said += f"; no evidence for {listed([e['arm'] for e in groups['no evidence']])}." if count else "."
@@ -253,15 +258,16 @@ def _paid(helped: Sequence[Found]) -> str:
         return f"Yet all variants together do better than {listed([e['arm'] for e in helped])}: use all of them."
     said = []
     for entry in worth:
-        told = f"Against all variants {entry['arm']}"
         against = entry["all"]
         if against is None:
             continue
         verdict = "helped" if against["verdict"] == "helped" else "shows no evidence of a difference"
-        told += f" {verdict} ({points(against['difference'])} points)"
+        told = f"Against all variants {entry['arm']} {verdict} ({points(against['difference'])} points)."
         if entry["exposures_saving"] is not None and entry["tokens_saving"] is not None:
-            told += f", with {_fewer(entry['exposures_saving'])} exposures and {_fewer(entry['tokens_saving'])} tokens"
-        said.append(f"{told}.")
+            told += f" To the threshold it needs {_fewer(entry['exposures_saving'])} exposures and"
+            told += f" {_fewer(entry['tokens_saving'])} training tokens than all variants,"
+            told += f" {'in exposures beyond' if entry['sooner'] else 'within'} the intervals."
+        said.append(told)
     return " ".join(said)
 
 
@@ -273,26 +279,16 @@ def _forgetting(found: Found) -> list[str]:
     for name in dict.fromkeys(entry["evaluation"] for entry in found["forgetting"]):
         entries = [entry for entry in found["forgetting"] if entry["evaluation"] == name]
         mine = next((entry for entry in entries if entry["arm"] == found["choice"]["arm"]), entries[0])
-        told = (
-            f"General ability ({name}): {share(mine['before'])} before, {share(mine['after']['mean'])} after training"
-        )
-        told += f" on {mine['arm']}"
+        told = f"General ability ({name}): {share(mine['before'])} before, {share(mine['after']['mean'])} after"
+        told += f" training on {mine['arm']}"
         if mine["change"]:
             words = {"hurt": "it forgot", "helped": "a gain", "no evidence": "no evidence of forgetting or gain"}
             told += f": {words[mine['change']['verdict']]} ({points(mine['change']['difference'])} points,"
             told += f" {_interval(mine['change'])})"
         told += "."
         lost = [e["arm"] for e in entries if e is not mine and (e["change"] or {}).get("verdict") == "hurt"]
-        said.append(told + (f" So did {listed(lost)} lose." if lost and _lost(mine) else _also(lost)))
+        said.append(told + (f" Beyond chance forgot: {listed(lost)}." if lost else ""))
     return said
-
-
-def _lost(entry: Found) -> bool:
-    return bool((entry["change"] or {}).get("verdict") == "hurt")
-
-
-def _also(lost: Sequence[str]) -> str:
-    return f" {listed(lost)} forgot beyond chance." if lost else ""
 
 
 def _categories(found: Found) -> list[str]:

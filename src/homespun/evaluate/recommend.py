@@ -1,10 +1,8 @@
 """What a run on documents advises: which strategy, how many variants, whether selecting them paid.
 
 Reads results.json alone, so it can be made again at any time. A difference between two arms counts where it is
-larger than the 95 % intervals allow: the difference of the two values, with their intervals added in squares
-(Newcombe 1998, method 10). Both arms answer the same items, which only makes that more cautious. Where the best of
-several is looked for, intervals are widened for their number (Bonferroni). Selecting arms keep the verdicts that
-compare.py gave them. advice.py puts all of it into words.
+larger than the 95 % intervals of both allow (curves.py); where the best of several is looked for, they are widened
+for their number. Selecting arms keep the verdicts that compare.py gave them. advice.py puts all of it into words.
 """
 
 from __future__ import annotations
@@ -13,11 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import NormalDist
 from typing import Any
 
 from homespun.evaluate import advice
-from homespun.evaluate.curves import THRESHOLDS, Reach, reach, saving
+from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
 from homespun.records import JSONDict
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
@@ -81,6 +78,7 @@ def recommend(results: Mapping[str, Any], threshold: float = USUAL) -> JSONDict 
         "strategies": strategies,
         "choice": _choice(strategies, mains, chosen, reaches),
         "reach": _reach_table(arms, thresholds, base, reaches),
+        "falls": _falls(mains),
         "variants": [
             entry for strategy in dict.fromkeys(a.strategy for a in plain) if (entry := _knee(plain, strategy))
         ],
@@ -103,8 +101,9 @@ def _arms(results: Mapping[str, Any]) -> tuple[str, list[Arm]]:
         evaluation = evaluations[name]
         controls = {entry.get("control") for entry in results["arms"].values()}
         metric = evaluation.get("metric", "accuracy")
+        named = _strategies(results["arms"])
         found = [
-            _arm(arm, results["arms"].get(arm, {}), entry["curve"], metric)
+            _arm(arm, named.get(arm, arm), results["arms"].get(arm, {}), entry["curve"], metric)
             for arm, entry in evaluation["arms"].items()
             if arm not in controls and entry.get("curve") and metric in entry["curve"][-1]["metrics"]
         ]
@@ -113,12 +112,23 @@ def _arms(results: Mapping[str, Any]) -> tuple[str, list[Arm]]:
     return "", []
 
 
-def _arm(name: str, entry: Mapping[str, Any], curve: Sequence[JSONDict], metric: str) -> Arm:
+def _strategies(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return arm -> strategy: its generators, and its forms where arms of the same generators have others."""
+    keys = {
+        name: (tuple(entry.get("from") or (name,)), tuple(entry.get("forms") or ())) for name, entry in arms.items()
+    }
+    forms: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for written, kinds in keys.values():
+        forms.setdefault(written, set()).add(kinds)
+    return {
+        name: " + ".join(written) + (f" ({', '.join(kinds)})" if kinds and len(forms[written]) > 1 else "")
+        for name, (written, kinds) in keys.items()
+    }
+
+
+def _arm(name: str, strategy: str, entry: Mapping[str, Any], curve: Sequence[JSONDict], metric: str) -> Arm:
     written, forms = tuple(entry.get("from") or ()), tuple(entry.get("forms") or ())
     kinds = set(forms or written)
-    strategy = " + ".join(written) or name
-    if forms and not {*forms} & {*written}:
-        strategy += f" ({', '.join(forms)})" if len(forms) <= 3 else f" ({len(forms)} forms)"
     return Arm(
         name=name,
         strategy=strategy,
@@ -148,38 +158,6 @@ def _base(mains: Sequence[Arm]) -> Arm | None:
     """Return the arm that savings are counted against: paraphrase, or the first that is not the original."""
     rewritten = [arm for arm in mains if not arm.is_original and not arm.rules]
     return next((arm for arm in rewritten if arm.is_paraphrase), next(iter(rewritten), None))
-
-
-# differences and their certainty
-
-
-def above(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> bool:
-    """Say whether `a` is above `b` beyond their 95 % intervals.
-
-    Args:
-        a: mean, low and high.
-        b: the same of the other.
-        among: number of comparisons that this one was picked from.
-    """
-    return difference(a, b, among)[1] > 0
-
-
-def difference(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> tuple[float, float, float]:
-    """Return the difference a - b with its 95 % interval, from the intervals of both."""
-    gap = a["mean"] - b["mean"]
-    wider = NormalDist().inv_cdf(1 - 0.025 / max(among, 1)) / NormalDist().inv_cdf(0.975)
-    down = wider * math.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
-    up = wider * math.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
-    return gap, gap - down, gap + up
-
-
-def sooner(a: Reach, b: Reach) -> bool:
-    """Say whether `a` reaches a threshold before `b` beyond what the ends of their intervals allow."""
-    if a.at is None or a.late is None:
-        return False
-    if b.at is None or b.early is None:  # b never gets there: even its upper end must be later, or never
-        return b.early is None or b.early > a.late
-    return b.at - a.at > math.hypot(a.late - a.at, b.at - b.early)
 
 
 # strategies
@@ -268,7 +246,19 @@ def _reach_table(arms: Sequence[Arm], thresholds: Sequence[float], base: Arm | N
     return table
 
 
-# variants, selection, forgetting, categories
+# falls, variants, selection, forgetting, categories
+
+
+def _falls(mains: Sequence[Arm]) -> list[JSONDict]:
+    """Return the strategies that end below their own best checkpoint beyond the intervals."""
+    found = []
+    for arm in mains:
+        peak = max(arm.curve, key=lambda point: point["metrics"][arm.metric]["mean"])
+        best = peak["metrics"][arm.metric]
+        if above(best, arm.end, len(arm.curve)):
+            said = {"arm": arm.name, "exposures": peak["exposures"], "peak": best["mean"], "end": arm.end["mean"]}
+            found.append(said)
+    return found
 
 
 def _knee(plain: Sequence[Arm], strategy: str) -> JSONDict | None:
@@ -307,9 +297,11 @@ def _selection(
             continue
         reference = results["arms"].get(arm.name, {}).get("reference")
         savings: dict[str, float | None] = dict.fromkeys(("exposures", "tokens"))
+        surely = False
         if threshold is not None and any(other.name == reference for other in arms):
-            for by in savings:
-                savings[by] = saving(reaches[arm.name, threshold, by].at, reaches[reference, threshold, by].at)
+            mine, theirs = ({by: reaches[name, threshold, by] for by in savings} for name in (arm.name, reference))
+            savings = {by: saving(mine[by].at, theirs[by].at) for by in savings}
+            surely = sooner(mine["exposures"], theirs["exposures"])
         found.append(
             {
                 "arm": arm.name,
@@ -321,6 +313,7 @@ def _selection(
                 "all": _verdict(entries[arm.name].get("versus_reference")),
                 "exposures_saving": savings["exposures"],
                 "tokens_saving": savings["tokens"],
+                "sooner": surely,
             }
         )
     return found

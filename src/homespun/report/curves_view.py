@@ -7,15 +7,13 @@ more arms are drawn by strategy. Controls lie behind in grey. Computes no statis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from homespun.report.charts import Axis, axis_from_zero, axis_of_shares, path
-from homespun.report.data import ReportData
-from homespun.report.data_view import Tint
-from homespun.report.format import MISSING, amount, change_of, interval_of, metric_name, percent, plain, value_of
-from homespun.report.results_view import arms_of, evaluations_of
+from homespun.report.format import MISSING, amount, interval_of, metric_name, percent, plain, value_of
 
 LINES = 6  #: lines that can be told apart in one plot; the page has as many styles
 MARKS_PER_LINE = 9
@@ -61,73 +59,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What one arm needed to reach the threshold, in exposures or tokens."""
-
-    text: str
-    width: float
-    low: float
-    high: float
-    saving: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReachView:
-    """What every arm needed to reach the threshold, and a table for all of them."""
-
-    threshold: str
-    base: str
-    rows: tuple[tuple[str, tuple[Need, ...]], ...]  #: arm; exposures, tokens
-    heads: tuple[str, ...]
-    table: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  #: arm; per threshold what it needs, and the saving
-
-
-@dataclass(frozen=True, slots=True)
-class ShadeTable:
-    """Numbers of arms with a shade for their size."""
-
-    caption: str
-    corner: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Tint, ...]], ...]
-    intervals: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BeforeAfter:
-    """One arm on a general evaluation, before and after training."""
-
-    arm: str
-    before: float
-    low: float
-    middle: float
-    high: float
-    before_text: str
-    after_text: str
-    change: str
-    interval: str
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class CurvesView:
-    """Everything that curves.html draws."""
-
-    recommendation: tuple[str, ...]
-    metric: str
-    evaluation: str
-    items: int
-    seeds: int
-    figures: tuple[Figure, ...]
-    reach: ReachView | None
-    variants: tuple[Figure, ...]
-    losses: tuple[Figure, ...]
-    kinds: tuple[ShadeTable, ...]
-    forgetting: tuple[tuple[str, str, tuple[BeforeAfter, ...]], ...]  #: evaluation, metric, arms
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
+class Curves:
     """The curves of one evaluation, with what the recommendation says about its arms."""
 
     metric: str
@@ -138,48 +70,14 @@ class _Run:
     advice: Mapping[str, Any]
 
     def strategy(self, arm: str) -> str:
+        """Return what an arm's variants are written with; without a recommendation, its name."""
         return str(self.about.get(arm, {}).get("strategy", arm))
-
-
-def view_curves(data: ReportData) -> CurvesView | None:
-    """Arrange the figures; None where no evaluation has curves."""
-    advice = (data.results or {}).get("recommendation") or {}
-    evaluations, arms = evaluations_of(data), arms_of(data)
-    named = [advice["evaluation"]] if advice.get("evaluation") in evaluations else list(evaluations)
-    name = next((n for n in named if any(e.get("curve") for e in evaluations[n]["arms"].values())), None)
-    if name is None:
-        return None
-    evaluation = evaluations[name]
-    found = {arm: entry["curve"] for arm, entry in evaluation["arms"].items() if entry.get("curve")}
-    controls = {arm: entry["control"] for arm, entry in arms.items() if entry.get("control") in found}
-    run = _Run(
-        metric=evaluation.get("metric", "accuracy"),
-        curves={arm: curve for arm, curve in found.items() if arm not in controls.values()},
-        controls={arm: control for arm, control in controls.items() if arm in found},
-        behind={control: found[control] for control in controls.values()},
-        about=advice.get("arms", {}),
-        advice=advice,
-    )
-    ends = next(iter(found.values()))[-1]["metrics"]
-    return CurvesView(
-        recommendation=tuple(advice.get("sentences", ())),
-        metric=metric_name(run.metric),
-        evaluation=name,
-        items=evaluation["items"],
-        seeds=len(ends[run.metric]["seeds"]) if run.metric in ends else 0,
-        figures=_accuracy(run),
-        reach=_reach(run),
-        variants=_variants(run),
-        losses=_losses(run),
-        kinds=_kinds(run),
-        forgetting=_forgetting(advice),
-    )
 
 
 # which arms share a plot
 
 
-def _groups(run: _Run, arms: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+def _groups(run: Curves, arms: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Return (title, arm -> style): all arms where six lines hold them, else one per strategy, then each strategy."""
     if len(arms) <= LINES:
         return [("", {arm: f"s{index}" for index, arm in enumerate(arms)})]
@@ -211,21 +109,25 @@ def _groups(run: _Run, arms: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
 Read = Callable[[Mapping[str, Any]], "Value | None"]
 
 
-def _accuracy(run: _Run) -> tuple[Figure, ...]:
+def accuracy_figures(run: Curves) -> tuple[Figure, ...]:
+    """Return the primary metric against exposures and tokens, with the threshold of the recommendation."""
+
     def read(point: Mapping[str, Any]) -> Value | None:
         found = point["metrics"].get(run.metric)
         return (found["mean"], found["low"], found["high"]) if found else None
 
     ends = [end for curve in (*run.curves.values(), *run.behind.values()) for p in curve for end in read(p) or ()]
     threshold = run.advice.get("threshold")
-    limits = () if threshold is None else ((threshold, value_of(run.metric, threshold)),)
+    limits = () if threshold is None else ((threshold, percent(threshold, 1)),)
     axis = axis_of_shares([*ends, *(limit for limit, _ in limits)])
     y_ticks = tuple((100 - axis.at(tick), percent(tick, 1)) for tick in axis.ticks)
     drawn = tuple((100 - axis.at(limit), text) for limit, text in limits)
     return _figures(run, read, axis, y_ticks, drawn, lambda value: value_of(run.metric, value), metric_name(run.metric))
 
 
-def _losses(run: _Run) -> tuple[Figure, ...]:
+def loss_figures(run: Curves) -> tuple[Figure, ...]:
+    """Return training loss against exposures and tokens; nothing where no loss was kept."""
+
     def read(point: Mapping[str, Any]) -> Value | None:
         loss = point.get("loss")
         return None if loss is None else (loss, loss, loss)
@@ -239,7 +141,7 @@ def _losses(run: _Run) -> tuple[Figure, ...]:
 
 
 def _figures(
-    run: _Run,
+    run: Curves,
     read: Read,
     axis: Axis,
     y_ticks: tuple[tuple[float, str], ...],
@@ -255,6 +157,7 @@ def _figures(
         order = sorted(ends, key=lambda arm: -ends[arm][0])
         behind = [run.controls[arm] for arm in styles if arm in run.controls]
         legend = [(styles[arm], arm, say(ends[arm][0])) for arm in order]
+        legend += [("limit", f"{text} of {name.lower()}", "") for _, text in limits]
         if behind:
             legend.append(("control", "random control" if len(behind) == 1 else "random controls", ""))
         said = "; ".join(f"{arm} ends at {say(ends[arm][0])}" for arm in order)
@@ -297,7 +200,7 @@ def _line(name: str, style: str, curve: Curve, by: str, read: Read, x: Axis, y: 
 
 
 def _table(
-    run: _Run, arms: Sequence[str], read: Read, say: Callable[[float], str]
+    run: Curves, arms: Sequence[str], read: Read, say: Callable[[float], str]
 ) -> tuple[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], int]:
     """Return per checkpoint and arm the value, its interval and the tokens; of many checkpoints some, evenly chosen."""
     at: dict[str, dict[int, Mapping[str, Any]]] = {arm: {p["exposures"]: p for p in run.curves[arm]} for arm in arms}
@@ -319,52 +222,10 @@ def _table(
     return rows, len(points) - len(chosen)
 
 
-# exposures and tokens needed
-
-
-def _reach(run: _Run) -> ReachView | None:
-    table, threshold = run.advice.get("reach") or {}, run.advice.get("threshold")
-    if not table:
-        return None
-    arms = [arm for arm in run.curves if arm in next(iter(table.values()))]
-    most = {by: max(p[by] for arm in arms for p in run.curves[arm]) for by in ("exposures", "tokens")}
-    base = run.advice.get("base")
-
-    def saved(value: float | None) -> str:
-        if value is None:
-            return ""
-        return f"{percent(abs(value), 1)} {'fewer' if value >= 0 else 'more'}"
-
-    def need(row: Mapping[str, Any], by: str) -> Need:
-        at, low, high = row[by], row[f"{by}_low"], row[f"{by}_high"]
-        if at is None:
-            return Need("not reached", 0, 0, 0, "")
-        ends = [round(100 * min(1.0, end / most[by]), 2) for end in (at, at if low is None else low)]
-        last = 100.0 if high is None else round(100 * min(1.0, high / most[by]), 2)
-        return Need(amount(at), ends[0], ends[1], last, saved(row[f"{by}_saving"]))
-
-    def cells(arm: str) -> tuple[tuple[str, str], ...]:
-        found = []
-        for rows in table.values():
-            for by in ("exposures", "tokens"):
-                row = rows[arm]
-                found.append((amount(row[by]), saved(row[f"{by}_saving"])))
-        return tuple(found)
-
-    rows: Mapping[str, Any] = table.get(f"{threshold:g}", {}) if threshold is not None else {}
-    return ReachView(
-        threshold=percent(threshold, 1) if threshold is not None else "",
-        base=base or "",
-        rows=tuple((arm, tuple(need(rows[arm], by) for by in ("exposures", "tokens"))) for arm in arms if arm in rows),
-        heads=tuple(f"{by} to {percent(float(key), 1)}" for key in table for by in ("exposures", "tokens")),
-        table=tuple((arm, cells(arm)) for arm in arms),
-    )
-
-
 # variants
 
 
-def _variants(run: _Run) -> tuple[Figure, ...]:
+def variants_figures(run: Curves) -> tuple[Figure, ...]:
     """Return accuracy at the end against the number of variants; numbers stand in order, not to scale."""
     series: dict[str, dict[int | None, str]] = {}
     for arm in run.curves:
@@ -378,8 +239,7 @@ def _variants(run: _Run) -> tuple[Figure, ...]:
     if not series:
         return ()
     numbers = {number for found in series.values() for number in found}
-    sizes: list[int | None] = sorted(number for number in numbers if number is not None)
-    sizes += [None] if None in numbers else []
+    sizes = sorted(numbers, key=lambda number: math.inf if number is None else number)
     ends = {arm: run.curves[arm][-1]["metrics"][run.metric] for found in series.values() for arm in found.values()}
     axis = axis_of_shares([end[key] for end in ends.values() for key in ("mean", "low", "high")])
     x = Axis(-0.4, len(sizes) - 0.6, tuple(float(index) for index in range(len(sizes))))
@@ -391,7 +251,7 @@ def _variants(run: _Run) -> tuple[Figure, ...]:
 
 
 def _of_variants(
-    run: _Run,
+    run: Curves,
     series: Mapping[str, Mapping[int | None, str]],
     sizes: Sequence[int | None],
     ends: Mapping[str, Mapping[str, Any]],
@@ -441,76 +301,3 @@ def _of_variants(
         for text, size in zip(said, sizes, strict=True)
     )
     return Figure("", tuple(legend), (plot,), tuple(series), rows, 0, True)
-
-
-# categories, kinds of question, forgetting
-
-
-def _kinds(run: _Run) -> tuple[ShadeTable, ...]:
-    ends = {arm: curve[-1]["metrics"] for arm, curve in run.curves.items()}
-    names = list(dict.fromkeys(name for metrics in ends.values() for name in metrics))
-    categories = [name for name in names if name.startswith("category:")]
-    others = [name for name in names if name not in categories and name != run.metric]
-    tables = (
-        ("By category, at the end of training", [run.metric, *categories] if categories else []),
-        ("By kind of question, and answers that belong to another document", [run.metric, *others] if others else []),
-    )
-    return tuple(_shades(caption, metrics, ends, run.metric) for caption, metrics in tables if metrics)
-
-
-def _shades(
-    caption: str, metrics: Sequence[str], ends: Mapping[str, Mapping[str, Any]], primary: str
-) -> ShadeTable:
-    def tint(found: Mapping[str, Any] | None, metric: str) -> Tint:
-        if found is None:
-            return Tint(MISSING, 0.0)
-        return Tint(value_of(metric, found["mean"]), round(min(1.0, max(0.0, found["mean"])), 2), metric == "elsewhere")
-
-    def interval(found: Mapping[str, Any] | None, metric: str) -> tuple[str, str]:
-        if found is None:
-            return MISSING, ""
-        return value_of(metric, found["mean"]), interval_of(metric, found["low"], found["high"])
-
-    return ShadeTable(
-        caption=caption,
-        corner="arm",
-        heads=tuple("all questions" if m == primary else HEADS.get(m, metric_name(m)) for m in metrics),
-        rows=tuple((arm, tuple(tint(found.get(m), m) for m in metrics)) for arm, found in ends.items()),
-        intervals=tuple((arm, tuple(interval(found.get(m), m) for m in metrics)) for arm, found in ends.items()),
-    )
-
-
-HEADS = {
-    "accuracy_forward": "asked forward",
-    "accuracy_reverse": "asked in reverse",
-    "elsewhere": "answer of another document",
-}
-
-
-def _forgetting(advice: Mapping[str, Any]) -> tuple[tuple[str, str, tuple[BeforeAfter, ...]], ...]:
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for entry in advice.get("forgetting", ()):
-        groups.setdefault((entry["evaluation"], entry["metric"]), []).append(entry)
-    found = []
-    for (name, metric), entries in groups.items():
-        values = [v for e in entries for v in (e["before"], *(e["after"][key] or e["before"] for key in e["after"]))]
-        axis = axis_of_shares(values)
-        found.append((name, metric_name(metric), tuple(_before_after(entry, metric, axis) for entry in entries)))
-    return tuple(found)
-
-
-def _before_after(entry: Mapping[str, Any], metric: str, axis: Axis) -> BeforeAfter:
-    after, change = entry["after"], entry["change"] or {}
-    ends = [after["mean"] if after[key] is None else after[key] for key in ("low", "high")]
-    return BeforeAfter(
-        arm=entry["arm"],
-        before=axis.at(entry["before"]),
-        low=axis.at(ends[0]),
-        middle=axis.at(after["mean"]),
-        high=axis.at(ends[1]),
-        before_text=value_of(metric, entry["before"]),
-        after_text=value_of(metric, after["mean"]),
-        change=change_of(metric, change.get("difference", after["mean"] - entry["before"])),
-        interval=f"{change_of(metric, change['low'])} to {change_of(metric, change['high'])}" if change else "",
-        verdict=change.get("verdict", ""),
-    )

@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from homespun.report import curves_view, data_view, results_view, run_view
+from homespun.report import data_view, knowledge_view, results_view, run_view
 from homespun.report.data import ReportData
 from homespun.report.format import day_and_time, plain, tied, visible
 from homespun.report.verdict_view import MARKS, headline, view_verdicts
@@ -47,7 +47,7 @@ EXPOSURE_SECTIONS = {
 }
 
 
-def sections_of(curves: curves_view.CurvesView | None) -> dict[str, str]:
+def sections_of(curves: knowledge_view.KnowledgeView | None) -> dict[str, str]:
     """Return id -> title of the sections of a page, in order."""
     if curves is None:
         return SECTIONS
@@ -90,7 +90,7 @@ def render(data: ReportData) -> str:
     names, square = data_view.view_correlations(data)
     stages, time, tokens = run_view.view_stages(data)
     shared, own = run_view.view_settings(data)
-    curves = curves_view.view_curves(data)
+    curves = knowledge_view.view_knowledge(data)
     sheets = ("page.css", "curves.css") if curves else ("page.css",)
     return (
         environment()

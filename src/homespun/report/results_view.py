@@ -253,8 +253,12 @@ def view_results(data: ReportData) -> ResultsView | None:
     if not evaluations:
         return None
     _, metric = primary_of(data)
+    advice = (data.results or {}).get("recommendation") or {}
+    elsewhere = {entry["evaluation"] for entry in advice.get("forgetting", ())}  # drawn as before and after
     charts = []
     for name, evaluation in evaluations.items():
+        if name in elsewhere:
+            continue
         known = [m for entry in evaluation["arms"].values() for m in entry["metrics"]]
         if known:
             charts.append(_chart(name, evaluation, metric if metric in known else known[0], arms))
