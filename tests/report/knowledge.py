@@ -35,7 +35,7 @@ class Written(NamedTuple):
 
 
 WRITTEN = {
-    "original": Written(("original",), ("original",), 0.66, 170, 6_200, 1, falls=0.35, floor=0.01),
+    "original": Written(("original",), ("original",), 0.66, 170, 6_200, 1, falls=0.6, floor=0.01),
     "paraphrase": Written(("paraphrase",), ("easy", "medium", "hard", "qa"), 0.91, 240, 7_400),
     "facts": Written(("facts",), ("facts",), 0.945, 85, 11_800),
     "graph": Written(("graph",), ("graph-pair", "graph-triple"), 0.925, 110, 21_000),
@@ -185,3 +185,20 @@ def knowledge(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> Report
             for name, entry in found["arms"].items()
         ],
     )
+
+
+def hostile() -> ReportData:
+    """Return a run on documents in which every name attacks the page."""
+    data = knowledge(FEW)
+    found = data.results
+    assert found is not None
+    names = dict(zip(FEW, sample.HOSTILE, strict=False))
+    for name, bad in names.items():
+        found["arms"][bad] = {**found["arms"].pop(name), "from": [bad], "forms": [bad]}
+        for evaluation in found["evaluations"].values():
+            entry = evaluation["arms"][bad] = evaluation["arms"].pop(name)
+            for point in entry.get("curve", ()):
+                point["metrics"][f"category:{sample.SCRIPT}"] = point["metrics"]["accuracy"]
+                point["metrics"][sample.IMAGE] = point["metrics"]["accuracy"]
+    found["recommendation"] = recommend(found)
+    return dataclasses.replace(data, axes=(sample.SCRIPT, sample.IMAGE), arms=())

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import knowledge
 import pytest
 import sample
 
 from homespun.report.html import build_report
 
 CHROMIUM = shutil.which("chromium")
-PAGES = {"one": lambda: sample.sample(1), "five": lambda: sample.sample(5), "hostile": sample.hostile}
+PAGES = {
+    "one": lambda: sample.sample(1),
+    "five": lambda: sample.sample(5),
+    "hostile": sample.hostile,
+    "documents": knowledge.knowledge,
+    "documents, hostile": knowledge.hostile,
+}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -66,8 +73,9 @@ def test_dark_scheme_differs_and_print_is_white(browser: Any, address: str) -> N
     page.close()
 
 
-def test_paper_is_wide_enough(browser: Any, tmp_path: Path) -> None:
-    build_report(sample.sample(5), tmp_path / "index.html")
+@pytest.mark.parametrize("name", ["five", "documents"])
+def test_paper_is_wide_enough(browser: Any, tmp_path: Path, name: str) -> None:
+    build_report(PAGES[name](), tmp_path / "index.html")
     page = browser.new_page(viewport={"width": 680, "height": 1000})  # A4 less its margins, at 96 dpi
     page.goto((tmp_path / "index.html").as_uri())
     page.emulate_media(media="print")

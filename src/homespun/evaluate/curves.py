@@ -74,7 +74,7 @@ def exposures_to(points: Sequence[Point], threshold: float, window: int = WINDOW
             return x
         before_x, before_y = average[index - 1]
         if before_y < threshold:
-            return before_x + (x - before_x) * (threshold - before_y) / (y - before_y)
+            return round(before_x + (x - before_x) * (threshold - before_y) / (y - before_y), 6)
     return None
 
 

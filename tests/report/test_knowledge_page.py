@@ -1,0 +1,273 @@
+"""The figures of a run on documents: what is drawn where, what stands beside it, and that other pages have none."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import re
+from typing import Any
+
+import knowledge
+import pytest
+import sample
+from test_report_html import Page
+
+from homespun.report import charts, format
+from homespun.report.curves_view import LINES, TABLE_ROWS
+from homespun.report.data import ReadRow, ReportData
+from homespun.report.html import EXPOSURE_SECTIONS, SECTIONS, render, sections_of
+from homespun.report.knowledge_view import KnowledgeView, view_knowledge
+
+
+@pytest.fixture(scope="module")
+def data() -> ReportData:
+    return knowledge.knowledge()
+
+
+@pytest.fixture(scope="module")
+def page(data: ReportData) -> Page:
+    return Page(render(data))
+
+
+def _view(data: ReportData) -> KnowledgeView:
+    found = view_knowledge(data)
+    assert found is not None
+    return found
+
+
+def _changed(data: ReportData, change: Any) -> ReportData:
+    results = copy.deepcopy(data.results)
+    change(results)
+    return dataclasses.replace(data, results=results)
+
+
+def test_pages_without_curves_have_none_of_it() -> None:
+    for other in (sample.sample(1), sample.after_generation(), ReportData("n", "en", "", "", {})):
+        assert view_knowledge(other) is None
+        text = render(other)
+        assert sections_of(None) == SECTIONS
+        assert "--ink0" not in text and 'id="exposure"' not in text
+
+
+def test_the_recommendation_stands_on_top(data: ReportData, page: Page) -> None:
+    advice = data.results["recommendation"]
+    assert page.within("h1") == [format.tied(advice["headline"]).replace("\u00a0%", " %")]
+    said = page.within("li")
+    for sentence in advice["sentences"]:
+        assert format.tied(sentence) in said
+    sections = [attrs["id"] for tag, attrs in page.elements if tag == "section"]
+    assert sections[0] == "recommendation"
+    assert sections == [*EXPOSURE_SECTIONS, *SECTIONS]
+    assert "original is highest after" in page.text
+
+
+def test_at_most_six_lines_share_a_plot_and_no_two_look_alike(data: ReportData) -> None:
+    view = _view(data)
+    shown = set()
+    for figure in (*view.figures, *view.losses, *view.variants):
+        for plot in figure.plots:
+            styles = [line.style for line in plot.lines if line.style != "control"]
+            assert len(styles) == len(set(styles)) <= LINES
+            shown |= {line.name for line in plot.lines}
+    assert set(data.results["arms"]) <= shown  # controls too, in grey
+    titles = [figure.title for figure in view.figures]
+    assert titles == ["One arm of each strategy", "paraphrase", "facts"]
+    style = {arm: style for style, arm, _ in view.figures[0].legend}
+    for figure in view.figures[1:]:
+        assert (style[figure.title], figure.title) in [(s, arm) for s, arm, _ in figure.legend]
+
+
+def test_twelve_strategies_stay_readable() -> None:
+    def many(results: dict[str, Any]) -> None:
+        entries = results["evaluations"]["closed_book"]["arms"]
+        for number in range(12):
+            results["arms"][f"way {number}"] = {**results["arms"]["facts"], "from": [f"way {number}"]}
+            entries[f"way {number}"] = copy.deepcopy(entries["facts"])
+        results["recommendation"] = knowledge.recommend(results)
+
+    view = _view(_changed(knowledge.knowledge(("facts",)), many))
+    assert [len(figure.plots[0].lines) for figure in view.figures] == [6, 6, 1]
+
+
+def test_few_arms_share_one_plot_of_exposures_and_one_of_tokens() -> None:
+    view = _view(knowledge.knowledge(knowledge.FEW, 1))
+    (figure,) = view.figures
+    assert [plot.across for plot in figure.plots] == ["exposures", "training tokens"]
+    assert [line.name for line in figure.plots[0].lines] == list(knowledge.FEW)
+    assert figure.plots[0].y_ticks == figure.plots[1].y_ticks
+    ends = [float(line.points.split()[-1].split(",")[0]) for line in figure.plots[0].lines]
+    assert ends == [100.0] * 4  # all were shown as often
+    ends = {line.name: float(line.points.split()[-1].split(",")[0]) for line in figure.plots[1].lines}
+    assert ends["graph"] == 100.0 and ends["facts"] == pytest.approx(100 * 11_800 / 21_000, abs=0.01)
+    assert view.variants == () and view.seeds == 1
+
+
+def test_a_line_stands_where_its_numbers_are(data: ReportData) -> None:
+    (line,) = [line for line in _view(data).figures[0].plots[0].lines if line.name == "facts"]
+    curve = data.results["evaluations"]["closed_book"]["arms"]["facts"]["curve"]
+    points = [tuple(map(float, point.split(","))) for point in line.points.split()]
+    assert [x for x, _ in points] == [point["exposures"] / 10 for point in curve]
+    heights = [point["metrics"]["accuracy"]["mean"] for point in curve]
+    assert all((b[1] <= a[1]) == (h >= g) for a, b, g, h in zip(points, points[1:], heights, heights[1:], strict=False))
+    assert len(line.band.split()) == 2 * len(curve)
+    assert line.marks[0] == pytest.approx(points[-1], abs=0.01)  # the end always has its mark
+
+
+def test_every_number_of_a_figure_is_in_its_table(data: ReportData, page: Page) -> None:
+    for name in data.results["arms"]:
+        entry = data.results["evaluations"]["closed_book"]["arms"][name]
+        if "/random" in name:
+            continue
+        for point in entry["curve"]:
+            assert format.value_of("accuracy", point["metrics"]["accuracy"]["mean"]) in page.within("b")
+            assert f"{format.amount(point['tokens'])} tokens" in page.text.replace(" k ", "\u00a0k ").replace(" M ", "\u00a0M ") or point["tokens"] == 0  # fmt: skip
+    labels = [attrs["aria-label"] for tag, attrs in page.elements if tag == "svg" and attrs.get("role") == "img"]
+    assert any(label.startswith("accuracy against training tokens: facts ends at 9") for label in labels)
+
+
+def test_long_curves_are_thinned_in_the_table_and_say_so() -> None:
+    def long(results: dict[str, Any]) -> None:
+        entry = results["evaluations"]["closed_book"]["arms"]["facts"]
+        last = entry["curve"][-1]
+        entry["curve"] = [{**last, "exposures": n, "tokens": 10 * n} for n in range(1, 101)]
+
+    changed = _changed(knowledge.knowledge(("facts",)), long)
+    (figure,) = _view(changed).figures
+    assert len(figure.rows) == TABLE_ROWS and figure.left_out == 100 - TABLE_ROWS
+    assert (figure.rows[0][0], figure.rows[-1][0]) == ("1", "100")
+    assert f"{100 - TABLE_ROWS} checkpoints in between are left out" in Page(render(changed)).text
+
+
+def test_what_each_arm_needed(data: ReportData, page: Page) -> None:
+    view = _view(data)
+    table = data.results["recommendation"]["reach"]["0.85"]
+    assert view.reach is not None and (view.reach.threshold, view.reach.base) == ("85\u00a0%", "paraphrase")
+    rows = dict(view.reach.rows)
+    exposures, tokens = rows["facts"]
+    assert exposures.text == format.amount(table["facts"]["exposures"])
+    assert exposures.width == pytest.approx(table["facts"]["exposures"] / 10, abs=0.01)
+    assert exposures.low < exposures.width < exposures.high
+    assert exposures.saving == f"{format.percent(table['facts']['exposures_saving'], 1)} fewer"
+    assert tokens.width == pytest.approx(100 * table["facts"]["tokens"] / 21_040_000, abs=0.01)
+    assert rows["original"][0].text == "not reached"
+    assert rows["paraphrase"][0].saving == ""
+    assert rows["paraphrase"][0].high == 100.0  # its lower end never gets there
+    order = [table[arm]["exposures"] or math.inf for arm in rows]
+    assert order == sorted(order)
+    assert "not reached" in page.within("span")
+
+
+def test_variants_stand_in_order_with_all_at_the_end(data: ReportData) -> None:
+    (figure,) = _view(data).variants
+    assert [text for _, text in figure.plots[0].x_ticks] == ["10", "100", "all"]
+    names = [name for _, name, _ in figure.legend]
+    assert names == ["paraphrase", "facts", "facts, low perplexity 0.5 within document", "facts, d4 0.5"]
+    assert [row[0] for row in figure.rows] == ["10", "100", "all"]
+    assert figure.rows[0][1][2] == ("–", "")
+
+
+def test_categories_and_kinds_have_shades_for_their_size(data: ReportData) -> None:
+    categories, kinds = _view(data).kinds
+    assert categories.heads == ("all questions", *knowledge.CATEGORIES)
+    assert kinds.heads == ("all questions", "asked forward", "asked in reverse", "answer of another document")
+    cells = {arm: tints for arm, tints in categories.rows}
+    shades = [tint.shade for tints in cells.values() for tint in tints]
+    assert (min(shades), max(shades)) == (0.0, 1.0)
+    ends = data.results["evaluations"]["closed_book"]["arms"]["graph"]["curve"][-1]["metrics"]
+    assert cells["graph"][2].text == format.value_of("accuracy", ends["category:product"]["mean"])
+    assert all(tints[-1].negative for _, tints in kinds.rows)
+
+
+def test_forgetting_stands_once_with_its_verdict(data: ReportData, page: Page) -> None:
+    (general,) = _view(data).forgetting
+    assert (general.evaluation, general.before) == ("general", "62.0\u00a0%")
+    first = general.arms[0]
+    assert (first.arm, first.after, first.change, first.verdict) == ("original", "53.0\u00a0%", "−9.0", "hurt")
+    assert first.middle < first.before
+    charts_of = [a["aria-label"] for t, a in page.elements if t == "figure" and "comparison" in (a.get("class") or "")]
+    assert charts_of == ["accuracy on general before and after", "accuracy of every arm on closed_book"]
+
+
+def test_categories_do_not_widen_the_table_of_numbers(page: Page) -> None:
+    heads = page.within("th")
+    assert "accuracy reverse" in heads and "category:product" not in heads
+
+
+def test_curves_alone_are_enough() -> None:
+    """Without a recommendation the lines are there; what it would have said is not."""
+    changed = _changed(knowledge.knowledge(), lambda results: results.pop("recommendation"))
+    view = _view(changed)
+    assert view.recommendation == () and view.reach is None and view.forgetting == ()
+    names = {line.name for figure in view.figures for line in figure.plots[0].lines}
+    assert set(knowledge.WRITTEN) <= names
+    assert "recommendation" not in sections_of(view)
+    Page(render(changed))
+
+
+def test_a_threshold_that_nobody_reaches() -> None:
+    def low(results: dict[str, Any]) -> None:
+        for entry in results["evaluations"]["closed_book"]["arms"].values():
+            for point in entry["curve"]:
+                for value in point["metrics"].values():
+                    for key in ("mean", "low", "high"):
+                        value[key] *= 0.3
+        results["recommendation"] = knowledge.recommend(results)
+
+    text = Page(render(_changed(knowledge.knowledge(knowledge.FEW), low))).text
+    assert "No strategy reaches 50 %" in text
+    assert "No arm reaches any of the thresholds." in text
+
+
+def test_a_curve_without_losses_has_no_figure_of_them() -> None:
+    def lossless(results: dict[str, Any]) -> None:
+        for entry in results["evaluations"]["closed_book"]["arms"].values():
+            for point in entry["curve"]:
+                point["loss"] = None
+
+    view = _view(_changed(knowledge.knowledge(knowledge.FEW), lossless))
+    assert view.losses == () and "loss" not in sections_of(view)
+
+
+def test_the_pool_speaks_of_forms_and_documents(page: Page) -> None:
+    assert "The same per form" in page.within("caption")
+    assert "70 of 70 cells of the form × document grid have at least one accepted row." in page.within("p")
+    assert knowledge.TEXT in page.within("blockquote")
+    assert not re.search(
+        r"\bkeywords?\b|\blabels?\b", page.text.split("The same per form")[1].split("Time and tokens")[0]
+    )
+
+
+def test_the_document_stands_beside_its_variant() -> None:
+    row = ReadRow("v", {"document": "Kelm weighs 3 kg.", "text": "3 kg is what Kelm weighs."}, "kept", "easy", "d1")
+    found = Page(render(ReportData("n", "en", "", "", {}, axes=("form", "document"), rows=[row])))
+    assert found.within("blockquote") == ["Kelm weighs 3 kg.", "3 kg is what Kelm weighs."]
+    assert {"document", "text"} <= set(found.within("p"))
+
+
+# geometry and words
+
+
+def test_axes_from_zero_and_of_shares() -> None:
+    assert charts.axis_from_zero(1000) == charts.Axis(0.0, 1000, (0.0, 200.0, 400.0, 600.0, 800.0, 1000.0))
+    assert charts.axis_from_zero(0).high == 1.0
+    full = charts.axis_of_shares([0.1, 1.0])
+    assert (full.low, full.high) == (0.0, 1.0)
+    high = charts.axis_of_shares([0.8, 0.9])
+    assert 0.75 < high.low < 0.8 and high.high < 1.0
+    assert charts.path([(0, 1.0), (1, math.nan), (2, 0.0)], charts.axis_from_zero(2), full) == "0.00,0.00 100.00,100.00"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "–"), (0.5, "0.5"), (213.4, "213"), (2400, "2,400"), (48_200, "48.2\u00a0k"), (1.24e6, "1.24\u00a0M")],
+)
+def test_amounts(value: float | None, expected: str) -> None:
+    assert format.amount(value) == expected
+
+
+def test_metrics_of_documents_are_shares() -> None:
+    for metric in ("accuracy", "accuracy_reverse", "elsewhere", "category:terms of use"):
+        assert format.is_share(metric)
+    assert not format.is_share("judge_score")
+    assert format.metric_name("category:terms of use") == "terms of use"
