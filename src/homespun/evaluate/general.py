@@ -77,14 +77,16 @@ class General(Evaluation):
         TASK:METRIC for tasks of lm-eval.
         """
         own = [item for item in items if item.groups["category"] != TASK]
-        told = dict(zip([item.id for item in own], model.logprobs([_query(item) for item in own], advance), strict=True))
+        told = dict(
+            zip([item.id for item in own], model.logprobs([_query(item) for item in own], advance), strict=True)
+        )
         several = len({item.groups["language"] for item in own}) > 1
         results = {item.id: _result(item, told[item.id], several) for item in own}
         rest = [item for item in items if item.id not in results]
         if rest:
             from homespun.evaluate.lm_tasks import ask_tasks
 
-            results |= {found.item_id: found for found in ask_tasks(model, rest, advance)}
+            results |= {found.item_id: found for found in ask_tasks(model, self.tasks, rest, advance)}
         return [results[item.id] for item in items]
 
 
@@ -97,9 +99,7 @@ def shipped_items(language: str) -> list[Item]:
 def _item(record: JSONDict, language: str) -> Item:
     choices = {f"choice {number}": choice for number, choice in enumerate(record.get("choices", ()))}
     groups = {"category": record["category"], "language": language}
-    return Item(
-        f"{language}-{record['id']}", {"text": record["text"], **choices}, choices.get("choice 0", ""), groups
-    )
+    return Item(f"{language}-{record['id']}", {"text": record["text"], **choices}, choices.get("choice 0", ""), groups)
 
 
 def _choices(item: Item) -> tuple[str, ...]:
@@ -119,9 +119,11 @@ def _result(item: Item, told: Sequence[Continuation], several: bool) -> ItemResu
     language, category = item.groups["language"], item.groups["category"]
     if category == TEXT:
         bits = -told[0].total / math.log(2) / len(item.fields["text"].encode())
+        if not math.isfinite(bits):
+            problem = "the model gave no finite log-probability"
+            return ItemResult(item.id, "", "", "constrained", problem=problem, groups=item.groups)
         marks = {"bits_per_byte": bits, **({f"bits_per_byte:{language}": bits} if several else {})}
-        problem = "" if math.isfinite(bits) else "the model gave no finite log-probability"
-        return ItemResult(item.id, "", "", "constrained", problem=problem, groups=item.groups, marks=marks)
+        return ItemResult(item.id, "", "", "constrained", groups=item.groups, marks=marks)
     choices = _choices(item)
     lengths = [len(choice.encode()) for choice in choices]
     scores = [one.total / length for one, length in zip(told, lengths, strict=True)]
