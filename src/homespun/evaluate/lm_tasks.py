@@ -1,10 +1,10 @@
 """Tasks of lm-eval (EleutherAI's harness) asked of a model of this package, item by item.
 
-The harness makes the prompts and the metrics of each item; the model is asked through the protocol of models/base.py, so
-an endpoint or an adapter in training will do as well. lm-eval is not a dependency: `pip install lm-eval` (0.4.13 tried).
-Its data sets come from the hub when a task is loaded. Refused are tasks that score one continuation and want to know
-whether it is the greedy one, which the protocol does not tell, and those that run code or show pictures. A task may also
-be the path of a task file (YAML).
+The harness makes the prompts and the metrics of each item; the model is asked through the protocol of models/base.py,
+so an endpoint or an adapter in training will do as well. lm-eval is not a dependency: `pip install lm-eval` (tried:
+0.4.13). Its data sets come from the hub when a task is loaded. Refused are tasks that score one continuation and want
+to know whether it is the greedy one, which the protocol does not tell, and those that run code or show pictures. A task
+may also be the path of a task file (YAML).
 """
 
 from __future__ import annotations
