@@ -65,7 +65,6 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "any": "homespun.select.combine:AnyOf",
     },
     "trainer": {"sft": "homespun.train.sft:Sft", "continual": "homespun.train.continual:Continual"},
-    "trainer": {"sft": "homespun.train.sft:Sft"},
     "evaluation": {
         "classification": "homespun.evaluate.classification:Classification",
         "closed_book": "homespun.evaluate.closed_book:ClosedBook",

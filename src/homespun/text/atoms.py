@@ -5,11 +5,6 @@
 letters lose case and accents; Japanese is cut into characters, because a dictionary would cut invented names anywhere.
 Nothing is converted (0.776 kg is another quantity than 776 g), and a date whose order cannot be told (03/11/2017) is
 left as numbers. For comparing only (methods.md C8).
-"1,200", "１２００" and "1.2 thousand" are one number; "776 g", "776 grams" and 七百七十六グラム one quantity; "November
-2017", "2017-11" and 2017年11月 one date, year first, so that a date is found in a more exact one. Latin letters lose case
-and accents; Japanese is cut into characters, because a dictionary would cut invented names anywhere. Nothing is converted
-(0.776 kg is another quantity than 776 g), and a date whose order cannot be told (03/11/2017) is left as numbers. For
-comparing only (methods.md C8).
 """
 
 from __future__ import annotations
