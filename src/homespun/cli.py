@@ -75,7 +75,8 @@ def run(
     if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
-        form = "text" if all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values()) else "messages"
+        variants = all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values())
+        form = "text" if variants else "messages"
         _say(f"next: homespun export {folder} --format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 

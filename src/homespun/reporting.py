@@ -209,8 +209,10 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
                 else:
                     add("dropped by hygiene", row, f"{check.rule}: {check.reason}")
                 continue
-            kept_by = [arm for arm in run.selecting if run.verdicts[arm][row.id].keep]
-            drops = [run.verdicts[arm][row.id] for arm in run.selecting if arm not in kept_by]
+            # an arm that takes its rows from elsewhere, or fewer of them, has no verdict on this one
+            said = {arm: run.verdicts[arm][row.id] for arm in run.selecting if row.id in run.verdicts[arm]}
+            kept_by = [arm for arm, verdict in said.items() if verdict.keep]
+            drops = [verdict for verdict in said.values() if not verdict.keep]
             reason = "; ".join(f"{verdict.rule}: {verdict.reason}" for verdict in drops)
             if row.id in near:
                 add("nearest to threshold", row, f"{near[row.id].rule}: {near[row.id].reason}", kept_by)

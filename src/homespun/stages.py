@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from homespun.armplan import ArmPlan, Choice, control_seed
 from homespun.engine.ahead import ahead
@@ -23,7 +23,7 @@ from homespun.generate.base import Funnel, Generator, Piece, Pieces
 from homespun.heldout import Guard
 from homespun.job import RUNNING, Job
 from homespun.models.load import model_identity
-from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
+from homespun.records import Document, JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.score.base import Scorer
 from homespun.select.arms import apply, cut, first_variants
@@ -67,6 +67,29 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     for name, evaluation in job.recipe.evaluate.items():
         found[name] = cast(Evaluation, evaluation).load_items(job.recipe.described)
     return found
+
+
+def look_at_questions(job: Job, items: Items) -> None:
+    """Hold the evaluations' questions against the documents that they are about, and say what does not fit.
+
+    Raises:
+        DataError: the documents answer no question of an evaluation.
+    """
+    generators = [one for one in job.recipe.generate.values() if cast(Generator, one).payload == "variant"]
+    for source, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
+        for name, evaluation in job.recipe.evaluate.items():
+            stage = f"questions/{name}/{source}"
+            fingerprint = content_hash([_told(items[name]), job.source_of(taken)])
+            if not job.store.finished(stage, fingerprint):
+                documents = (cast(Document, record.value) for record in job.context.sources[source]())
+                warnings = cast(Evaluation, evaluation).look_at(items[name], documents)
+                job.finish(stage, fingerprint, [], warnings=warnings)
+            for warning in cast(JSONDict, job.store.marker(stage))["warnings"]:
+                job.progress.say(warning)
+
+
+def _told(items: Sequence[Item]) -> list[object]:
+    return [[item.id, dict(item.fields), item.gold, list(item.accepted), dict(item.groups)] for item in items]
 
 
 @dataclass(frozen=True)

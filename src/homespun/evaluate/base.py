@@ -8,7 +8,7 @@ by compare.py, so an item can be looked up again and two arms can be paired item
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -18,6 +18,7 @@ from homespun.task import Task
 
 if TYPE_CHECKING:
     from homespun.engine.context import Context, Role
+    from homespun.records import Document
     from homespun.stats import Floats
 
 Mode = Literal["constrained", "free"]  #: label by likelihood, or label read from a written answer
@@ -91,6 +92,14 @@ class Evaluation(Strategy):
     def judges(self) -> tuple[Role, ...]:
         """Return the models that `grade` asks."""
         return ()
+
+    def look_at(self, items: Sequence[Item], documents: Iterable[Document]) -> list[str]:
+        """Return what a reader should know about items that ask for something in documents; reads them once.
+
+        Raises:
+            DataError: the documents answer none of them.
+        """
+        return []
 
     def texts(self, item: Item) -> list[tuple[str, bool]]:
         """Return the texts of an item that no training row may repeat, each with whether it is an answer."""

@@ -9,7 +9,7 @@ own, because models do not learn to turn facts round. Which documents a question
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -21,7 +21,7 @@ from homespun.dataset.questions import Question, read_questions
 from homespun.dataset.read import entries
 from homespun.errors import DataError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
-from homespun.evaluate.known import Known, accepted, is_reversed
+from homespun.evaluate.known import Known, accepted, is_reversed, unanswerable
 from homespun.models.base import Advance, Model, Request, Sampling, ignore_progress
 from homespun.models.judge import Question as JudgeQuestion
 from homespun.models.judge import ask_likelihood, ask_text
@@ -35,6 +35,7 @@ from homespun.text.prompts import Prompt, pick
 
 if TYPE_CHECKING:
     from homespun.engine.context import Context
+    from homespun.records import Document
 
 TRAIN = "train"  #: the split whose wordings may stand in the rows; not asked unless the recipe says so
 MOST_VALUES = 20  #: a group with more values than that is not told apart in the metrics
@@ -102,6 +103,25 @@ class ClosedBook(Evaluation):
             kept = {item.id for item in drawn}
             items = [item for item in items if item.id in kept]
         return items
+
+    def look_at(self, items: Sequence[Item], documents: Iterable[Document]) -> list[str]:
+        """Return a warning about questions whose answers stand in no document.
+
+        Raises:
+            DataError: that is so of all of them.
+        """
+        lacking = unanswerable(items, documents)
+        if not lacking:
+            return []
+        shown = "; ".join(f'{one.item.id} ("{one.item.fields["question"]}"): {one.reason}' for one in lacking[:3])
+        said = f"{self.data}: {len(lacking)} of {len(items)} questions have no answer in the documents: {shown}"
+        if len(lacking) == len(items):
+            raise DataError(f"{said}. Are these the documents that the questions are about? See `columns`.")
+        return [said]
+
+    def texts(self, item: Item) -> list[tuple[str, bool]]:
+        """Return the question alone: its answer is what the rows are to teach."""
+        return [(item.fields["question"], False)]
 
     def _columns(self) -> dict[str, str]:
         """Return the columns, with `attribute` where the file has it: what tells values of one kind from others."""

@@ -1,0 +1,210 @@
+"""Documents into a model: the whole loop with a tiny student, its curves, and what a change redoes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from homespun import loop
+from homespun.errors import DataError, UsageError
+from homespun.exporting import export_rows
+from homespun.recipe import loads
+from homespun.sources.corpus.files import make
+from homespun.store import Store, file_hash
+from homespun.tables import attempts_from, read_table, verdicts_from
+
+RECIPE = """\
+name: knowledge
+language: {language}
+models: {{writer: {student}, student: {student}}}
+sources:
+  documents: {{kind: documents, path: corpus/documents.jsonl}}
+generate:
+  original: {{kind: original}}
+  facts: {{kind: template, form: facts, variants: 6}}
+  graph: {{kind: template, form: graph, variants: 4, junk: 0.2}}
+score:
+  perplexity: {{kind: perplexity}}
+arms:
+  original: {{from: original}}
+  grid:
+    from: [facts, graph]
+    variants: [2, 4]
+    select:
+      all: []
+      low: [{{kind: bottom, by: perplexity, share: 0.5, within: document}}]
+train: {{kind: continual, exposures: 3, at: [1], lora: {{rank: 4}}, seeds: [0, 1]}}
+evaluate:
+  closed_book: {{kind: closed_book, data: corpus/questions.jsonl, max_tokens: 4}}
+"""
+ARMS = ["facts-v2", "facts-v2-low", "facts-v4", "facts-v4-low", "graph-v2", "graph-v2-low", "graph-v4", "graph-v4-low"]
+
+
+class Heard:
+    from homespun.engine.progress import Silent
+
+    bar = Silent.bar
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def run(text: str, folder: Path, out: str = "run", **options):
+    heard = Heard()
+    return loop.run(loads(text, folder, "r.yaml"), folder / out, progress=heard, **options), heard
+
+
+@pytest.fixture(scope="module")
+def text(tiny_student):
+    return RECIPE.format(language="en", student=tiny_student)
+
+
+@pytest.fixture(scope="module")
+def folder(text, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("knowledge")
+    make(folder / "corpus", "en", 4, 3)
+    run(text, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return json.loads((folder / "run/results.json").read_text())
+
+
+def test_every_combination_of_the_grid_has_a_curve(results):
+    controls = [f"{arm}/random" for arm in ARMS if arm.endswith("low")]
+    assert set(results["arms"]) == {"original", *ARMS, *controls}
+    for arm in results["arms"].values():
+        assert [point["exposures"] for point in arm["curve"]] == [1, 3]
+        first, last = arm["curve"]
+        assert last["tokens"] > 2 * first["tokens"] > 0
+        assert first["loss"] > 0 and len(last["metrics"]["accuracy"]["seeds"]) == 2
+        assert arm["exposures_to"]["0.85"] is None
+    entry = results["evaluations"]["closed_book"]
+    assert entry["items"] == 32
+    assert entry["arms"]["facts-v4"]["curve"] == results["arms"]["facts-v4"]["curve"]
+    assert set(entry["arms"]["original"]["curve"][-1]["metrics"]) >= {"accuracy", "accuracy_reverse", "elsewhere"}
+    assert results["recommendation"]["sentences"]
+
+
+def test_variants_are_cut_before_selection_and_controls_keep_the_balance(results, folder):
+    assert results["arms"]["facts-v4"]["candidates"] == 16
+    low = results["arms"]["facts-v4-low"]
+    assert (low["candidates"], low["kept"], low["variants"], low["from"]) == (16, 8, 4, ["facts"])
+    assert low["reference"] == "facts-v4"
+    store = Store(folder / "run")
+    attempts = {a.row.id: a.row for a in attempts_from(store.read_table("pool/facts.parquet")) if a.row}
+    for name in ("facts-v4-low", "facts-v4-low/random/seed-0"):
+        kept = [attempts[v.row_id] for v in verdicts_from(store.read_table(f"arms/{name}/verdicts.parquet")) if v.keep]
+        assert sorted(row.groups["document"] for row in kept) == sorted(2 * list({r.groups["document"] for r in kept}))
+    numbers = [row.groups["number"] for row in attempts.values()]
+    assert sorted(set(numbers)) == list("012345")
+
+
+def test_counts_add_up_and_the_page_has_the_figures(results, folder):
+    funnel = results["funnel"]
+    assert funnel["asked"] == funnel["answered"] == funnel["parsed"] == 4 * (1 + 6 + 4)
+    assert funnel["kept"] + funnel["dropped"] == funnel["parsed"]
+    page = (folder / "run/report/index.html").read_text()
+    assert "exposures" in page and results["recommendation"]["sentences"][0][:20] in page
+    assert not list((folder / "run").rglob("*.bin")) and not list((folder / "run").rglob("*.pt"))
+    assert not list((folder / "run/work").rglob("*.safetensors"))
+
+
+def test_the_same_command_again_does_nothing(text, folder, results):
+    again, _ = run(text, folder)
+    assert not again.fresh and again.results == results
+
+
+def test_another_judge_grades_the_answers_that_are_there(text, folder, results, monkeypatch):
+    from homespun.train.continual import Continual
+
+    def never(*_args, **_kwargs):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(Continual, "__call__", never)
+    answers = {path: file_hash(path) for path in (folder / "run/answers").rglob("*.parquet")}
+    assert len(answers) == 2 * len(results["arms"])
+    judged, heard = run(text.replace("max_tokens: 4", "max_tokens: 4, judge: likelihood"), folder)
+    assert judged.fresh and any("judge" in line for line in heard.lines)
+    assert {path: file_hash(path) for path in answers} == answers
+    assert json.dumps(judged.results["arms"]) != ""
+    run(text, folder)
+
+
+def test_other_questions_train_again_because_they_are_asked_on_the_way(text, folder, monkeypatch):
+    from homespun.train.continual import Continual
+
+    trained = []
+    call = Continual.__call__
+
+    def counted(self, *args, **kwargs):
+        trained.append(1)
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(Continual, "__call__", counted)
+    run(text, folder, "other", arms=["original"])
+    assert len(trained) == 2
+    run(text.replace("max_tokens: 4", "max_tokens: 4, limit: 8"), folder, "other", arms=["original"])
+    assert len(trained) == 4
+
+
+def test_a_training_stopped_in_the_middle_ends_with_the_same_answers(text, folder, tmp_path, monkeypatch):
+    from homespun import tuning
+
+    make(tmp_path / "corpus", "en", 4, 3)
+    probe, stopped = tuning._Probe.__call__, []
+
+    def stop_once(self, model, exposures):
+        probe(self, model, exposures)
+        if not stopped:
+            stopped.append(exposures)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning._Probe, "__call__", stop_once)
+    with pytest.raises(KeyboardInterrupt):
+        run(text, tmp_path, arms=["facts-v4"])
+    run(text, tmp_path, arms=["facts-v4"])
+    for seed in (0, 1):
+        for name in ("answers/facts-v4/seed-{}/closed_book.parquet", "results/facts-v4/seed-{}/closed_book.parquet"):
+            mine, theirs = (root / "run" / name.format(seed) for root in (tmp_path, folder))
+            assert read_table(mine).equals(read_table(theirs))
+        assert file_hash(tmp_path / f"run/models/facts-v4/seed-{seed}/adapter_model.safetensors") == file_hash(
+            folder / f"run/models/facts-v4/seed-{seed}/adapter_model.safetensors"
+        )
+
+
+def test_variants_are_exported_as_text(folder, tmp_path):
+    said = export_rows(folder / "run", "facts-v4-low", "text", tmp_path / "rows.jsonl", None)
+    assert said.startswith("8 rows")
+    first = json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])
+    assert set(first) == {"text", "document", "form"}
+    with pytest.raises(UsageError, match="variants of documents, for which there are text and parquet"):
+        export_rows(folder / "run", "facts-v4", "messages", tmp_path / "x.jsonl", None)
+    export_rows(folder / "run", "facts-v4", "parquet", tmp_path / "rows.parquet", None)
+    assert read_table(tmp_path / "rows.parquet").column_names[:3] == ["id", "text", "document"]
+
+
+def test_questions_that_no_document_answers_are_told_of_or_refused(text, folder, tmp_path):
+    make(tmp_path / "corpus", "en", 4, 3)
+    path = tmp_path / "corpus/questions.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    asked = [line for line in lines if line["split"] == "test"]
+    wrong = [{**line, "answer": "zzyzx qwert"} for line in asked]
+
+    def put(questions):
+        path.write_text("".join(json.dumps(question) + "\n" for question in questions))
+
+    small = text[: text.index("arms:")] + "arms: {original: {from: original}}\n" + text[text.index("train:") :]
+    put([*asked[1:], wrong[0]])
+    _, heard = run(small, tmp_path)
+    assert any("1 of 32 questions have no answer in the documents" in line for line in heard.lines)
+    put(wrong)
+    with pytest.raises(DataError, match="Are these the documents"):
+        run(small, tmp_path, "again")
