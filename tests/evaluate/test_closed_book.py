@@ -364,5 +364,16 @@ def test_questions_whose_answer_stands_in_no_document():
     assert "in no document" in found[3].reason
 
 
+def test_rows_may_hold_the_answer_but_not_the_question(write):
+    evaluation = ClosedBook(data=write(*FILE))
+    assert evaluation.texts(evaluation.load_items()[0]) == [("test question 1 on the weight of d1", False)]
+
+
+def test_only_the_judge_makes_grading_anew():
+    assert ClosedBook.graded_by == {"judge"}
+    assert ClosedBook(data="x", judge="off").judges() == ()
+    assert ClosedBook(data="x").judges() == ("judge",)
+
+
 def test_it_is_registered():
     assert lookup("evaluation", "closed_book") is ClosedBook

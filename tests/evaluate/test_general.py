@@ -42,6 +42,11 @@ def test_the_shipped_set_is_sound(language):
     assert all(80 <= len(text) <= 450 for text in texts)
 
 
+def test_rows_may_hold_a_choice_but_not_a_question():
+    item = shipped_items("en")[0]
+    assert General().texts(item) == [("What is frozen water called?", False)]
+
+
 def test_both_languages_have_their_own_ids():
     items = General(languages=("en", "ja", "en")).load_items()
     assert len({item.id for item in items}) == len(items) == 224

@@ -36,6 +36,7 @@ from homespun.text.prompts import Prompt, pick
 if TYPE_CHECKING:
     from homespun.engine.context import Context
     from homespun.records import Document
+    from homespun.engine.context import Context, Role
 
 TRAIN = "train"  #: the split whose wordings may stand in the rows; not asked unless the recipe says so
 MOST_VALUES = 20  #: a group with more values than that is not told apart in the metrics
@@ -49,6 +50,7 @@ class ClosedBook(Evaluation):
     """Share of questions that a model answers rightly without seeing the documents."""
 
     needs_task: ClassVar[bool] = False
+    graded_by: ClassVar[frozenset[str]] = frozenset({"judge"})
 
     kind: Literal["closed_book"] = "closed_book"
     data: str = Field(description="file of questions and accepted answers: JSONL, CSV or Parquet, flat or by passage")
@@ -78,6 +80,14 @@ class ClosedBook(Evaluation):
     def modes(self, trained: bool) -> tuple[Mode, ...]:
         """Return the modes a model is asked in: it writes."""
         return ("free",)
+
+    def judges(self) -> tuple[Role, ...]:
+        """Return the models that `grade` asks."""
+        return () if self.judge == "off" else ("judge",)
+
+    def texts(self, item: Item) -> list[tuple[str, bool]]:
+        """Return the question: its answer is what the rows are to teach, its wording is not."""
+        return [(item.fields["question"], False)]
 
     def load_items(self, task: Task | None = None) -> list[Item]:
         """Read the questions; `limit` draws them by hash, so it takes from all documents.

@@ -47,6 +47,10 @@ class General(Evaluation):
         """Return the modes a model is asked in: it scores given texts."""
         return ("constrained",)
 
+    def texts(self, item: Item) -> list[tuple[str, bool]]:
+        """Return the question or paragraph; choices are single words that any row may hold."""
+        return [(item.fields["text"], False)]
+
     def load_items(self, task: Task | None = None) -> list[Item]:
         """Return the shipped questions and paragraphs, then the items of the tasks.
 
