@@ -91,7 +91,7 @@ def test_a_chat_question_is_a_conversation(write):
 
 
 def test_japanese_has_its_own_form():
-    assert ask_plain("重さは？\n", "ja") == "質問: 重さは？\n回答:"
+    assert ask_plain("重さは？\n", "ja") == "質問：重さは？\n回答："
     assert (
         "正解: 776g または 776グラム"
         in judge_answer_prompt("重さは？", ("776g", "776グラム"), "七百", "ja").messages[0][1]

@@ -63,7 +63,7 @@ def test_a_question_is_scored_in_plain_text_and_a_sentence_as_it_is():
     assert fact.continuations == (" ice", " steam", " sand", " glass") and fact.messages == ()
     sentence = next(query for query in queries if query.prefill.startswith("He opened his umbrella"))
     assert sentence.prefill.endswith("it had started to") and sentence.continuations[0] == " rain"
-    japanese = next(query for query in queries if query.prefill == "質問: 水が凍ると何になりますか。\n回答:")
+    japanese = next(query for query in queries if query.prefill == "質問：水が凍ると何になりますか。\n回答：")
     assert japanese.continuations[0] == "氷"
     assert sum(not query.prefill for query in queries) == 60
 

@@ -1,5 +1,7 @@
 """Values found in answers: numbers, units, dates, names, hedging, in English and Japanese (methods.md C8)."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -216,3 +218,37 @@ def test_a_number_is_found_in_no_other_number(one, other):
 def test_any_text_is_taken(answer, value, other):
     assert found(answer, value, others=[other], question=other) in ("right", "unclear", "absent")
     assert found(answer, value) == found(answer.upper().lower(), value) or not answer.isascii()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1",
+        "9,",
+        ",000",
+        "1 ",
+        "-",
+        "1-",
+        "a",
+        "twenty ",
+        "one hundred and ",
+        "三",
+        "三十万",
+        "年月日",
+        "いか",
+        "ア",
+        "$",
+        "12月",
+        "2019.",
+    ],
+)
+def test_long_texts_of_one_piece_take_no_time(piece):
+    text = piece * (20_000 // len(piece))
+    start = time.perf_counter()
+    atoms(text)
+    assert time.perf_counter() - start < 2
+
+
+def test_numbers_with_more_digits_than_a_decimal_holds_stay_apart():
+    one, other = "1" * 40, "1" * 39 + "2"
+    assert (found(one, one), found(other, one)) == ("right", "absent")

@@ -19,6 +19,7 @@ from homespun.text.normalise import KANA, KANJI, LATIN
 from homespun.text.numerals import SCALES, with_digits
 
 OR = "|"  #: the atom for "or", "/", または, and for the dash of a range: what stands beside it is one of two values
+LONGEST_NUMBER = 20  #: characters; Decimal would round what has more than 28 digits
 REMEMBERED = 400  #: answers and values, up to so many characters, are cut once; documents are not kept
 
 
@@ -206,9 +207,9 @@ def _quantity(group: dict[str, str | None]) -> list[str]:
 
 
 def _value(number: str, scale: int) -> str:
-    """Return a number in its one spelling; a code with leading zeros stays as it is."""
+    """Return a number in its one spelling; a code (leading zeros, too many digits) stays as it is."""
     plain = number.replace(",", "")
-    if scale == 1 and re.fullmatch(r"0\d+", plain):
+    if len(plain) > LONGEST_NUMBER or (scale == 1 and re.fullmatch(r"0\d+", plain)):
         return plain
     total = Decimal(0)
     for digits, large in re.findall(r"(-?\d+(?:\.\d+)?)([百千万億兆]*)", plain):

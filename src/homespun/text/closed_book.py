@@ -12,7 +12,7 @@ from homespun.text.normalise import comparable
 from homespun.text.prompts import Prompt, pick
 
 #: what stands before the answer, which ends at the first line end
-PLAIN = {"en": "Question: {question}\nAnswer:", "ja": "質問: {question}\n回答:"}
+PLAIN = {"en": "Question: {question}\nAnswer:", "ja": "質問：{question}\n回答："}
 CHAT = {
     "en": "Answer from memory, in a few words and nothing else.",
     "ja": "記憶に基づいて、短い語句だけで答えてください。",

@@ -36,10 +36,11 @@ _COUNTED = (
 )
 #: kanji before a numeral that do not join it to a name
 _MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は"
+_NUMERAL = rf"[{_DIGIT}十百千万億兆]{{1,20}}"
 _KANJI_NUMBER = re.compile(
-    rf"(?<![{KANJI}\d])(?:[{_DIGIT}十百千万億兆]+)(?=(?:{_COUNTED}))"
-    rf"|(?<=[{_MAY_PRECEDE}])(?:[{_DIGIT}十百千万億兆]+)(?=(?:{_COUNTED}))"
-    rf"|(?<![{KANJI}])[一二三四五六七八九][{_DIGIT}]*[〇零][{_DIGIT}]*(?![{KANJI}])"
+    rf"(?<![{KANJI}\d]){_NUMERAL}(?=(?:{_COUNTED}))"
+    rf"|(?<=[{_MAY_PRECEDE}]){_NUMERAL}(?=(?:{_COUNTED}))"
+    rf"|(?<![{KANJI}])[一二三四五六七八九][{_DIGIT}]{{0,9}}[〇零][{_DIGIT}]{{0,9}}(?![{KANJI}])"
 )
 #: 十分 is "enough" and 一分 "a part" more often than minutes; 一番 is "the most", 千円 and the like are numbers
 _NO_NUMBER = re.compile(r"(?:十分|一番|一人一人|一日中|一時的|一部|万一|百科|千年)")
