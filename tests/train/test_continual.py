@@ -25,6 +25,7 @@ from homespun.task import ModelSpec
 from homespun.train.base import Card
 from homespun.train.continual import Continual
 from homespun.train.export import export_model
+from homespun.train.lm import Learner
 
 QUICK = Continual(exposures=6, batch_size=4, learning_rate=1e-2)
 LORA = QUICK.model_copy(update={"lora": lookup("trainer", "sft")().lora})
@@ -150,7 +151,19 @@ def test_the_result_is_identified_exported_and_refused_where_it_does_not_fit(tra
             load_model(tiny, out)
 
 
-def test_seeds_order_and_number_of_exposures_decide_the_result(texts, blank, tiny, tmp_path):
+def test_all_weights_are_trained_in_training_mode(texts, blank, tiny, tmp_path, monkeypatch):
+    modes = []
+
+    def learn(self, *arguments, learn=Learner.learn):
+        modes.append(all(module.training for module in self.model.modules()))
+        return learn(self, *arguments)
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    QUICK(texts, blank, tiny, 0, tmp_path, lambda *_: None, (1, 3))
+    assert modes == [True] * 12
+
+
+def test_the_seed_decides_the_result(texts, blank, tiny, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         LORA(texts, blank, tiny, seed, tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b")

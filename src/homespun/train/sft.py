@@ -83,9 +83,9 @@ class Sft(Trainer):
         except ImportError as error:
             raise missing_extra("train") from error
         quiet()
-        from homespun.models.transformers import TransformersModel
         from homespun.train.batches import encode, plan_batches
         from homespun.train.fit import fit, seeded
+        from homespun.train.lm import answering
 
         hf_model, tokenizer = load_for_training(student)
         identity = model_identity(student)
@@ -106,9 +106,8 @@ class Sft(Trainer):
                 bar.advance()
                 bar.note(f"loss {loss:.3f}")
                 if probe is not None and step in exposed_at:
-                    model.eval()
-                    probe(TransformersModel(f"{identity}+step-{step}", hf_model, tokenizer), exposed_at[step])
-                    model.train()
+                    with answering(f"{identity}+step-{step}", model, tokenizer) as answerer:
+                        probe(answerer, exposed_at[step])
 
             started = time.monotonic()
             losses = fit(
