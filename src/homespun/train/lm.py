@@ -6,7 +6,7 @@ attention from one text to another. transformers' Trainer is not used here, sinc
 its checkpoints are pickled; AdamW, the schedule and clipping are a few lines.
 
 Weights and moments are float32 on every device. On a GPU products are computed in bfloat16 (autocast); weights kept
-in bfloat16 would lose updates smaller than 1/256 of a weight, which at these learning rates are most of them.
+in bfloat16 would lose updates smaller than about 1/256 of a weight, which at these learning rates are most of them.
 Torch is seeded anew at every update, so that no state of a random generator has to be kept for dropout.
 """
 
