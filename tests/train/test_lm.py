@@ -110,6 +110,20 @@ def test_the_loss_told_is_that_of_the_texts_and_general_text_is_learned_too(mode
     assert one.losses(general).mean().item() < before
 
 
+def test_an_update_in_several_passes_is_the_same_update(tokenizer, monkeypatch):
+    examples = flat(encode_texts(TEXTS, tokenizer, 100))
+    made, losses = [], []
+    for limit in (1, 40, 10_000):
+        monkeypatch.setattr("homespun.train.lm.PASS", limit)
+        model = make_model().train()
+        losses.append(learner(model, max_grad_norm=1.0).learn(examples[:2], examples[2:], 1.0, 0))
+        made.append(model.state_dict())
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-6)
+    for other in made[1:]:  # a first step of AdamW is the gradient's sign: tiny gradients may round to either
+        close = [torch.isclose(other[name], weight, atol=1e-4).float().mean() for name, weight in made[0].items()]
+        assert min(close) > 0.99
+
+
 def test_under_autocast_products_are_in_bfloat16_and_weights_stay_float32(model, tokenizer):
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
     one = learner(model)

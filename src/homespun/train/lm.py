@@ -26,6 +26,8 @@ from homespun.train.batches import Example, collate
 from homespun.train.exposures import near_equal
 from homespun.train.fit import PACK, completion_logits, packable
 
+PASS = 2048  #: tokens that go through the model at once; logits of 100,000 words each are then 0.8 GB
+
 
 def encode_texts(texts: Sequence[str], tokenizer: Any, longest: int) -> list[list[Example]]:
     """Return each text as one example, or as several of near-equal length where it has more than `longest` tokens.
@@ -76,10 +78,15 @@ class Learner:
             DegenerateError: the loss is no longer finite.
         """
         torch.manual_seed(seed)
-        losses = self.losses([*examples, *replay])
-        losses.mean().backward()
+        shown = [*examples, *replay]
+        count = sum(len(example.completion) for example in shown)
+        found = []
+        for some in _passes(shown):
+            losses = self.losses(some)
+            (losses.sum() / count).backward()
+            found.append(losses.detach())
         own = sum(len(example.completion) for example in examples)
-        loss = float(losses.detach()[:own].mean())
+        loss = float(torch.cat(found)[:own].mean())
         if not math.isfinite(loss):
             raise DegenerateError(f"the training diverged: a loss is {loss} at learning_rate {self.peak}. Lower it.")
         torch.nn.utils.clip_grad_norm_(self.weights.values(), self.max_grad_norm)
@@ -106,6 +113,17 @@ class Learner:
                     weight.copy_(value)
             else:
                 self.optimizer.state[weight][kind] = value.to(weight.device, copy=True)
+
+
+def _passes(examples: Sequence[Example]) -> Iterator[list[Example]]:
+    """Cut an update into passes of at most PASS tokens, or of one example."""
+    some: list[Example] = []
+    for example in examples:
+        if some and sum(map(len, some)) + len(example) > PASS:
+            yield some
+            some = []
+        some.append(example)
+    yield some
 
 
 @contextmanager
