@@ -292,6 +292,32 @@ def corpus(
 
 
 @app.command()
+def questions(
+    documents: Annotated[Path, typer.Option(help="a folder or file: txt, md, html, pdf, docx; jsonl, csv, parquet")],
+    out: Annotated[Path, typer.Option(help="write the questions: .jsonl, .csv or .parquet")],
+    model: Annotated[str, typer.Option(help="who writes them: embedded, PATH, hub id, URL#MODEL")] = "embedded",
+    per_document: Annotated[int, typer.Option(help="questions about each document, at most")] = 8,
+    language: Annotated[str | None, typer.Option(help="en or ja; default: by the script of the documents")] = None,
+    split: Annotated[float, typer.Option(help="share marked train: for training text, not for a test")] = 0.0,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=FIELD", help="of a data file, e.g. text=passage; may repeat")
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="go on without scanned or broken files")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="only so many documents")] = None,
+    seed: Annotated[int, typer.Option(help="another seed, other questions")] = 0,
+) -> int:
+    """Ask a model for questions about documents; keep those whose answer stands in the document word for word."""
+    from homespun.questions import Wish, make, source
+
+    wish = Wish(out, model, per_document, language, split, seed)
+    for line in make(source(documents, column or [], skip_unreadable, limit), wish, _progress()):
+        _say(line)
+    return 0
+
+
+@app.command()
 def schema() -> int:
     """Print the JSON Schema of a recipe, for editors."""
     import json
