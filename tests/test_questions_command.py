@@ -8,7 +8,8 @@ import yaml
 from homespun.dataset.questions import read_questions
 from homespun.engine.progress import Silent
 from homespun.errors import DataError, DegenerateError, UsageError
-from homespun.questions import Wish, make, source
+from homespun.questions import Wish, make
+from homespun.sources.documents.look import from_options
 
 DOCUMENTS = {
     "bridge": "Dalmery Bridge was opened in 1911 and is 412 m long. Ines Corvo designed it.",
@@ -39,7 +40,7 @@ def folder(tmp_path):
 
 def run(folder, **wish):
     wish = {"out": folder / "q.jsonl", "model": f"scripted:{folder / 'model.yaml'}", **wish}
-    return make(source(folder / "docs", [], False, None), Wish(**wish), Silent())
+    return make(from_options(folder / "docs"), Wish(**wish), Silent())
 
 
 def test_pairs_that_hold_are_written_and_the_others_told(folder):
@@ -104,6 +105,6 @@ def test_options_that_cannot_be_used_are_refused_before_anything_is_asked(folder
         with pytest.raises(UsageError, match=told):
             run(folder, **wish)
     with pytest.raises(UsageError, match='--column "passage": write ROLE=FIELD; roles: id, text'):
-        source(folder / "docs", ["passage"], False, None)
+        from_options(folder / "docs", ["passage"])
     with pytest.raises(DataError, match="no such file or folder"):
-        make(source(folder / "none", [], False, None), Wish(folder / "q.jsonl"), Silent())
+        make(from_options(folder / "none"), Wish(folder / "q.jsonl"), Silent())

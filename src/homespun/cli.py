@@ -33,6 +33,17 @@ RunDir = Annotated[Path, typer.Argument(help="a run directory")]
 ArmName = Annotated[str, typer.Option("--arm", help="an arm of the run")]
 Seed = Annotated[int | None, typer.Option("--seed", help="training seed; default: the arm's first")]
 
+DocumentsIn = Annotated[
+    Path, typer.Option("--documents", help="a folder or file: txt, md, html, pdf, docx; jsonl, csv, parquet")
+]
+Column = Annotated[
+    list[str] | None, typer.Option(metavar="ROLE=FIELD", help="of a data file, e.g. text=passage; may repeat")
+]
+ChunkSize = Annotated[
+    int | None, typer.Option(metavar="TOKENS", help="length of pieces; 0: none; default: 300 for text files")
+]
+SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="go on without scanned or broken files")]
+
 
 def _say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
@@ -77,6 +88,9 @@ def run(
     else:
         variants = all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values())
         form = "text" if variants else "messages"
+        form = (
+            "text" if all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values()) else "messages"
+        )
         _say(f"next: homespun export {folder} --format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 
@@ -292,27 +306,42 @@ def corpus(
 
 
 @app.command()
+def documents(
+    path: Annotated[Path, typer.Argument(help="a folder or file: txt, md, html, pdf, docx; jsonl, csv, parquet")],
+    column: Column = None,
+    chunk: ChunkSize = None,
+    skip_unreadable: SkipUnreadable = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="only so many documents")] = None,
+    show: Annotated[int, typer.Option(min=0, help="print so many, from the first on")] = 1,
+) -> int:
+    """Read documents as a run would: how many, how long, and what cannot be read."""
+    from homespun.sources.documents.look import from_options, look
+
+    for line in look(from_options(path, column or [], chunk, skip_unreadable, limit), show):
+        _say(line)
+    return 0
+
+
+@app.command()
 def questions(
-    documents: Annotated[Path, typer.Option(help="a folder or file: txt, md, html, pdf, docx; jsonl, csv, parquet")],
+    path: DocumentsIn,
     out: Annotated[Path, typer.Option(help="write the questions: .jsonl, .csv or .parquet")],
     model: Annotated[str, typer.Option(help="who writes them: embedded, PATH, hub id, URL#MODEL")] = "embedded",
     per_document: Annotated[int, typer.Option(help="questions about each document, at most")] = 8,
     language: Annotated[str | None, typer.Option(help="en or ja; default: by the script of the documents")] = None,
     split: Annotated[float, typer.Option(help="share marked train: for training text, not for a test")] = 0.0,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE=FIELD", help="of a data file, e.g. text=passage; may repeat")
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="go on without scanned or broken files")
-    ] = False,
+    column: Column = None,
+    chunk: ChunkSize = None,
+    skip_unreadable: SkipUnreadable = False,
     limit: Annotated[int | None, typer.Option(min=1, help="only so many documents")] = None,
     seed: Annotated[int, typer.Option(help="another seed, other questions")] = 0,
 ) -> int:
     """Ask a model for questions about documents; keep those whose answer stands in the document word for word."""
-    from homespun.questions import Wish, make, source
+    from homespun.questions import Wish, make
+    from homespun.sources.documents.look import from_options
 
-    wish = Wish(out, model, per_document, language, split, seed)
-    for line in make(source(documents, column or [], skip_unreadable, limit), wish, _progress()):
+    source = from_options(path, column or [], chunk, skip_unreadable, limit)
+    for line in make(source, Wish(out, model, per_document, language, split, seed), _progress()):
         _say(line)
     return 0
 

@@ -18,7 +18,6 @@ from homespun.errors import DegenerateError, UsageError
 from homespun.ledger import Ledger
 from homespun.models.base import Completion, Model, Request, Sampling, ignore_progress
 from homespun.records import Document, content_hash, derive_seed
-from homespun.sources.documents.records import ROLES
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
 from homespun.text.asking import ELSEWHERE, LONGEST, PROBLEMS, Asked, Pair, ask_pairs, parse_pairs
@@ -78,25 +77,7 @@ class Made:
         return found if self.dropped else [found[0].replace("; left out:", "")]
 
 
-def source(path: Path, columns: Sequence[str], skip_unreadable: bool, limit: int | None) -> DocumentSource:
-    """Return the documents of a path, with `ROLE=FIELD` texts as columns.
-
-    Raises:
-        UsageError: such a text is none, or names no role.
-    """
-    pairs = [column.partition("=") for column in columns]
-    for name, equals, value in pairs:
-        if not (name in ROLES and equals and value):
-            raise UsageError(f'--column "{name}{equals}{value}": write ROLE=FIELD; roles: {", ".join(ROLES)}')
-    return DocumentSource(
-        path=str(path),
-        columns={name: value for name, _, value in pairs},
-        unreadable="skip" if skip_unreadable else "refuse",
-        limit=limit,
-    )
-
-
-def make(documents_in: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
+def make(source: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
     """Ask a model for pairs about every document, write those that hold, and return what to tell the user.
 
     Raises:
@@ -106,7 +87,7 @@ def make(documents_in: DocumentSource, wish: Wish, progress: Progress) -> list[s
         DegenerateError: no pair holds; nothing is written.
     """
     _check(wish)
-    reading = documents_in.reading()
+    reading = source.reading()
     documents = [record.value for record in reading if isinstance(record.value, Document)]
     language = wish.language or rule_for("\n".join(document.text for document in documents[:20]))
     ledger_path = wish.out.resolve().with_name(wish.out.name + ".ledger.db")

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.records import Fact
+from homespun.sources.documents.look import from_options, look
 from homespun.sources.documents.source import DocumentSource
 
 SQUAD = Path("/work/shared/data/knowledge_en/squad_200.jsonl")
@@ -324,7 +325,7 @@ def test_files_that_cannot_be_read_are_all_named_with_what_to_do(folder):
     source = DocumentSource(path=str(root), unreadable="skip")
     reading = source.reading()
     assert [record.id for record in reading] == ["a.txt"]
-    assert reading.told()[0] == "1 documents of 11 files"
+    assert reading.told()[0] == "1 document of 11 files"
     assert "10 left out, they cannot be read" in reading.told()[1]
 
 
@@ -393,6 +394,25 @@ def test_names_that_are_no_unicode_are_shown(tmp_path):
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("x")
     (tmp_path / "cafe\u0301.txt").write_text("y")
     assert {document.id for document in read(tmp_path)} == {"caf\ufffd.txt", "caf\u00e9.txt"}
+
+
+# ---- before a run
+
+
+def test_a_look_shows_pieces_with_their_places_and_says_what_is_left_out(folder):
+    root = folder(a_DOT_pdf=pdf(["The first page is here.", "End."], ["Page two."]), b_DOT_txt="Four tokens here.")
+    folder(c_DOT_txt="", d_DOT_txt="Four tokens  here.")
+    told = list(look(from_options(root, chunk=20, skip=True), show=1))
+    assert told == [
+        "a.pdf, page 1, characters 0 to 38, a, 11 tokens\nThe first page is here. End.\n\nPage two.\n",
+        "2 documents of 4 files",
+        "1 left out, their text came before:\n  d.txt repeats b.txt",
+        "1 left out, they cannot be read:\n  c.txt is empty",
+        "15 tokens, 8 a document (4 to 11)",
+    ]
+    assert from_options(root, chunk=0).chunk is None
+    with pytest.raises(UsageError, match="--chunk 5: Input should be greater than or equal to 20; 0 keeps documents"):
+        from_options(root, chunk=5)
 
 
 # ---- digest

@@ -113,7 +113,7 @@ def parse_pairs(answer: str) -> list[Pair]:
         elif (answered := _ANSWER.match(line)) and question:
             found.append(Pair(question, answered.group(1).strip(" *_")))
             question = ""
-    return found
+    return [pair for pair in found if pair.answer]
 
 
 class Asked:

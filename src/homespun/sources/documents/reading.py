@@ -42,6 +42,7 @@ class Reading:
         self.notes: list[str] = []
         self._seen: dict[bytes, str] = {}
         self._records = is_records(Path(source.path))
+        self._unit = "record" if self._records else "file"
 
     def __iter__(self) -> Iterator[Record]:
         """Return the documents.
@@ -71,7 +72,7 @@ class Reading:
 
     def told(self) -> list[str]:
         """Return what a person should know of what was read so far, one line each."""
-        lines = [f"{self.documents:,} documents of {self.files:,} {'records' if self._records else 'files'}"]
+        lines = [f"{_counted(self.documents, 'document')} of {_counted(self.files, self._unit)}"]
         if self.repeated:
             lines.append(f"{len(self.repeated):,} left out, their text came before:\n{_listed(self.repeated)}")
         if self.unreadable:
@@ -172,6 +173,10 @@ def _pdf(path: Path, _size: int, _changed: int) -> Extract:
     if not data:
         raise Unreadable("is empty")
     return read_pdf(data)
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'s' * (number != 1)}"
 
 
 def _listed(lines: list[str]) -> str:
