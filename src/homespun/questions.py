@@ -16,7 +16,7 @@ from homespun.dataset.write import write_records
 from homespun.engine.progress import Progress
 from homespun.errors import DegenerateError, UsageError
 from homespun.ledger import Ledger
-from homespun.models.base import Completion, Model, Request, Sampling, ignore_progress
+from homespun.models.base import Advance, Completion, Model, Request, Sampling
 from homespun.records import Document, content_hash, derive_seed
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
@@ -109,27 +109,26 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
     made = Made(documents)
     judges = {document.id: Asked(document.text, document.title, language) for document in documents}
     holder: dict[str, str] = {}  #: question -> the document it is asked of
-    with progress.bar("ask", wish.per_document * len(documents), "questions") as bar:
-        for attempt in range(ROUNDS):
-            lacking = [one for one in documents if len(made.pairs[one.id]) < wish.per_document]
-            requests = [_request(one, wish, language, attempt) for one in lacking]
-            before = made.kept
-            for document, answer in zip(lacking, _answers(model, requests), strict=True):
-                made.requests += 1
-                pairs = _read(made, document, answer)
-                for pair in pairs:
-                    if len(made.pairs[document.id]) == wish.per_document:
-                        break
-                    judged = judges[document.id].judge(pair)
-                    if not judged.problem and holder.setdefault(comparable(pair.question), document.id) != document.id:
-                        judged = Pair(pair.question, pair.answer, ELSEWHERE)
-                    if judged.problem:
-                        made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
-                    else:
-                        made.pairs[document.id].append(judged)
-                        bar.advance()
-            if made.kept == before:
-                break
+    for attempt in range(ROUNDS):
+        lacking = [one for one in documents if len(made.pairs[one.id]) < wish.per_document]
+        requests = [_request(one, wish, language, attempt) for one in lacking]
+        before = made.kept
+        with progress.bar(f"ask, round {attempt + 1}", len(requests), "documents") as bar:
+            answers = _answers(model, requests, bar.advance)
+        made.requests += len(requests)
+        for document, answer in zip(lacking, answers, strict=True):
+            for pair in _read(made, document, answer):
+                if len(made.pairs[document.id]) == wish.per_document:
+                    break
+                judged = judges[document.id].judge(pair)
+                if not judged.problem and holder.setdefault(comparable(pair.question), document.id) != document.id:
+                    judged = Pair(pair.question, pair.answer, ELSEWHERE)
+                if judged.problem:
+                    made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
+                else:
+                    made.pairs[document.id].append(judged)
+        if made.kept == before:
+            break
     return made
 
 
@@ -151,11 +150,11 @@ def _request(document: Document, wish: Wish, language: str, attempt: int) -> Req
     return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
 
 
-def _answers(model: Model, requests: Sequence[Request]) -> list[Completion]:
+def _answers(model: Model, requests: Sequence[Request], advance: Advance) -> list[Completion]:
     return [
         answer
         for start in range(0, len(requests), SHARD)
-        for answer in model.complete(requests[start : start + SHARD], ignore_progress)
+        for answer in model.complete(requests[start : start + SHARD], advance)
     ]
 
 

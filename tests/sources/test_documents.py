@@ -130,7 +130,13 @@ def test_html_is_the_main_part_as_it_is_read(folder):
 def test_pdf_lines_become_paragraphs_and_pieces_know_their_page(folder):
     root = folder(
         a_DOT_pdf=pdf(
-            ["Hand book 1", "The office is open on every working day of a", "week and closed on holi-", "days."],
+            [
+                "Hand book 1",
+                "Leave . . . . . . . . . 12",
+                "The office is open on every working day of a",
+                "week and closed on holi-",
+                "days.",
+            ],
             ["Hand book 2", "東京は日本の首都であり、その人口はとても多い", "とされています。", "終わり"],
             [],
             ["Hand book 4", "The last page is here."],
@@ -404,7 +410,7 @@ def test_a_look_shows_pieces_with_their_places_and_says_what_is_left_out(folder)
     folder(c_DOT_txt="", d_DOT_txt="Four tokens  here.")
     told = list(look(from_options(root, chunk=20, skip=True), show=1))
     assert told == [
-        "a.pdf, page 1, characters 0 to 38, a, 11 tokens\nThe first page is here. End.\n\nPage two.\n",
+        "a.pdf, page 1, characters 0 to 39, a, 11 tokens\nThe first page is here. End.\n\nPage two.\n",
         "2 documents of 4 files",
         "1 left out, their text came before:\n  d.txt repeats b.txt",
         "1 left out, they cannot be read:\n  c.txt is empty",

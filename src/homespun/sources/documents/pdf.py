@@ -18,6 +18,7 @@ from homespun.sources.documents.extract import Builder, Extract, Unreadable, joi
 
 _FULL_LINE = 0.75  #: share of the usual width from which a line goes on in the next
 _BEGINS_ANEW = re.compile(r"^(?:[•‣◦・●○■□*–-]\s?|\(?\d{1,3}[.)）]\s)")
+_LEADER = re.compile(r"(?:\. ?){5,}\s*\w{0,5}$|[…‥・]{3,}\s*\d{1,4}$")  #: dots that lead to the number of a page
 _DIGITS = re.compile(r"\d+")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 
@@ -78,9 +79,9 @@ def _joined(pages: list[list[str]]) -> Extract:
 
 
 def _lines_of(text: str) -> list[str]:
-    """Return the lines of a page that are not blank, stripped."""
+    """Return the lines of a page that are not blank, stripped; those of a table of contents are left out."""
     lines = (" ".join(line.translate(_LIGATURES).split(" ")).strip() for line in text.splitlines())
-    return [line for line in lines if line]
+    return [line for line in lines if line and not _LEADER.search(line)]
 
 
 def _without_running(pages: list[list[str]]) -> list[list[str]]:
