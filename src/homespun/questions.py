@@ -16,11 +16,11 @@ from homespun.dataset.write import write_records
 from homespun.engine.progress import Progress
 from homespun.errors import DegenerateError, UsageError
 from homespun.ledger import Ledger
-from homespun.models.base import Advance, Completion, Model, Request, Sampling
+from homespun.models.base import Completion, Model, Request, Sampling, stream
 from homespun.records import Document, content_hash, derive_seed
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
-from homespun.text.asking import ELSEWHERE, LONGEST, PROBLEMS, Asked, Pair, ask_pairs, parse_pairs
+from homespun.text.asking import LONGEST, PROBLEMS, Asked, Pair, ask_pairs, parse_pairs
 from homespun.text.normalise import comparable
 from homespun.text.tokens import rule_for
 
@@ -114,18 +114,18 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
         requests = [_request(one, wish, language, attempt) for one in lacking]
         before = made.kept
         with progress.bar(f"ask, round {attempt + 1}", len(requests), "documents") as bar:
-            answers = _answers(model, requests, bar.advance)
+            answers = list(stream(model, requests, SHARD, bar.advance))
         made.requests += len(requests)
         for document, answer in zip(lacking, answers, strict=True):
             for pair in _read(made, document, answer):
                 if len(made.pairs[document.id]) == wish.per_document:
                     break
-                judged = judges[document.id].judge(pair)
-                if not judged.problem and holder.setdefault(comparable(pair.question), document.id) != document.id:
-                    judged = Pair(pair.question, pair.answer, ELSEWHERE)
+                flat = comparable(pair.question)
+                judged = judges[document.id].judge(pair, elsewhere=holder.get(flat, document.id) != document.id)
                 if judged.problem:
                     made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
                 else:
+                    holder[flat] = document.id
                     made.pairs[document.id].append(judged)
         if made.kept == before:
             break
@@ -148,14 +148,6 @@ def _request(document: Document, wish: Wish, language: str, attempt: int) -> Req
     sampling = Sampling(0.7, 0.95, TOKENS * count, ("\nText:", "\n文章:"))
     key = f"{document.id}|{attempt}"
     return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
-
-
-def _answers(model: Model, requests: Sequence[Request], advance: Advance) -> list[Completion]:
-    return [
-        answer
-        for start in range(0, len(requests), SHARD)
-        for answer in model.complete(requests[start : start + SHARD], advance)
-    ]
 
 
 def _records(made: Made, wish: Wish, model: str) -> list[dict[str, str]]:

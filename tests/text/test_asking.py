@@ -49,7 +49,10 @@ def test_every_reason_is_given_where_it_holds():
     assert [judge.judge(Pair(question, answer)).problem for question, answer, _ in cases] == [
         told for *_, told in cases
     ]
-    assert {told for *_, told in cases} <= {"", *PROBLEMS}
+    other = Pair("How many tracks has Dalmery Bridge?", "2")
+    assert judge.judge(other, elsewhere=True).problem == "the same question was asked of another document"
+    assert judge.judge(other).problem == ""
+    assert {told for *_, told in cases} < {"", *PROBLEMS}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ PROBLEMS = (
     "the answer is asked for already",
     "the same question was asked of another document",
 )
-_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, ELSEWHERE = PROBLEMS
+_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, _ELSEWHERE = PROBLEMS
 
 
 def ask_pairs(title: str, text: str, count: int, language: str) -> Prompt:
@@ -126,10 +126,15 @@ class Asked:
         self.questions: set[str] = set()
         self.answers: set[str] = set()
 
-    def judge(self, pair: Pair) -> Pair:
-        """Return the pair, its answer spelled as in the document, or with what is wrong with it; kept ones are held."""
+    def judge(self, pair: Pair, elsewhere: bool = False) -> Pair:
+        """Return the pair, its answer spelled as in the document, or with what is wrong with it.
+
+        Args:
+            pair: as it was read; kept ones are held, for those that repeat them.
+            elsewhere: the question is asked of another document.
+        """
         answer = self._in_text(pair.answer)
-        problem = self._problem(pair.question, pair.answer, answer)
+        problem = self._problem(pair.question, pair.answer, answer) or ("", _ELSEWHERE)[elsewhere]
         if problem:
             return replace(pair, problem=problem)
         self.questions.add(comparable(pair.question))
