@@ -205,7 +205,8 @@ def test_whether_selecting_paid(control: str, everything: str, said: str) -> Non
     about = {"from": ["facts"], "forms": ["facts"]}
     arms = {
         "facts": _arm(_rising(0.92, 300), **about),
-        "chosen": _arm(_rising(0.93, 290), rules=["low perplexity 0.5"], control="chosen/random", reference="facts", **about),
+        "chosen": _arm(_rising(0.93, 290), rules=["low perplexity 0.5"], control="chosen/random",
+                       reference="facts", **about),
         "chosen/random": _arm(_rising(0.91, 300), **about),
     }  # fmt: skip
     versus = {
