@@ -202,7 +202,7 @@ def _variants(found: Found) -> list[str]:
     said = []
     for entry in found["variants"]:
         top, largest = share(entry["largest_accuracy"]), _count(entry["largest"])
-        if entry["enough"] == entry["largest"]:
+        if entry["arm"] == entry["arms"][-1]:
             said.append(
                 f"Variants of {entry['strategy']}: take the most tried ({largest}, {top}); with fewer, accuracy is"
                 " lower beyond the intervals, so still more may help."
@@ -210,10 +210,10 @@ def _variants(found: Found) -> list[str]:
             continue
         fewest = entry["enough"] == entry["tried"][0]
         said.append(
-            f"Variants of {entry['strategy']}: {_count(entry['enough'])} per document did as well as {largest} as far"
-            f" as this run can tell ({share(entry['accuracy'])} against {top}; difference"
-            f" {points(entry['difference']['mean'])} points, {_interval(entry['difference'])})."
-            + (" It is the fewest tried: fewer may do." if fewest else "")
+            f"Variants of {entry['strategy']}: {_count(entry['enough'])} per document is the smallest number tried"
+            f" that is not worse than {largest} beyond the interval ({share(entry['accuracy'])} against {top}); the"
+            f" loss may still be up to {100 * entry['difference']['high']:.1f} points."
+            + (" No fewer were tried." if fewest else "")
         )
     return said
 

@@ -1,8 +1,9 @@
 """What a run on documents advises: which strategy, how many variants, whether selecting them paid.
 
-Reads results.json alone, so it can be made again at any time. A difference between two arms counts where it is
-larger than the 95 % intervals of both allow (curves.py); where the best of several is looked for, they are widened
-for their number. Selecting arms keep the verdicts that compare.py gave them. advice.py puts all of it into words.
+Reads results.json. A difference between two arms counts where it is larger than the 95 % intervals of both allow
+(curves.py), and at the end of training, where the answers are at hand, item by item (stats.py); where the best of
+several is looked for, the level is divided by the number of comparisons. Selecting arms keep the verdicts that
+compare.py gave them. advice.py puts all of it into words.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
+from homespun import stats
 from homespun.evaluate import advice
 from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
 from homespun.records import JSONDict
+from homespun.stats import Floats, SeedSpread
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
@@ -42,17 +44,52 @@ class Arm:
         return found
 
 
-def recommend(results: Mapping[str, Any], threshold: float = USUAL) -> JSONDict | None:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The arms at the end of training, compared item by item where their answers are known."""
+
+    answers: Mapping[str, Floats]
+    spread: SeedSpread | None
+
+    @staticmethod
+    def of(answers: Mapping[str, Floats]) -> Ends:
+        """Pool the spread between seeds over the arms, those with the same answers counted once."""
+        distinct = {values.tobytes(): values for values in answers.values()}
+        return Ends(answers, stats.seed_spread(list(distinct.values())) if distinct else None)
+
+    def _paired(self, a: Arm, b: Arm) -> stats.Difference | None:
+        mine, theirs = self.answers.get(a.name), self.answers.get(b.name)
+        if mine is None or theirs is None or mine.shape != theirs.shape:
+            return None
+        return stats.paired_difference(mine, theirs, a.metric, self.spread)
+
+    def difference(self, a: Arm, b: Arm) -> tuple[float, float, float]:
+        """Return the difference a - b with its 95 % interval."""
+        found = self._paired(a, b)
+        return (found.difference, found.low, found.high) if found else difference(a.end, b.end)
+
+    def above(self, a: Arm, b: Arm, among: int = 1) -> bool:
+        """Say whether `a` ends above `b`, as one of that many comparisons."""
+        found = self._paired(a, b)
+        return found.difference > 0 and found.p * among < 0.05 if found else above(a.end, b.end, among)
+
+
+def recommend(
+    results: Mapping[str, Any], threshold: float = USUAL, answers: Mapping[str, Floats] | None = None
+) -> JSONDict | None:
     """Return the recommendation of a run, or None where no evaluation has curves.
 
     Args:
         results: content of results.json; docs/results-json.md.
         threshold: accuracy at which exposures are compared; where no arm reaches it, the highest one of
             `exposures_to` that any does.
+        answers: arm -> values of the primary metric at the end of training, shape (seeds, items), the same items for
+            every arm. With them arms are compared item by item; without, by their intervals, which sees less.
     """
     name, arms = _arms(results)
     if not arms:
         return None
+    ends = Ends.of(answers or {})
     plain = [arm for arm in arms if not arm.rules]
     mains = _mains(plain or arms)
     thresholds = _thresholds(results["evaluations"][name], threshold)
@@ -76,11 +113,11 @@ def recommend(results: Mapping[str, Any], threshold: float = USUAL) -> JSONDict 
             arm.name: {"strategy": arm.strategy, "variants": arm.variants, "rules": list(arm.rules)} for arm in arms
         },
         "strategies": strategies,
-        "choice": _choice(strategies, mains, chosen, reaches),
+        "choice": _choice(strategies, mains, ends, chosen, reaches),
         "reach": _reach_table(arms, thresholds, base, reaches),
         "falls": _falls(mains),
         "variants": [
-            entry for strategy in dict.fromkeys(a.strategy for a in plain) if (entry := _knee(plain, strategy))
+            entry for strategy in dict.fromkeys(a.strategy for a in plain) if (entry := _knee(plain, strategy, ends))
         ],
         "selection": _selection(results, name, arms, chosen, reaches),
         "forgetting": _forgetting(results, name, {arm.name for arm in arms}),
@@ -200,16 +237,16 @@ def _ranked(mains: Sequence[Arm], threshold: float | None, reaches: Reaches) -> 
 
 
 def _choice(
-    strategies: Sequence[JSONDict], mains: Sequence[Arm], threshold: float | None, reaches: Reaches
+    strategies: Sequence[JSONDict], mains: Sequence[Arm], ends: Ends, threshold: float | None, reaches: Reaches
 ) -> JSONDict:
     """Return the strategy to take: of those that end no worse than the highest, the one that is there soonest.
 
     `sooner_than` and `higher_than` name the strategies that it beats beyond the intervals; `fewest_tokens` is the
     arm that reaches the threshold with the fewest tokens.
     """
-    pairs = len(list(combinations(mains, 2)))
+    pairs, arm = max(math.comb(len(mains), 2), 1), {arm.name: arm for arm in mains}
     highest = max(strategies, key=lambda entry: entry["end"]["mean"])
-    able = [entry for entry in strategies if not above(highest["end"], entry["end"], pairs)]
+    able = [entry for entry in strategies if not ends.above(arm[highest["arm"]], arm[entry["arm"]], pairs)]
     chosen = able[0]
     others = [entry for entry in strategies if entry is not chosen]
     by_tokens = [entry for entry in strategies if entry["tokens"] is not None]
@@ -225,7 +262,7 @@ def _choice(
         "sooner_than": [o["arm"] for o in others if sooner(reach_of(chosen, "exposures"), reach_of(o, "exposures"))],
         "cheaper_than": [o["arm"] for o in others if sooner(reach_of(chosen, "tokens"), reach_of(o, "tokens"))],
         "dearer_than": [o["arm"] for o in others if sooner(reach_of(o, "tokens"), reach_of(chosen, "tokens"))],
-        "higher_than": [o["arm"] for o in others if above(chosen["end"], o["end"], pairs)],
+        "higher_than": [o["arm"] for o in others if ends.above(arm[chosen["arm"]], arm[o["arm"]], pairs)],
     }
 
 
@@ -261,7 +298,7 @@ def _falls(mains: Sequence[Arm]) -> list[JSONDict]:
     return found
 
 
-def _knee(plain: Sequence[Arm], strategy: str) -> JSONDict | None:
+def _knee(plain: Sequence[Arm], strategy: str, ends: Ends) -> JSONDict | None:
     """Return the smallest number of variants from which on accuracy is no worse than with the largest number."""
     arms = sorted((arm for arm in plain if arm.strategy == strategy), key=_size)
     sizes = {_size(arm) for arm in arms}
@@ -269,10 +306,10 @@ def _knee(plain: Sequence[Arm], strategy: str) -> JSONDict | None:
         return None
     largest, enough = arms[-1], arms[-1]
     for arm in reversed(arms[:-1]):
-        if above(largest.end, arm.end):
+        if ends.above(largest, arm):
             break
         enough = arm
-    gap, low, high = difference(largest.end, enough.end)
+    gap, low, high = ends.difference(largest, enough)
     return {
         "strategy": strategy,
         "tried": [arm.variants for arm in arms],
