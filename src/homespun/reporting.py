@@ -384,7 +384,10 @@ def _usage(run: RunData) -> list[UseCommand]:
 
 
 def _best_arm(run: RunData) -> str:
-    """Return the arm of the recipe with the highest primary metric, for the examples on the page."""
+    """Return the arm that the run advises or the recipe's with the highest primary metric, for the examples."""
+    advised = cast(JSONDict, run.results).get("recommendation")
+    if advised:
+        return str(advised["choice"]["arm"])
     arms = [arm for arm in run.arms if arm in run.recipe.arms] or list(run.arms)
     primary = cast(JSONDict, run.results)["primary"]
     evaluations = cast(JSONDict, run.results)["evaluations"]

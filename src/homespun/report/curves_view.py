@@ -157,7 +157,7 @@ def _figures(
         order = sorted(ends, key=lambda arm: -ends[arm][0])
         behind = [run.controls[arm] for arm in styles if arm in run.controls]
         legend = [(styles[arm], arm, say(ends[arm][0])) for arm in order]
-        legend += [("limit", f"{text} of {name.lower()}", "") for _, text in limits]
+        legend += [("limit", f"{text} {name.lower()}", "") for _, text in limits]
         if behind:
             legend.append(("control", "random control" if len(behind) == 1 else "random controls", ""))
         said = "; ".join(f"{arm} ends at {say(ends[arm][0])}" for arm in order)
