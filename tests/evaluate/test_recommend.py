@@ -162,6 +162,7 @@ def test_one_seed_says_what_was_not_measured() -> None:
         found = _advice({name: make(seeds=seeds) for name, make in THREE.items()})
         assert found["seeds"] == seeds
         assert any("One training seed" in said for said in found["sentences"]) is expected
+        assert found["headline"].endswith("(one training seed).") is expected
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import knowledge
 import pytest
 import sample
 from test_report_html import Page
+from test_report_html import _luminance as luminance
 
-from homespun.report import charts, format
+from homespun.report import charts, format, html
 from homespun.report.curves_view import LINES, TABLE_ROWS
 from homespun.report.data import ReadRow, ReportData
 from homespun.report.html import EXPOSURE_SECTIONS, SECTIONS, render, sections_of
@@ -244,6 +245,25 @@ def test_the_document_stands_beside_its_variant() -> None:
     found = Page(render(ReportData("n", "en", "", "", {}, axes=("form", "document"), rows=[row])))
     assert found.within("blockquote") == ["Kelm weighs 3 kg.", "3 kg is what Kelm weighs."]
     assert {"document", "text"} <= set(found.within("p"))
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_lines_stand_out_from_the_page(scheme: int) -> None:
+    """Graphics need a contrast of 3 (WCAG 1.4.11)."""
+
+    def colors(sheet: str, name: str) -> list[str]:
+        blocks = re.findall(r":root \{(.*?)\}", (html.HERE / sheet).read_text(encoding="utf-8"), re.DOTALL)
+        return re.findall(rf"--{name}\d?: #([0-9a-f]{{6}})", blocks[scheme])
+
+    def light(color: str) -> float:
+        return luminance(tuple(int(color[at : at + 2], 16) / 255 for at in (0, 2, 4)))
+
+    (ground,) = colors("page.css", "page")
+    inks = colors("curves.css", "ink")
+    assert len(inks) == LINES
+    for ink in inks:
+        low, high = sorted((light(ink), light(ground)))
+        assert (high + 0.05) / (low + 0.05) >= 3
 
 
 # geometry and words

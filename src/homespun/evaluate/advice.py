@@ -37,6 +37,11 @@ def listed(names: Sequence[str]) -> str:
 
 def headline(found: Found) -> str:
     """Return the finding in one sentence."""
+    said = _headline(found)
+    return f"{said.removesuffix('.')} (one training seed)." if found["seeds"] == 1 else said
+
+
+def _headline(found: Found) -> str:
     strategies, choice, limit = found["strategies"], found["choice"], found["threshold"]
     best = _entry(strategies, choice["arm"])
     if limit is None:
@@ -59,14 +64,14 @@ def headline(found: Found) -> str:
 
 def sentences(found: Found) -> list[str]:
     """Return what the run advises, the most important first."""
-    said = [*_strategy(found), *_saving(found), *_falls(found), *_variants(found), *_selection(found)]
-    said += [*_forgetting(found), *_categories(found)]
-    if found["seeds"] == 1:
+    said = _strategy(found)
+    if found["seeds"] == 1:  # before anything else is concluded from it
         said.append(
             "One training seed: how far chance in training moves these figures was not measured, so the intervals are"
-            " too narrow. Train with three seeds before relying on a small difference."
+            " too narrow and what lies beyond them may still be chance. Train with three seeds before relying on it."
         )
-    return said
+    said += [*_saving(found), *_falls(found), *_variants(found), *_selection(found)]
+    return [*said, *_forgetting(found), *_categories(found)]
 
 
 def _entry(strategies: Sequence[Found], arm: str) -> Found:
