@@ -28,6 +28,9 @@ _LEGAL = re.compile(
     r"|[ ,]+(?:ltd|inc|corp|co|llc|plc|gmbh|limited|incorporated|corporation|company)\.?$"
 )
 _ARTICLE = re.compile(r"^(?:the|a|an) ")
+_BEFORE_UNIT = re.compile(r"(?<=\d)\s+(?=[a-z°%])")
+_REMARK = re.compile(r"\s+[-–—(（]\s*|[:：]\s|（")
+_AROUND = " \t\"'“”「」*.。,、;"
 LONGEST = {"ja": 30}  #: characters of an entity; other languages: 8 words
 WHOLE = {"ja": 8}  #: characters of a sentence that can be a fact; other languages: 3 words
 
@@ -75,7 +78,7 @@ def _facts_of_lines(lines: Iterable[str], source: Faithful) -> list[Fact]:
         fresh = [value for value in inside if value.key not in used] or inside
         if not fresh:
             continue
-        best = min(fresh, key=lambda value: (_ORDER[value.kind], -len(value.key)))
+        best = min(fresh, key=lambda value: _ORDER[value.kind])
         used.add(best.key)
         found.append(Fact(subject, "", best.shown, line))
     return found
@@ -135,17 +138,18 @@ def distinct(entities: Iterable[str], source: Faithful) -> list[str]:
     """Return the entities that stand in the document, one spelling of each."""
     found: dict[str, str] = {}
     for entity in entities:
-        shown = re.split(r"\s[-–—:：(（]\s?|：", entity.strip(" \t\"'“”「」*.。,、;"), maxsplit=1)[0].strip()
+        shown = _REMARK.split(entity.strip(_AROUND), maxsplit=1)[0].strip(_AROUND)
+        if not source.says(shown):
+            shown = re.sub(r"^(?:the|a|an) ", "", shown, flags=re.IGNORECASE)
         key = alias_key(shown)
-        short = 0 < length(shown, source.language) <= LONGEST.get(source.language, 8)
-        if key and short and source.says(shown):
+        if key and length(shown, source.language) <= LONGEST.get(source.language, 8) and source.says(shown):
             found.setdefault(key, shown)
     return list(found.values())
 
 
 def alias_key(entity: str) -> str:
     """Return what two spellings of one entity share: no article, no legal form, no case, no width."""
-    key = _ARTICLE.sub("", folded(entity).strip(" .,'\""))
+    key = _BEFORE_UNIT.sub("", _ARTICLE.sub("", folded(entity).strip(" .,'\"")))
     return _LEGAL.sub("", key).strip(" ,") or key
 
 

@@ -11,7 +11,7 @@ Not found: statements that are wrong without a new number, invented names, value
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -85,11 +85,18 @@ class _Read:
 
     def holds(self, key: str) -> bool:
         """Tell whether it holds a folded text as whole words."""
-        if not key:
-            return False
-        before = r"(?<![a-z0-9])" if key[0].isascii() and key[0].isalnum() else ""
-        after = r"(?![a-z0-9])" if key[-1].isascii() and key[-1].isalnum() else ""
-        return key in self.flat and bool(re.search(before + re.escape(key) + after, self.flat))
+        at = self.flat.find(key) if key else -1
+        while at >= 0:
+            end = at + len(key)
+            if not (_joined(self.flat[at - 1 : at], key[0]) or _joined(key[-1], self.flat[end : end + 1])):
+                return True
+            at = self.flat.find(key, at + 1)
+        return False
+
+
+def _joined(before: str, after: str) -> bool:
+    """Tell whether two neighbouring characters belong to one word or number; only letters without accents do."""
+    return before.isascii() and before.isalnum() and after.isascii() and after.isalnum()
 
 
 _MONTHS = "january february march april may june july august september october november december".split()
@@ -111,7 +118,8 @@ def protected(text: str, language: str) -> tuple[Value, ...]:
     found: dict[tuple[str, str], Value] = {}
     for number, unit_name, shown in quantities(plain):
         found.setdefault((number, unit_name), Value("number", shown, number, unit_name))
-    for code in codes(plain):
+    known = codes(plain)
+    for code in known:
         found.setdefault((code, ""), Value("code", code, code))
     for match in _QUOTED.get(language, _QUOTED["en"]).finditer(text):
         shown = (match[1] or match[match.lastindex or 1]).strip(" ,.、。")
@@ -119,7 +127,7 @@ def protected(text: str, language: str) -> tuple[Value, ...]:
             found.setdefault((folded(shown), ""), Value("quoted", shown, folded(shown)))
     for name in names(clean(text).text, language):
         key = folded(name)
-        if not any(key in code for code in codes(plain)):
+        if not any(key in code for code in known):
             found.setdefault((key, ""), Value("name", name, key))
     return tuple(found.values())
 
@@ -133,7 +141,8 @@ class Faithful:
         self.source = _Read(f"{document.title}\n{document.text}")
         self.facts = tuple(Value("fact", fact.value, folded(fact.value)) for fact in document.facts)
         distinct = {value.key: value for value in self.facts if value.key}
-        plain = [value for value in protected(document.text, language) if not _inside(value, distinct)]
+        numbers = {part.number for key in distinct for part in quantities(key)}
+        plain = [value for value in protected(document.text, language) if not _inside(value, distinct, numbers)]
         self.values = (*distinct.values(), *plain)
         self._known = _Read("\n".join((document.title, document.text, *_said(document))))
 
@@ -235,8 +244,7 @@ class Faithful:
     def _unchanged(self, text: str) -> str:
         if _letters(self.document.text) in _letters(text):
             return "holds the document as it is"
-        own = _sentences(text, self.language)
-        if own and all(sentence in self._sentences for sentence in own):
+        if all(sentence in self._sentences for sentence in _sentences(text, self.language)):
             return "only sentences of the document"
         return ""
 
@@ -301,11 +309,9 @@ def _said(document: Document) -> Iterable[str]:
         yield from (fact.subject, fact.value, fact.sentence, *fact.wordings)
 
 
-def _inside(value: Value, facts: Collection[str]) -> bool:
+def _inside(value: Value, facts: Collection[str], numbers: Collection[str]) -> bool:
     """Tell whether a plain value is a part of a fact's value, and counted with it."""
-    if value.kind == "number":
-        return any(value.key == part.number for key in facts for part in quantities(key))
-    return any(value.key in key for key in facts)
+    return value.key in numbers if value.kind == "number" else any(value.key in key for key in facts)
 
 
 def _without(key: str, parts: Sequence[str]) -> str:
@@ -318,15 +324,13 @@ def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", comparable(text))
 
 
-def _sentences(text: str, language: str) -> list[str]:
-    found = []
+def _sentences(text: str, language: str) -> Iterator[str]:
     for line in text.splitlines():
         start = 0
         for end in (*ends(line, language), len(line)):
             if sentence := _letters(line[start:end]):
-                found.append(sentence)
+                yield sentence
             start = end
-    return found
 
 
 def _echoed(told: str, plain: str, language: str) -> str:
