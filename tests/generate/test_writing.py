@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from variant_runs import FAITHFUL, TEXTS, context, documents, faithful, of, run
 
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
+from homespun.generate.facts import Facts
+from homespun.generate.graph import Graph
 from homespun.generate.paraphrase import Paraphrase
 from homespun.generate.writing import STUBBORN
+from homespun.ledger import Ledger
 from homespun.models.base import Completion
+from homespun.models.recorded import Recorded
 from homespun.models.scripted import ScriptedModel
 
 
@@ -170,3 +175,37 @@ def test_what_is_in_flight_changes_nothing(tmp_path, ahead):
 def test_forms_are_named_once():
     with pytest.raises(ValueError, match="name every form once"):
         Paraphrase(forms=("easy", "easy"))
+
+
+@pytest.mark.parametrize(
+    "spec", [Paraphrase(variants=12, shard=4), Graph(variants=9, shard=4), Facts(variants=6, shard=4)]
+)
+def test_a_rerun_goes_on_where_an_interrupted_one_stopped(tmp_path, spec):
+    asked = []
+
+    def reply(request):
+        asked.append(request.key)
+        said = request.messages[-1][1]
+        if "one per line" in said or "sentence per line" in said:
+            return "- 340 g\n- Junarix\n- made of copper" if "340" in said else "- Preligan\n- 75 litres\n- an hour"
+        return "It is about 99 pumps." if request.seed % 3 == 0 else faithful(request)
+
+    class Mortal(ScriptedModel):
+        lists = 0
+
+        def complete(self, requests, advance=lambda _: None):
+            self.lists += 1
+            if self.lists == 4:
+                raise KeyboardInterrupt
+            return super().complete(requests, advance)
+
+    found = documents("a", "b")
+    expected = run(tmp_path / "whole", spec, context(found, reply))
+    whole, asked[:] = list(asked), []
+    with closing(Ledger(tmp_path / "ledger.db")) as ledger:
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "cut", spec, context(found, None, Recorded(Mortal(reply=reply), ledger)))
+        assert 0 < len(asked) < len(whole)
+        again = run(tmp_path / "cut", spec, context(found, None, Recorded(ScriptedModel(reply=reply), ledger)))
+    assert asked == whole
+    assert again == expected
