@@ -1,4 +1,4 @@
-"""Every strategy once on the embedded model: prompts fit its chat template, answers are read, nothing depends on luck."""
+"""Every strategy once on the embedded model: prompts fit its chat template, and answers are read."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def writer(embedded):
 @pytest.mark.parametrize(
     ("spec", "forms"),
     [
-        (Paraphrase(max_tokens=40, max_asked=4), {"easy", "medium", "hard", "qa"}),
-        (Facts(variants=2, max_tokens=40, max_asked=2), {"facts"}),
-        (Graph(variants=2, retries=0, max_tokens=40, max_asked=2), {"graph-pair"}),
-        (Spa(variants=2, max_tokens=40, max_asked=2), {"mind-map", "key-concepts"}),
+        (Paraphrase(max_tokens=32, max_asked=4, retries=0), {"easy", "medium", "hard", "qa"}),
+        (Facts(variants=2, max_tokens=32, max_asked=2, retries=0), {"facts"}),
+        (Graph(variants=2, retries=0, max_tokens=32, max_asked=2), {"graph-pair"}),
+        (Spa(variants=2, retries=0, max_tokens=32, max_asked=2), {"mind-map", "key-concepts"}),
     ],
 )
 def test_every_strategy_runs_on_the_embedded_model(tmp_path, writer, spec, forms):
     document = Document("d", "Junarix: product information", TEXT)
     (piece,) = run(tmp_path, spec, context([document], None, writer))
     assert {attempt.groups["form"] for attempt in piece.attempts} <= forms
-    assert len(piece.attempts) == spec.max_asked
+    assert spec.max_asked <= len(piece.attempts) <= spec.max_asked + spec.retries
     assert all(attempt.status == "parsed" and attempt.completion_tokens for attempt in piece.attempts)
     assert len(piece.verdicts) == len(piece.parsed)
     assert all(0 <= verdict.score <= 1 and verdict.reason for verdict in piece.verdicts)

@@ -38,6 +38,7 @@ class Graph(WrittenVariants):
 
     kind: Literal["graph"] = "graph"
     variants: int = Field(12, ge=1, description="texts wanted of every document, sections counted singly")
+    temperature: float = Field(1.0, ge=0)
     entities: int = Field(12, ge=2, description="entities of a document at most: 12 make 66 pairs and 220 triples")
     format: Literal["auto", "plain", "json"] = Field(
         "auto", description="json: entities as JSON and answers in titled sections; plain: lines and one text"

@@ -36,6 +36,7 @@ class Spa(WrittenVariants):
 
     kind: Literal["spa"] = "spa"
     variants: int = Field(7, ge=1, description="variants wanted of every document, over all forms")
+    temperature: float = Field(1.0, ge=0)
     shares: dict[SpaForm, int] = Field(dict(SHARES), min_length=1, description="form: its share of the variants")
     recall: float = Field(0.5, ge=0, le=1, description="share of protected values that a text states")
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 HOPELESS = 96  #: answers of one form without a single accepted text before the run stops
 STUBBORN = 24  #: answers for one document without a single accepted text before it is left out
+LISTING = 0.5  #: temperature at which facts and entities are asked for, at most: they are copied, not invented
 IMPRESSION = 32  #: attempts before the first word on what is accepted
 _TOKENS = {"ja": 1.6}  #: per character of a document, rather too many; other languages: 0.45
 
@@ -86,10 +87,10 @@ class WrittenVariants(VariantGenerator):
 
     retries: int = Field(2, ge=0, description="times that a rejected text is asked for again, with another seed")
     recall: float = Field(RECALL, ge=0, le=1, description="share of protected values that a whole rewrite states")
-    temperature: float = Field(1.0, ge=0)
+    temperature: float = Field(0.7, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=16, description="of one answer; default: by the document's length")
-    max_asked: int | None = Field(None, ge=1, description="budget of answers; default: retries bound them")
+    max_asked: int | None = Field(None, ge=1, description="ends with the text that reaches it; default: retries bound the answers")
     shard: int = Field(32, ge=1, description="answers of a model in this process that are asked for together")
 
     def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
@@ -136,7 +137,7 @@ def ask_each(
         Request(
             key,
             prompt.messages,
-            Sampling(spec.temperature, spec.top_p, room, prompt.stop),
+            Sampling(min(spec.temperature, LISTING), spec.top_p, room, prompt.stop),
             derive_seed(ctx.seed, name, key),
             prompt.prefill,
             prompt.schema,
