@@ -90,7 +90,9 @@ class WrittenVariants(VariantGenerator):
     temperature: float = Field(0.7, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=16, description="of one answer; default: by the document's length")
-    max_asked: int | None = Field(None, ge=1, description="ends with the text that reaches it; default: retries bound the answers")
+    max_asked: int | None = Field(
+        None, ge=1, description="ends with the text that reaches it; default: retries bound the answers"
+    )
     shard: int = Field(32, ge=1, description="answers of a model in this process that are asked for together")
 
     def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
