@@ -27,6 +27,7 @@ from homespun.text.words import length, unit
 RECALL = 0.95  #: share of protected values that a rewrite of a whole document states
 LEAST = {"ja": 12}  #: characters of a text that says anything; other languages: 5 words
 SCRIPT = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
+SAME = 0.7  #: share of a text that the document itself takes up before the text is no rewrite
 ECHOED = {"ja": 12}  #: characters of an instruction that a text may not repeat; other languages: 30
 
 Due = Literal["all", "subject"] | Sequence["int | Value"]  #: numbers are those of facts
@@ -242,7 +243,8 @@ class Faithful:
         return frozenset(_sentences(f"{self.document.title}\n{self.document.text}", self.language))
 
     def _unchanged(self, text: str) -> str:
-        if _letters(self.document.text) in _letters(text):
+        document, own = _letters(self.document.text), _letters(text)
+        if document in own and len(document) > SAME * len(own):
             return "holds the document as it is"
         if all(sentence in self._sentences for sentence in _sentences(text, self.language)):
             return "only sentences of the document"

@@ -51,7 +51,7 @@ _NUMBER = re.compile(
     rf"(?:[\s\-]?(?P<unit>%|°c?|{_JAPANESE}|[a-z]+(?![a-z])))?"
 )
 #: A letter or several, then digits: K-2231, B2B. Not a number, but something that is kept as it is.
-_CODE = re.compile(r"(?<![a-z0-9])[a-z]+(?:[-/][a-z]+)*[-/]?\d[a-z0-9]*(?:[-/][a-z0-9]+)*")
+_CODE = re.compile(r"(?<![a-z0-9])(?!(?:mid|pre|post|early|late|top)-)[a-z]+(?:[-/][a-z]+)*[-/]?\d[a-z0-9]*(?:[-/][a-z0-9]+)*")
 #: What counts the parts of a text: "1.", "(2)", "Q3:", "Step 4", 問5
 _COUNTERS = re.compile(
     r"(?m)^[ \t#>\-•]*(?:(?:step|part|section|question|answer|fact|item|第|問|質問|回答|手順)[ .#]*\d{1,2}(?![\d.,]*\d)"
@@ -90,6 +90,8 @@ def quantities(plain: str) -> list[Quantity]:
         value = Decimal(match["digits"].replace(",", "") + (match["fraction"] or ""))
         value = value.scaleb(_SCALES.get(match["scale"] or "", 0))
         unit = _CURRENCIES.get(match["currency"]) or _UNIT_OF.get(match["unit"] or "", "")
+        if match.group().endswith("0s"):  # the 1970s are no seconds
+            unit = ""
         shown = match.group() if unit and match["unit"] in _UNIT_OF else match.group().removesuffix(match["unit"] or "")
         number = f"{value:f}"
         number = number.rstrip("0").rstrip(".") if "." in number else number
