@@ -223,7 +223,7 @@ class _Teller:
     def uncapitalised(text: str) -> str:
         """Return a sentence as it goes on after other words, unless it may open with a name."""
         first, space, rest = text.partition(" ")
-        return first.lower() + space + rest if first in _SMALL else text
+        return first.lower() + space + rest if first.rstrip(",") in _SMALL else text
 
     # Forms
 
