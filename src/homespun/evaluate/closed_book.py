@@ -34,9 +34,8 @@ from homespun.text.normalise import clean
 from homespun.text.prompts import Prompt, pick
 
 if TYPE_CHECKING:
-    from homespun.engine.context import Context
-    from homespun.records import Document
     from homespun.engine.context import Context, Role
+    from homespun.records import Document
 
 TRAIN = "train"  #: the split whose wordings may stand in the rows; not asked unless the recipe says so
 MOST_VALUES = 20  #: a group with more values than that is not told apart in the metrics
@@ -128,10 +127,6 @@ class ClosedBook(Evaluation):
         if len(lacking) == len(items):
             raise DataError(f"{said}. Are these the documents that the questions are about? See `columns`.")
         return [said]
-
-    def texts(self, item: Item) -> list[tuple[str, bool]]:
-        """Return the question alone: its answer is what the rows are to teach."""
-        return [(item.fields["question"], False)]
 
     def _columns(self) -> dict[str, str]:
         """Return the columns, with `attribute` where the file has it: what tells values of one kind from others."""

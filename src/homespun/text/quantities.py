@@ -51,7 +51,9 @@ _NUMBER = re.compile(
     rf"(?:[\s\-]?(?P<unit>%|°c?|{_JAPANESE}|[a-z]+(?![a-z])))?"
 )
 #: A letter or several, then digits: K-2231, B2B. Not a number, but something that is kept as it is.
-_CODE = re.compile(r"(?<![a-z0-9])(?!(?:mid|pre|post|early|late|top)-)[a-z]+(?:[-/][a-z]+)*[-/]?\d[a-z0-9]*(?:[-/][a-z0-9]+)*")
+_CODE = re.compile(
+    r"(?<![a-z0-9])(?!(?:mid|pre|post|early|late|top)-)[a-z]+(?:[-/][a-z]+)*[-/]?\d[a-z0-9]*(?:[-/][a-z0-9]+)*"
+)
 #: What counts the parts of a text: "1.", "(2)", "Q3:", "Step 4", 問5
 _COUNTERS = re.compile(
     r"(?m)^[ \t#>\-•]*(?:(?:step|part|section|question|answer|fact|item|第|問|質問|回答|手順)[ .#]*\d{1,2}(?![\d.,]*\d)"
