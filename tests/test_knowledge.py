@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from homespun import loop
+from homespun.engine.progress import Silent
 from homespun.errors import DataError, UsageError
 from homespun.exporting import export_rows
 from homespun.recipe import loads
+from homespun.results_use import predict
 from homespun.sources.corpus.files import make
 from homespun.store import Store, file_hash
 from homespun.tables import attempts_from, read_table, verdicts_from
@@ -31,20 +33,18 @@ arms:
   original: {{from: original}}
   grid:
     from: [facts, graph]
-    variants: [2, 4]
+    variants: [4]
     select:
       all: []
       low: [{{kind: bottom, by: perplexity, share: 0.5, within: document}}]
 train: {{kind: continual, exposures: 3, at: [1], lora: {{rank: 4}}, seeds: [0, 1]}}
 evaluate:
-  closed_book: {{kind: closed_book, data: corpus/questions.jsonl, max_tokens: 4}}
+  closed_book: {{kind: closed_book, data: corpus/questions.jsonl, max_tokens: 4, limit: 24}}
 """
-ARMS = ["facts-v2", "facts-v2-low", "facts-v4", "facts-v4-low", "graph-v2", "graph-v2-low", "graph-v4", "graph-v4-low"]
+ARMS = ["facts-v4", "facts-v4-low", "graph-v4", "graph-v4-low"]
 
 
 class Heard:
-    from homespun.engine.progress import Silent
-
     bar = Silent.bar
 
     def __init__(self):
@@ -87,7 +87,7 @@ def test_every_combination_of_the_grid_has_a_curve(results):
         assert first["loss"] > 0 and len(last["metrics"]["accuracy"]["seeds"]) == 2
         assert arm["exposures_to"]["0.85"] is None
     entry = results["evaluations"]["closed_book"]
-    assert entry["items"] == 32
+    assert 0 < entry["items"] < 24  # the others are reversed
     assert entry["arms"]["facts-v4"]["curve"] == results["arms"]["facts-v4"]["curve"]
     assert set(entry["arms"]["original"]["curve"][-1]["metrics"]) >= {"accuracy", "accuracy_reverse", "elsewhere"}
     assert results["recommendation"]["sentences"]
@@ -131,7 +131,7 @@ def test_another_judge_grades_the_answers_that_are_there(text, folder, results, 
     monkeypatch.setattr(Continual, "__call__", never)
     answers = {path: file_hash(path) for path in (folder / "run/answers").rglob("*.parquet")}
     assert len(answers) == 2 * len(results["arms"])
-    judged, heard = run(text.replace("max_tokens: 4", "max_tokens: 4, judge: likelihood"), folder)
+    judged, heard = run(text.replace("limit: 24", "limit: 24, judge: likelihood"), folder)
     assert judged.fresh and any("judge" in line for line in heard.lines)
     assert {path: file_hash(path) for path in answers} == answers
     assert json.dumps(judged.results["arms"]) != ""
@@ -151,7 +151,7 @@ def test_other_questions_train_again_because_they_are_asked_on_the_way(text, fol
     monkeypatch.setattr(Continual, "__call__", counted)
     run(text, folder, "other", arms=["original"])
     assert len(trained) == 2
-    run(text.replace("max_tokens: 4", "max_tokens: 4, limit: 8"), folder, "other", arms=["original"])
+    run(text.replace("limit: 24", "limit: 8"), folder, "other", arms=["original"])
     assert len(trained) == 4
 
 
@@ -191,6 +191,16 @@ def test_variants_are_exported_as_text(folder, tmp_path):
     assert read_table(tmp_path / "rows.parquet").column_names[:3] == ["id", "text", "document"]
 
 
+def test_a_trained_model_answers_questions_of_a_file(folder, tmp_path):
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text('{"question": "What does it weigh?", "who": "me"}\n')
+    (line,) = predict(folder / "run", "facts-v4", asked, None, Silent())
+    assert set(json.loads(line)) == {"question", "who", "predicted"}
+    asked.write_text('{"query": "What does it weigh?"}\n')
+    with pytest.raises(DataError, match='record 1 has no "question"; it has: query'):
+        predict(folder / "run", "facts-v4", asked, None, Silent())
+
+
 def test_questions_that_no_document_answers_are_told_of_or_refused(text, folder, tmp_path):
     make(tmp_path / "corpus", "en", 4, 3)
     path = tmp_path / "corpus/questions.jsonl"
@@ -202,6 +212,7 @@ def test_questions_that_no_document_answers_are_told_of_or_refused(text, folder,
         path.write_text("".join(json.dumps(question) + "\n" for question in questions))
 
     small = text[: text.index("arms:")] + "arms: {original: {from: original}}\n" + text[text.index("train:") :]
+    small = small.replace(", limit: 24", "").replace("seeds: [0, 1]", "seeds: [0]")
     put([*asked[1:], wrong[0]])
     _, heard = run(small, tmp_path)
     assert any("1 of 32 questions have no answer in the documents" in line for line in heard.lines)

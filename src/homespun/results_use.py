@@ -6,15 +6,19 @@ Reads a run directory and writes elsewhere; never changes the run.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
 from homespun.engine.progress import Progress
-from homespun.errors import StoreError, UsageError
+from homespun.errors import DataError, StoreError, UsageError
+from homespun.evaluate.base import Item
 from homespun.evaluate.classification import predict_constrained, read_items
+from homespun.evaluate.closed_book import ClosedBook
 from homespun.models.load import load_model
 from homespun.readback import open_run
 from homespun.recipe import Recipe
+from homespun.records import JSONDict
 from homespun.registry import did_you_mean
 from homespun.store import Store
 from homespun.tables import read_records
@@ -41,13 +45,17 @@ def _adapter(store: Store, recipe: Recipe, arm: str, seed: int | None) -> Path:
 def predict(folder: Path, arm: str, file: Path, seed: int | None, progress: Progress) -> list[str]:
     """Return one JSON line per record of the file: the record, the label, and each label's probability.
 
+    In a run on documents each record is a question, and the line has the model's answer to it.
+
     Raises:
-        UsageError: no such arm or seed.
+        UsageError: no such arm or seed, or the run has neither a task nor questions.
         DataError: the file cannot be read or lacks a field.
     """
     store, recipe = open_run(folder)
     adapter = _adapter(store, recipe, arm, seed)
     records = read_records(file)
+    if recipe.described is None:
+        return _answers(recipe, adapter, records, file, progress)
     items = read_items(records, recipe.task, {}, where=lambda index: f"{file}: record {index + 1}", labelled=False)
     model = load_model(recipe.model_for("student"), adapter)
     with progress.bar("predict", len(items), "items") as bar:
@@ -62,6 +70,27 @@ def predict(folder: Path, arm: str, file: Path, seed: int | None, progress: Prog
             ensure_ascii=False,
             default=str,
         )
+        for record, result in zip(records, results, strict=True)
+    ]
+
+
+def _answers(recipe: Recipe, adapter: Path, records: Sequence[JSONDict], file: Path, progress: Progress) -> list[str]:
+    evaluation = next((one for one in recipe.evaluate.values() if isinstance(one, ClosedBook)), None)
+    if evaluation is None:
+        raise UsageError(
+            f"{recipe.name} has neither a `task` nor a `closed_book` evaluation, so it is not said how its models are"
+            " asked; load the model itself: homespun export --model merged"
+        )
+    column = evaluation.columns.get("question", "question")
+    for number, record in enumerate(records, start=1):
+        if not str(record.get(column) or "").strip():
+            raise DataError(f'{file}: record {number} has no "{column}"; it has: {", ".join(record)}')
+    items = [Item(str(number), {"question": str(record[column])}, "") for number, record in enumerate(records)]
+    model = load_model(recipe.model_for("student"), adapter)
+    with progress.bar("predict", len(items), "questions") as bar:
+        results = evaluation.predict(model, None, items, recipe.language, "free", bar.advance)
+    return [
+        json.dumps({**record, "predicted": result.predicted}, ensure_ascii=False, default=str)
         for record, result in zip(records, results, strict=True)
     ]
 
