@@ -186,8 +186,8 @@ JAPANESE = Frames(
         "{subject}の{attribute}は{value}である。",
         "{value}は{subject}の{attribute}である。",
     ),
-    asked="質問: ",
-    answered="回答: ",
+    asked="質問：",
+    answered="回答：",
     leads={
         "easy": ("", "{subject}の話をします。", "{subject}について知っておきましょう。", "{subject}を見てみましょう。"),
         "medium": ("", "{title}。", "{subject}については次のことが知られています。", "{subject}の概要を示します。"),
