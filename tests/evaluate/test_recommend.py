@@ -267,6 +267,17 @@ def test_a_category_that_another_strategy_wins() -> None:
     assert _said(found, "In glossary (graph) another strategy is highest, within the intervals.")
 
 
+def test_questions_asked_in_reverse() -> None:
+    results = _results({"facts": _arm(_rising(0.94, 200))})
+    end = results["evaluations"]["closed_book"]["arms"]["facts"]["curve"][-1]["metrics"]
+    for mean, below in ((0.3, True), (0.93, False)):
+        end["accuracy_reverse"] = {"mean": mean, "low": mean - 0.05, "high": mean + 0.05, "seeds": [mean] * 3}
+        found = recommend(results)
+        assert found["reverse"]["below"] is below
+        assert any(said.startswith("Asked in reverse, facts answers 30 %") for said in found["sentences"]) is below
+    assert _advice({"facts": _arm(_rising(0.94, 200))})["reverse"] is None
+
+
 def test_strategies_are_told_apart_by_their_forms_where_generators_are_the_same() -> None:
     arms = {
         "easy": _arm(_rising(0.9, 400), **{"from": ["rewrites"], "forms": ["easy"]}),
@@ -304,6 +315,9 @@ def test_answers_item_by_item_see_what_intervals_do_not() -> None:
     sharper = recommend(results, answers={"few": few, "many": many})
     assert sharper["variants"][0]["enough"] == 100
     assert sharper["variants"][0]["difference"]["mean"] == 0.0  # of the largest against itself
+    gaps = np.full((3, 5), np.nan)  # reversed questions, say: the metric is not about them
+    wider = {name: np.hstack([values, gaps]) for name, values in (("few", few), ("many", many))}
+    assert recommend(results, answers=wider)["variants"] == sharper["variants"]
     odd = recommend(results, answers={"few": few[:1], "many": many})  # other seeds: they cannot be paired
     assert odd["variants"][0]["enough"] == 10
 

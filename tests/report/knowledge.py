@@ -71,11 +71,12 @@ def measured(arm: Written, name: str, seeds: int) -> tuple[dict[str, list[NDArra
         p = _probability(arm, exposures)
         logit = math.log(p / (1 - p)) * 1.25
         right = (draw < 1 / (1 + np.exp(-(logit - hard + lift + luck[:, None])))).astype(float)
-        found = {"accuracy": right, "elsewhere": ((1 - right) * (draw > 0.93)).astype(float)}
-        found["accuracy_forward"] = np.where(reverse, np.nan, right)
+        forward = np.where(reverse, np.nan, right)
+        found = {"accuracy": forward, "contained": forward * (draw > 0.05)}
+        found["elsewhere"] = np.where(reverse, np.nan, (1 - right) * (draw > 0.93))
         found["accuracy_reverse"] = np.where(reverse, right, np.nan)
         for index, label in enumerate(CATEGORIES):
-            found[f"category:{label}"] = np.where(category == index, right, np.nan)
+            found[f"category:{label}"] = np.where((category == index) & ~reverse, right, np.nan)
         for metric, answers in found.items():
             values.setdefault(metric, []).append(answers)
         loss = arm.floor + (2.9 - arm.floor) * math.exp(-exposures / 90)

@@ -71,7 +71,7 @@ def sentences(found: Found) -> list[str]:
             " too narrow and what lies beyond them may still be chance. Train with three seeds before relying on it."
         )
     said += [*_saving(found), *_falls(found), *_variants(found), *_selection(found)]
-    return [*said, *_forgetting(found), *_categories(found)]
+    return [*said, *_forgetting(found), *_categories(found), *_reverse(found)]
 
 
 def _entry(strategies: Sequence[Found], arm: str) -> Found:
@@ -309,3 +309,14 @@ def _categories(found: Found) -> list[str]:
         told = listed([f"{entry['category']} ({entry['arm']})" for entry in unsure])
         said.append(f"In {told} another strategy is highest, within the intervals.")
     return said
+
+
+def _reverse(found: Found) -> list[str]:
+    reverse = found["reverse"]
+    if reverse is None or not reverse["below"]:
+        return []
+    best = _entry(found["strategies"], found["choice"]["arm"])
+    return [
+        f"Asked in reverse, {best['arm']} answers {share(reverse['mean'])} of the questions, below the {_end(best)}"
+        " asked forward beyond the intervals: what was learned one way round is not known the other way."
+    ]

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from homespun import stats
 from homespun.evaluate import advice
 from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
@@ -21,7 +23,7 @@ from homespun.stats import Floats, SeedSpread
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
-CATEGORY = "category:"
+CATEGORY, REVERSE = "category:", "accuracy_reverse"  #: metrics of a group, and of questions asked in reverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ class Ends:
     @staticmethod
     def of(answers: Mapping[str, Floats]) -> Ends:
         """Pool the spread between seeds over the arms, those with the same answers counted once."""
-        distinct = {values.tobytes(): values for values in answers.values()}
-        return Ends(answers, stats.seed_spread(list(distinct.values())) if distinct else None)
+        asked = {name: values[:, ~np.isnan(values).any(axis=0)] for name, values in answers.items()}
+        distinct = {values.tobytes(): values for values in asked.values()}
+        return Ends(asked, stats.seed_spread(list(distinct.values())) if distinct else None)
 
     def _paired(self, a: Arm, b: Arm) -> stats.Difference | None:
         mine, theirs = self.answers.get(a.name), self.answers.get(b.name)
@@ -84,7 +87,8 @@ def recommend(
         threshold: accuracy at which exposures are compared; where no arm reaches it, the highest one of
             `exposures_to` that any does.
         answers: arm -> values of the primary metric at the end of training, shape (seeds, items), the same items for
-            every arm. With them arms are compared item by item; without, by their intervals, which sees less.
+            every arm, nan where it does not apply. With them arms are compared item by item; without, by their
+            intervals, which sees less.
     """
     name, arms = _arms(results)
     if not arms:
@@ -123,6 +127,7 @@ def recommend(
         "forgetting": _forgetting(results, name, {arm.name for arm in arms}),
     }
     found["categories"] = _categories(mains, found["choice"]["arm"])
+    found["reverse"] = _reverse(next(arm for arm in mains if arm.name == found["choice"]["arm"]))
     found["headline"], found["sentences"] = advice.headline(found), advice.sentences(found)
     return found
 
@@ -389,6 +394,14 @@ def _forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> lis
                     }
                 )
     return found
+
+
+def _reverse(arm: Arm) -> JSONDict | None:
+    """Return how the chosen arm answers questions asked in reverse; `below`: beyond the intervals."""
+    found = arm.curve[-1]["metrics"].get(REVERSE)
+    if found is None:
+        return None
+    return {**{key: found[key] for key in ("mean", "low", "high")}, "below": above(arm.end, found)}
 
 
 def _categories(mains: Sequence[Arm], chosen: str) -> list[JSONDict]:

@@ -19,7 +19,10 @@ TIE = "\u00a0"  #: a space that no line breaks at, between a number and its unit
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _INVISIBLE_LETTERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}  # look like nothing
 #: Metrics that are shares of one, shown in percent; differences of them are percentage points.
-_SHARE = re.compile(r"((accuracy|elsewhere)(_\w+)?|precision|recall|rate|share|f1|unparsed)$|^category:")
+_SHARE = re.compile(
+    r"(accuracy(_\w+)?|precision|recall|rate|share|f1|unparsed|contained|judged|unclear|elsewhere|probability)$"
+    r"|^(?!bits_per_byte)(?!.*perplexity)[^:]+:"  # accuracy of a group: category:product
+)
 
 
 def is_invisible(character: str) -> bool:
@@ -56,7 +59,7 @@ def is_share(metric: str) -> bool:
 
 def metric_name(metric: str) -> str:
     """Return a metric's name in words: `macro_f1` is macro F1."""
-    return metric.removeprefix("category:").replace("_", " ").replace("f1", "F1")
+    return metric.removeprefix("category:").replace("_", " ").replace("f1", "F1").replace(":", ": ")
 
 
 def value_of(metric: str, value: float | None) -> str:

@@ -181,24 +181,28 @@ def _reach(run: Curves) -> ReachView | None:
 def _kinds(run: Curves) -> tuple[ShadeTable, ...]:
     ends = {arm: curve[-1]["metrics"] for arm, curve in run.curves.items()}
     names = list(dict.fromkeys(name for metrics in ends.values() for name in metrics))
-    categories = [name for name in names if name.startswith("category:")]
-    others = [name for name in names if name not in categories and name != run.metric]
-    others.sort(key=lambda name: list(HEADS).index(name) if name in HEADS else -1)
-    tables = (
-        ("By category, at the end of training", [run.metric, *categories] if categories else []),
-        ("By kind of question, and answers that belong to another document", [run.metric, *others] if others else []),
-    )
-    return tuple(_shades(caption, metrics, ends, run.metric) for caption, metrics in tables if metrics)
+    tables: dict[str, list[str]] = {}
+    for name in names:
+        group = name.partition(":")[0] if ":" in name else ""
+        if name != run.metric:
+            tables.setdefault(group, []).append(name)
+    kinds = sorted(tables.pop("", []), key=lambda name: list(HEADS).index(name) if name in HEADS else -1)
+    captions = {f"By {group}, at the end of training": metrics for group, metrics in tables.items()}
+    if kinds:
+        captions["By kind of question and of answer, at the end of training"] = kinds
+    return tuple(_shades(caption, [run.metric, *metrics], ends, run.metric) for caption, metrics in captions.items())
 
 
 def _shades(caption: str, metrics: Sequence[str], ends: Mapping[str, Mapping[str, Any]], primary: str) -> ShadeTable:
     means = [found[metric]["mean"] for found in ends.values() for metric in metrics if metric in found]
+    forward = any("accuracy_reverse" in found and "accuracy_forward" not in found for found in ends.values())
+    whole = "asked forward" if forward else "all questions"  # the primary metric leaves reversed questions out
     low, span = min(means), max(means) - min(means) or 1.0
 
     def tint(found: Mapping[str, Any] | None, metric: str) -> Tint:
         if found is None:
             return Tint(MISSING, 0.0)
-        return Tint(value_of(metric, found["mean"]), round((found["mean"] - low) / span, 2), metric == "elsewhere")
+        return Tint(value_of(metric, found["mean"]), round((found["mean"] - low) / span, 2), metric in UNWANTED)
 
     def interval(found: Mapping[str, Any] | None, metric: str) -> tuple[str, str]:
         if found is None:
@@ -208,7 +212,7 @@ def _shades(caption: str, metrics: Sequence[str], ends: Mapping[str, Mapping[str
     return ShadeTable(
         caption=caption,
         corner="arm",
-        heads=tuple("all questions" if m == primary else HEADS.get(m, metric_name(m)) for m in metrics),
+        heads=tuple(whole if m == primary else HEADS.get(m, metric_name(m.partition(":")[2] or m)) for m in metrics),
         rows=tuple((arm, tuple(tint(found.get(m), m) for m in metrics)) for arm, found in ends.items()),
         intervals=tuple((arm, tuple(interval(found.get(m), m) for m in metrics)) for arm, found in ends.items()),
     )
@@ -217,8 +221,13 @@ def _shades(caption: str, metrics: Sequence[str], ends: Mapping[str, Mapping[str
 HEADS = {
     "accuracy_forward": "asked forward",
     "accuracy_reverse": "asked in reverse",
+    "contained": "holds the value",
+    "judged": "accepted by the judge",
+    "unclear": "holds another value too",
+    "unparsed": "no verdict of the judge",
     "elsewhere": "answer of another document",
 }
+UNWANTED = {"unclear", "unparsed", "elsewhere"}  #: shares that are better low
 
 
 def _forgetting(advice: Mapping[str, Any]) -> tuple[GeneralView, ...]:

@@ -190,8 +190,8 @@ def _columns(evaluation: Mapping[str, Any], primary: str) -> list[str]:
     the same metric of that mode (`free_unparsed`).
     """
     found = dict.fromkeys(metric for entry in evaluation["arms"].values() for metric in entry["metrics"])
-    if any(entry.get("curve") for entry in evaluation["arms"].values()):  # categories have a section of their own
-        found = {metric: None for metric in found if not metric.startswith("category:")}
+    if any(entry.get("curve") for entry in evaluation["arms"].values()):  # groups have a section of their own
+        found = {metric: None for metric in found if ":" not in metric}
     for mode, values in evaluation["baseline"].items():
         found |= dict.fromkeys(metric for metric in values if f"{mode}_{metric}" not in found)
     return sorted(found, key=lambda metric: metric != primary)
