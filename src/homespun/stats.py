@@ -150,19 +150,28 @@ def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def mean_interval(values: Floats, spread: SeedSpread | None = None) -> Estimate:
+def is_share(metric: str) -> bool:
+    """Say whether a metric lies between 0 and 1; bits per byte and perplexities do not."""
+    return "bits_per_byte" not in metric and "perplexity" not in metric
+
+
+def mean_interval(values: Floats, spread: SeedSpread | None = None, share: bool = True) -> Estimate:
     """Return an arm's metric and its 95 % interval (Wilson's form, so it stays within 0 and 1).
 
     Args:
         values: shape (seeds, items), from `item_values`.
         spread: pooled over the run's arms; default this arm's own.
+        share: the metric lies between 0 and 1; for any other the interval is the mean plus and minus.
     """
     seeds, items = values.shape
     own = seed_spread([values])
     spread = spread.at_least(own) if spread else own
-    mean = float(np.clip(values.mean(), 0.0, 1.0))
     by_item = float(values.mean(axis=0).var(ddof=1)) / items if items > 1 else 0.25
     variance, df = _combine(by_item, items, spread, 1 / seeds)
+    if not share:
+        mean, half = float(values.mean()), _quantile(df) * math.sqrt(variance)
+        return Estimate(mean, mean - half, mean + half)
+    mean = float(np.clip(values.mean(), 0.0, 1.0))
     # As many independent trials as would give this variance; all right or all wrong: the items.
     trials = mean * (1 - mean) / variance if variance > 0 and 0 < mean < 1 else float(items)
     low, high = _wilson(mean, trials, _quantile(df))

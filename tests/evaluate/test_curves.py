@@ -164,6 +164,15 @@ def test_seeds_are_pooled_over_arms() -> None:
     assert among["high"] - among["low"] != alone["high"] - alone["low"]
 
 
+def test_what_is_no_share_may_be_above_one() -> None:
+    bits = np.array([[1.0, 1.4, 1.8], [1.1, 1.5, 1.9]])
+    (found,) = curve([10], {"bits_per_byte": [bits]}, [[1.0]], [[1]])
+    value = found["metrics"]["bits_per_byte"]
+    assert value["mean"] == pytest.approx(1.45)
+    assert value["mean"] - value["low"] == pytest.approx(value["high"] - value["mean"])
+    assert value["high"] > 1.5 and value["low"] < 1.4
+
+
 def test_one_seed_has_an_interval_over_items() -> None:
     (found,) = curve([10], {"accuracy": [_answers(0.7, seeds=1)]}, [[1.0]], [[1]])
     assert found["metrics"]["accuracy"]["low"] < found["metrics"]["accuracy"]["mean"]

@@ -189,6 +189,8 @@ def test_forgetting_stands_once_with_its_verdict(data: ReportData, page: Page) -
     first = general.arms[0]
     assert (first.arm, first.after, first.change, first.verdict) == ("original", "53.0\u00a0%", "−9.0", "hurt")
     assert first.middle < first.before
+    assert first.bits == "1.21 → 1.30"
+    assert "1.23 bits per byte, 1.21 before" in page.text
     charts_of = [a["aria-label"] for t, a in page.elements if t == "figure" and "comparison" in (a.get("class") or "")]
     assert charts_of == ["accuracy on general before and after", "accuracy of every arm on closed_book"]
 

@@ -290,6 +290,8 @@ def _forgetting(found: Found) -> list[str]:
             words = {"hurt": "it forgot", "helped": "a gain", "no evidence": "no evidence of forgetting or gain"}
             told += f": {words[mine['change']['verdict']]} ({points(mine['change']['difference'])} points,"
             told += f" {_interval(mine['change'])})"
+        if bits := mine["bits"]:
+            told += f"; plain text takes {bits['after']:.2f} bits per byte, {bits['before']:.2f} before"
         told += "."
         lost = [e["arm"] for e in entries if e is not mine and (e["change"] or {}).get("verdict") == "hurt"]
         said.append(told + (f" Beyond chance forgot: {listed(lost)}." if lost else ""))

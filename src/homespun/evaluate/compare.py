@@ -141,7 +141,7 @@ def _metrics(
     """Return every metric; those of the primary mode with an interval, those of another without."""
     found: JSONDict = {}
     for name, values in arm.values.items():
-        estimate = stats.mean_interval(values, spreads[name])
+        estimate = stats.mean_interval(values, spreads[name], stats.is_share(name))
         seeds = values.mean(axis=1)
         found[name] = {
             "mean": estimate.mean,

@@ -163,7 +163,7 @@ def curve(
         for name, answers in values.items():
             applying = _applying(answers[index])
             if applying.size:
-                metrics[name] = _estimate(applying, (spread or {}).get((name, exposures)))
+                metrics[name] = _estimate(applying, (spread or {}).get((name, exposures)), stats.is_share(name))
         found.append(
             {
                 "exposures": exposures,
@@ -175,8 +175,8 @@ def curve(
     return found
 
 
-def _estimate(values: Floats, spread: SeedSpread | None) -> JSONDict:
-    estimate = stats.mean_interval(values, spread)
+def _estimate(values: Floats, spread: SeedSpread | None, is_share: bool) -> JSONDict:
+    estimate = stats.mean_interval(values, spread, is_share)
     seeds = [float(value) for value in values.mean(axis=1)]
     return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "seeds": seeds}
 

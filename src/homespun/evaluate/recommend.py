@@ -24,6 +24,7 @@ from homespun.stats import Floats, SeedSpread
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
 CATEGORY, REVERSE = "category:", "accuracy_reverse"  #: metrics of a group, and of questions asked in reverse
+BITS = "bits_per_byte"  #: of plain text: it moves before any answer changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +381,7 @@ def _forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> lis
         metric = evaluation.get("metric", "accuracy")
         modes = [evaluation["baseline"].get(evaluation.get("mode"), {}), *evaluation["baseline"].values()]
         before = next((values[metric] for values in modes if metric in values), None)
+        bits = next((values[BITS] for values in modes if BITS in values), None)
         for arm, entry in evaluation["arms"].items():
             after, versus = entry["metrics"].get(metric), entry.get("versus_baseline")
             if arm in arms and after and before is not None:
@@ -391,6 +393,7 @@ def _forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> lis
                         "before": before,
                         "after": {key: after[key] for key in ("mean", "low", "high")},
                         "change": _verdict(versus),
+                        "bits": _bits(bits, entry["metrics"].get(BITS)),
                     }
                 )
     return found
@@ -402,6 +405,10 @@ def _reverse(arm: Arm) -> JSONDict | None:
     if found is None:
         return None
     return {**{key: found[key] for key in ("mean", "low", "high")}, "below": above(arm.end, found)}
+
+
+def _bits(before: float | None, after: Mapping[str, Any] | None) -> JSONDict | None:
+    return None if before is None or after is None else {"before": before, "after": after["mean"]}
 
 
 def _categories(mains: Sequence[Arm], chosen: str) -> list[JSONDict]:

@@ -65,6 +65,7 @@ class BeforeAfter:
     change: str
     interval: str
     verdict: str
+    bits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +264,5 @@ def _before_after(entry: Mapping[str, Any], metric: str, axis: Axis) -> BeforeAf
         change=change_of(metric, change.get("difference", after["mean"] - entry["before"])),
         interval=f"{change_of(metric, change['low'])} to {change_of(metric, change['high'])}" if change else "",
         verdict=change.get("verdict", ""),
+        bits=f"{bits['before']:.2f} → {bits['after']:.2f}" if (bits := entry.get("bits")) else "",
     )
