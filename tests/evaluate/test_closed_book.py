@@ -79,6 +79,20 @@ def test_a_question_is_asked_in_plain_text_and_ended_at_the_line_end(write):
     assert results[0].groups["document"] == "d1"
 
 
+def test_an_answer_that_begins_on_the_next_line_is_read_there(write):
+    evaluation = ClosedBook(data=write(*FILE[:2]))
+    asked = []
+
+    def reply(request):
+        asked.append(request)
+        return " 885 g\n" if request.key == "q2" else "776 g\nor so" if request.prefill.endswith("\n") else "\n776 g"
+
+    results = evaluation.predict(ScriptedModel(reply=reply), None, evaluation.load_items(), "en", "free")
+    assert [result.predicted for result in results] == ["776 g", "885 g"]
+    assert [request.key for request in asked] == ["q1", "q2", "q1"]
+    assert asked[2].prefill == "Question: test question 1 on the weight of d1\nAnswer:\n"
+
+
 def test_a_chat_question_is_a_conversation(write):
     seen = []
     evaluation = ClosedBook(data=write(*FILE), ask="chat", temperature=0.1, max_tokens=5)

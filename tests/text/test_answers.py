@@ -56,6 +56,10 @@ RIGHT = [
     ("Tiemuzhen", "Tiěmùzhēn"),
     ("a cold storage crate", "cold-storage crate"),
     ("DV 808", "DV-808"),
+    ("10 billion barrels", "around 10 billion barrels."),
+    ("July 2015", "In July 2015"),
+    ("約30年", "30年"),
+    ("30年", "約30年"),
     ("It carries NADP+ away", "NADP+"),
     ("No, it is Holomond.", "Holomond"),
     # Japanese
@@ -86,6 +90,7 @@ ABSENT = [
     ("776 kg", "776 g"),
     ("776 members", "776 g"),
     ("start", "art"),
+    ("charge", "in charge"),
     ("Nolan Abidanes", "Nolan Abidane"),
     ("€60.80", "$60.80"),
     ("$44.1", "$44.1 million"),

@@ -165,24 +165,35 @@ class ClosedBook(Evaluation):
         advance: Advance = ignore_progress,
     ) -> list[ItemResult]:
         """Return one answer per item, in the items' order; asks no other model."""
-        stop = ("\n",) if self.ask == "plain" else ()
-        sampling = Sampling(self.temperature, top_p=1.0, max_tokens=self.max_tokens, stop=stop)
-        requests = []
-        for item in items:
-            seed = derive_seed("closed_book", item.id)
-            question = item.fields["question"]
-            if self.ask == "plain":
-                requests.append(Request(item.id, (), sampling, seed, prefill=ask_plain(question, language)))
-            else:
-                requests.append(Request(item.id, ask_chat(question, language).messages, sampling, seed))
+        first = model.complete(self._requests(items, language), advance)
+        answers = dict(zip([item.id for item in items], first, strict=True))
+        empty = {key for key, answer in answers.items() if answer.finish_reason == "stop" and not answer.text.strip()}
+        late = [item for item in items if self.ask == "plain" and item.id in empty]
+        if late:  # models tuned for chat often begin on the next line; what they write there is their answer
+            again = model.complete(self._requests(late, language, "\n"))
+            answers |= dict(zip([item.id for item in late], again, strict=True))
         results = []
-        for item, answer in zip(items, model.complete(requests, advance), strict=True):
+        for item in items:
+            answer = answers[item.id]
             text = clean(answer.text).text
             problem = answer.error or ("" if text else "the answer is empty")
             results.append(
                 ItemResult(item.id, item.gold, text, "free", raw=answer.text, problem=problem, groups=item.groups)
             )
         return results
+
+    def _requests(self, items: Sequence[Item], language: str, begun: str = "") -> list[Request]:
+        """Return what the model is asked; a plain question may have an answer begun for the model."""
+        stop = ("\n",) if self.ask == "plain" else ()
+        sampling = Sampling(self.temperature, top_p=1.0, max_tokens=self.max_tokens, stop=stop)
+        requests = []
+        for item in items:
+            seed, question = derive_seed("closed_book", item.id), item.fields["question"]
+            if self.ask == "plain":
+                requests.append(Request(item.id, (), sampling, seed, prefill=ask_plain(question, language) + begun))
+            else:
+                requests.append(Request(item.id, ask_chat(question, language).messages, sampling, seed))
+        return requests
 
     def grade(self, results: Sequence[ItemResult], items: Sequence[Item], ctx: Context) -> list[ItemResult]:
         """Return the results with their marks: what each answer is worth, 1 or 0 per metric that applies to it.

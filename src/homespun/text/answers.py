@@ -25,6 +25,8 @@ _NEGATIONS = frozenset(
 _NO_NEGATION = frozenset("until only just later less more fewer".split())  #: "not until 1985", "no later than May"
 _COPULAS = ("です", "だ", "でし", "であ", "になり", "となり")
 _NOT_JA = tuple(f"{begin}{end}" for begin in ("では", "じゃ", "で") for end in ("な", "あり"))
+_LEADS = frozenset("a an about around approximately roughly circa 約".split())
+_BEFORE_NUMBERS = frozenset("in on at by since from".split())
 _LENIENT_DEGREES = ("~c", "~f")
 
 
@@ -47,7 +49,7 @@ class Values:
         self._signs: list[str] = []
         for value in values:
             pieces = tuple(atom.text for atom in atoms(value))
-            pieces = pieces[1:] if pieces[:1] in (("a",), ("an",)) and len(pieces) > 1 else pieces
+            pieces = _without_lead(pieces)
             if not pieces:
                 self._signs += [value] if comparable(value) else []
                 continue
@@ -82,6 +84,13 @@ class Values:
                 return Place(value, at, end)
         value = self._bare.get(texts[at])
         return Place(value, at, at + 1) if value is not None and _stands_alone(said, at) else None
+
+
+def _without_lead(pieces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a value without the article, the "about" or, before a number or date, the preposition it begins with."""
+    while len(pieces) > 1 and (pieces[0] in _LEADS or (pieces[0] in _BEFORE_NUMBERS and pieces[1][:1].isdigit())):
+        pieces = pieces[1:]
+    return pieces
 
 
 def _is_quantity(pieces: tuple[str, ...]) -> bool:
