@@ -354,7 +354,7 @@ def item(answer, document="", *more):
 
 def test_questions_whose_answer_stands_in_no_document():
     documents = [
-        Document("d1", "Quelavus", "It weighs 776 grams."),
+        Document("d1", "Quelavus", "It weighs 776 grams and has a broken arm."),
         Document("handbook#1", "", "Chapter one: doors.", file="docs/handbook.md"),
         Document("handbook#2", "", "第二章 重量は３４０グラム。", file="docs/handbook.md"),
     ]
@@ -370,6 +370,8 @@ def test_questions_whose_answer_stands_in_no_document():
         item("12 W"),
         item("777 g", "d1", "776 g"),
         item("weigh", "d1"),  # cut out of a longer word
+        item("broken arm", "d1"),
+        item("arm", "d1"),
     ]
     found = unanswerable(items, iter(documents))
     assert [one.item for one in found] == [items[1], items[5], items[6], items[8]]

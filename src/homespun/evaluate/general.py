@@ -3,7 +3,7 @@
 The package brings, for each language, 82 questions with four choices (40 on everyday knowledge, 42 sentences to go on
 with) and 30 paragraphs, all written for it and none from a benchmark. A choice is scored by its log-probability per
 byte of UTF-8, so that a long one has no disadvantage and tokenisers can be compared; paragraphs give bits per byte,
-which move before any answer changes. The set is small: it shows that something was lost, not what a model is worth.
+a finer measure. The set is small: it shows that something was lost, not what a model is worth.
 Tasks of lm-eval can be added (lm_tasks.py).
 """
 

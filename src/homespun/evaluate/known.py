@@ -113,11 +113,16 @@ def unanswerable(items: Sequence[Item], documents: Iterable[Document]) -> list[U
 
 
 def _standing(values: Values, items: Sequence[Item], text: str) -> set[str]:
-    """Return the accepted values that stand in a text, if only as a piece of a word: the answer was cut out so."""
+    """Return the accepted values that stand in a text: by themselves, inside a longer one, or as a piece of a word.
+
+    A piece of a word counts because answers are cut out of their documents so ("success" of "successful").
+    """
     found = {place.value for place in values.within(text)}
-    left = [value for item in items for value in accepted(item) if value not in found]
+    left = {value for item in items for value in accepted(item)} - found
     flat = comparable(text) if left else ""
-    return found | {value for value in left if len(value) > 3 and comparable(value) in flat}
+    return found | {
+        value for value in left if any(Values([value]).within(text)) or (len(value) > 3 and comparable(value) in flat)
+    }
 
 
 def _missing(item: Item, document: str, met: set[str], found: Mapping[str, set[str]], count: int) -> str:
