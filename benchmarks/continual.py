@@ -90,7 +90,7 @@ def bare(name: str, model: Any) -> Contestant:
 def ours(name: str, model: Any, packed: bool) -> Contestant:
     """Return the loop behind `kind: continual`, with or without packing."""
     learner = Learner(model, learning_rate=RATE, weight_decay=0.0, max_grad_norm=1.0)
-    learner.pack = learner.pack if packed else 0
+    learner.packs = packed and learner.packs
     return Contestant(
         name,
         lambda examples: learner.learn(examples, [], 1.0, 0),

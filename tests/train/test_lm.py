@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from peft import get_peft_model
 from tiny_student import make_model, make_tokenizer
 
 from homespun.errors import DegenerateError
 from homespun.models.base import LogprobQuery
-from homespun.train.lm import Learner, answering, encode_texts
+from homespun.train.lm import Learner, answering, arrange, encode_texts
 from homespun.train.lora import Lora
 
 TEXTS = ["A short one.", "日本語の文章です。", "Question: how long?\nAnswer: " + "very " * 20, "x"]
@@ -62,11 +64,13 @@ def test_without_special_tokens_the_first_token_is_given():
     assert tokenizer.decode(example.completion) == "bc"
 
 
-@pytest.mark.parametrize("pack", [0, 40, 384])
-def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model, tokenizer, pack):
+@pytest.mark.parametrize("sequences", [1, 2, 3, None])
+def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model, tokenizer, sequences, monkeypatch):
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
     one = learner(model)
-    one.pack = pack
+    one.packs = sequences is not None
+    divided = {1: [[0, 1, 2, 3, 4]], 2: [[2, 4], [0, 1, 3]], 3: [[3], [2], [0, 1, 4]]}.get(sequences)
+    monkeypatch.setattr("homespun.train.lm.arrange", lambda lengths: divided)
     loss = one.losses(examples).mean()
     loss.backward()
     found = {name: weight.grad.clone() for name, weight in one.weights.items()}
@@ -85,13 +89,35 @@ def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "sequences"),
+    [
+        ([140, 140, 140, 140], [[0], [1], [2], [3]]),
+        ([140, 60, 80, 130], [[0], [3], [1, 2]]),
+        ([1000, 50, 50, 50], [[0, 1, 2, 3]]),
+        ([1000, 990, 980, 1010], [[3], [0], [1], [2]]),
+        ([7], [[0]]),
+    ],
+)
+def test_texts_are_divided_where_padding_and_attention_cost_least(lengths, sequences):
+    assert arrange(lengths) == sequences
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=9))
+def test_every_text_is_in_one_sequence(lengths):
+    sequences = arrange(lengths)
+    assert sorted(i for sequence in sequences for i in sequence) == list(range(len(lengths)))
+    assert all(sequences)
+    assert arrange(lengths) == sequences
+
+
 def test_a_model_with_a_sliding_window_gets_a_sequence_for_each_text(tokenizer):
     from transformers import MistralConfig, MistralForCausalLM
 
     sizes = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2}
     sliding = MistralForCausalLM(MistralConfig(**sizes, intermediate_size=8, vocab_size=260, sliding_window=16))
     one = learner(sliding.train())
-    assert one.pack == 0
+    assert not one.packs
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
     total = 0.0
     for example in examples:

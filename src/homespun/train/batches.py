@@ -15,7 +15,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -80,7 +80,9 @@ def plan_batches(lengths: Sequence[int], batch_size: int, epochs: int, seed: int
     return plan
 
 
-def collate(examples: Sequence[Example], shared: int, pack: int) -> dict[str, torch.Tensor]:
+def collate(
+    examples: Sequence[Example], shared: int, pack: int, sizes: Sequence[int] | None = None
+) -> dict[str, torch.Tensor]:
     """Return one batch: several rows to a sequence, behind one copy of the tokens that all rows begin with.
 
     Args:
@@ -88,6 +90,7 @@ def collate(examples: Sequence[Example], shared: int, pack: int) -> dict[str, to
         shared: how many leading tokens all prompts have in common.
         pack: about how many tokens of rows to put into one sequence; 0 for one row each, which no other
             row and no padding can be seen from (causal attention), so that no mask is needed.
+        sizes: with `pack`, how many rows each sequence takes; near-equal numbers unless given.
 
     Returns:
         `tokens` (sequences, width), padded on the right. With `pack`, `places` of the same shape holds each
@@ -99,7 +102,7 @@ def collate(examples: Sequence[Example], shared: int, pack: int) -> dict[str, to
     count = len(examples)
     if pack:
         count = min(count, math.ceil(sum(len(example) - shared for example in examples) / pack))
-    edges = [len(examples) * i // count for i in range(count + 1)]
+    edges = list(accumulate(sizes, initial=0)) if sizes else [len(examples) * i // count for i in range(count + 1)]
     start = examples[0].prompt[:shared]
     tokens, places, owners = [], [], []
     predicted = []

@@ -1,8 +1,8 @@
 """The training loop of continual pre-training: plain text, every token learned, and nothing lost by a kill.
 
-A text is a beginning of text, its tokens, and an end of text. The texts of an update are packed into sequences, with
-positions that begin anew for each and a mask that shows a text itself alone (batches.collate): hardly any padding, no
-attention from one text to another. transformers' Trainer is not used here, since
+A text is a beginning of text, its tokens, and an end of text. Texts of different lengths are packed into sequences of
+equal ones, with positions that begin anew for each and a mask that shows a text itself alone (batches.collate): little
+padding, no attention from one text to another. transformers' Trainer is not used here, since
 its checkpoints are pickled; AdamW, the schedule and clipping are a few lines.
 
 Weights and moments are float32 on every device. On a GPU products are computed in bfloat16 (autocast); weights kept
@@ -24,8 +24,9 @@ from homespun.models.encoding import Encoder
 from homespun.models.transformers import TransformersModel
 from homespun.train.batches import Example, collate
 from homespun.train.exposures import near_equal
-from homespun.train.fit import PACK, completion_logits, packable
+from homespun.train.fit import completion_logits, packable
 
+EVEN = 3000  #: width at which attention costs as much as the products, for SmolLM2-135M; larger for larger models
 PASS = 2048  #: tokens that go through the model at once; logits of 100,000 words each are then 0.8 GB
 
 
@@ -45,6 +46,25 @@ def encode_texts(texts: Sequence[str], tokenizer: Any, longest: int) -> list[lis
     return found
 
 
+def arrange(lengths: Sequence[int]) -> list[list[int]]:
+    """Divide texts among sequences so that padding and attention together cost little; return their indices.
+
+    A sequence costs its width for all products and its width squared for attention. For every number of sequences
+    the longest text still to be placed goes where there is most room, and the cheapest number is taken.
+    """
+    longest_first = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    found: list[tuple[float, list[list[int]]]] = []
+    for count in range(1, len(lengths) + 1):
+        sequences: list[list[int]] = [[] for _ in range(count)]
+        widths = [0] * count
+        for i in longest_first:
+            place = widths.index(min(widths))
+            sequences[place].append(i)
+            widths[place] += lengths[i]
+        found.append((count * max(widths) * (1 + max(widths) / EVEN), [sorted(sequence) for sequence in sequences]))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
 class Learner:
     """A model, its optimizer, and one step of both."""
 
@@ -60,16 +80,23 @@ class Learner:
             fused=True,  # one pass over weights and moments, on a CPU too
         )
         self.peak, self.max_grad_norm = learning_rate, max_grad_norm
-        self.pack = PACK if packable(model) else 0
+        self.packs = packable(model)
         self.half = model.device.type == "cuda"
 
     def losses(self, examples: Sequence[Example]) -> torch.Tensor:
         """Return the loss of every token that the examples predict, in their order, in nats."""
         device = self.model.device
-        batch = {name: part.to(device) for name, part in collate(examples, 0, self.pack).items()}
+        alone = [[i] for i in range(len(examples))]
+        sequences = arrange([len(example) for example in examples]) if self.packs else alone
+        order = [i for sequence in sequences for i in sequence]
+        packed = len(sequences) < len(examples)
+        batch = collate([examples[i] for i in order], 0, int(packed), [len(sequence) for sequence in sequences])
+        batch = {name: part.to(device) for name, part in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.half):
             logits = completion_logits(self.model, batch)
-        return torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="none")
+        losses = torch.nn.functional.cross_entropy(logits, batch["targets"], reduction="none")
+        by_example = dict(zip(order, losses.split([len(examples[i].completion) for i in order]), strict=True))
+        return torch.cat([by_example[i] for i in range(len(examples))])
 
     def learn(self, examples: Sequence[Example], replay: Sequence[Example], factor: float, seed: int) -> float:
         """Take one step on texts and general text; return the mean loss of the texts alone, in nats per token.
