@@ -129,9 +129,19 @@ def results(
         )
         for name in (job.recipe.evaluate if answers else ())
     }
+    ends: dict[str, dict[str, Floats]] = {}  #: evaluation -> arm -> the primary metric at the end, item by item
     for name, evaluation in evaluations.items():
-        for arm, curve in _curves(job, name, trained, answers).items():
+        if not cast(Evaluation, job.recipe.evaluate[name]).along:
+            evaluation["general"] = True
+            continue
+        measured = _measured(job, name, trained, answers)
+        for arm, curve in _curves(measured, evaluation["metric"], trained).items():
             evaluation["arms"][arm] |= curve
+        ends[name] = {
+            arm: values[evaluation["metric"]][-1]
+            for arm, (_, values) in measured.items()
+            if choices[arm].plan.control_of is None
+        }
     first = next(iter(job.recipe.evaluate), None)
     primary = evaluations[first]["arms"] if first in evaluations else {}
     found: JSONDict = {
@@ -150,23 +160,31 @@ def results(
     if any("curve" in entry for entry in primary.values()):
         from homespun.evaluate.recommend import recommend
 
-        found["recommendation"] = recommend(found)
+        found["recommendation"] = recommend(found, answers=ends[first or ""])
     return found
 
 
-def _curves(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> dict[str, JSONDict]:
-    """Return the curve over exposures of every arm that has one, and where it reaches the thresholds."""
+Measured = dict[str, tuple[list[int], dict[str, list["Floats"]]]]  #: arm -> exposures, and metric -> values at each
+
+
+def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> Measured:
+    """Return the values at every exposure of the arms that were asked as they were trained."""
     evaluation = cast(Evaluation, job.recipe.evaluate[name])
-    measured: dict[str, tuple[list[int], dict[str, list[Floats]]]] = {}
+    found: Measured = {}
     for arm in trained:
-        curve = {seed: found[name].curve for seed, found in answers[arm].items()}
+        curve = {seed: answered[name].curve for seed, answered in answers[arm].items()}
         points = sorted(next(iter(curve.values())))
         values = [
             evaluation.values([seed[exposures] for seed in curve.values()], job.recipe.described)
             for exposures in points
         ]
         if points:
-            measured[arm] = (points, {metric: [at[metric] for at in values] for metric in values[-1]})
+            found[arm] = (points, {metric: [at[metric] for at in values] for metric in values[-1]})
+    return found
+
+
+def _curves(measured: Measured, metric: str, trained: Mapping[str, Sequence[Trained]]) -> dict[str, JSONDict]:
+    """Return the curve over exposures of every arm that has one, and where it reaches the thresholds."""
     if not measured:
         return {}
     from homespun.evaluate import curves
@@ -177,8 +195,8 @@ def _curves(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answe
         cards = [one.card for one in trained[arm]]
         losses = [[card.exposure_losses[exposures - 1] for card in cards] for exposures in points]
         tokens = [[card.exposure_tokens[exposures - 1] for card in cards] for exposures in points]
-        curve_points = curves.curve(points, by_metric, losses, tokens, spread)
-        found[arm] = {"curve": curve_points, **curves.reached(curve_points, metric=evaluation.primary)}
+        curve = curves.curve(points, by_metric, losses, tokens, spread)
+        found[arm] = {"curve": curve, **curves.reached(curve, metric=metric)}
     return found
 
 

@@ -280,9 +280,9 @@ class _Probe:
             return
         student = load_model(self.recipe.model_for("student"))
         trainings = [arm.trainer for arm in self.arms if arm.trainer for _ in arm.trainer.seeds] if trained else []
-        probes = sum(max(len(trainer.exposures_at()), 1) for trainer in trainings)
         for name, evaluation in self.recipe.evaluate.items():
             judge = cast(Evaluation, evaluation)
+            probes = sum(max(len(trainer.exposures_at()) * judge.along, 1) for trainer in trainings)
             some, seconds = items[name][:ITEMS], NOTHING
             for mode in dict.fromkeys((*judge.modes(trained=False), *judge.modes(trained=True))):
                 started = time.monotonic()

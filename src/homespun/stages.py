@@ -65,7 +65,7 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     """Load every evaluation's items: first of all, so that a bad file costs nothing."""
     found: dict[str, list[Item]] = {}
     for name, evaluation in job.recipe.evaluate.items():
-        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.described)
+        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.described, job.recipe.language)
     return found
 
 

@@ -70,8 +70,9 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
         "seed": seed,
     }
-    if at:
-        content["asked"] = {name: _asking(job, name, items[name]) for name in job.recipe.evaluate}
+    along = [name for name, one in job.recipe.evaluate.items() if at and cast(Evaluation, one).along]
+    if along:
+        content["asked"] = {name: _asking(job, name, items[name]) for name in along}
     fingerprint = content_hash(content)
     stage = folder = f"models/{plan.name}/seed-{seed}"
     if job.store.finished(stage, fingerprint):
@@ -88,10 +89,12 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
     started = time.monotonic()
     about = {"recipe": job.recipe.name, "arm": plan.name}
     student = job.recipe.model_for("student")
-    probe = _Probe(job, items, work)
-    card = trainer(rows, job.context, student, seed, out, probe=probe if at else None, at=at, about=about, state=state)
+    probe = _Probe(job, along, items, work)
+    card = trainer(
+        rows, job.context, student, seed, out, probe=probe if along else None, at=at, about=about, state=state
+    )
     asked = {}
-    for name in job.recipe.evaluate if at else ():
+    for name in along:
         asked[name] = f"answers/{plan.name}/seed-{seed}/{name}.parquet"
         job.store.write_table(asked[name], curve_table({exposures: probe.answers(name, exposures) for exposures in at}))
     job.store.move_in(work, folder)
@@ -120,11 +123,11 @@ def _trained(store: Store, arm: str, seed: int, stage: str) -> Trained:
 class _Probe:
     """Asks a model in training the questions of every evaluation, and keeps the answers from then on."""
 
-    def __init__(self, job: Job, items: Items, work: Work) -> None:
-        self.job, self.items, self.work = job, items, work
+    def __init__(self, job: Job, names: Sequence[str], items: Items, work: Work) -> None:
+        self.job, self.names, self.items, self.work = job, names, items, work
 
     def __call__(self, model: Model, exposures: int) -> None:
-        for name in self.job.recipe.evaluate:
+        for name in self.names:
             self.work.table(
                 _probed(name, exposures),
                 lambda name=name: results_table(_ask(self.job, name, self.items[name], model, trained=True)),  # type: ignore[misc]
@@ -200,6 +203,7 @@ def _evaluate_one(
     }
     if evaluation.graded_by or evaluation.judges():
         content["grading"] = {key: value for key, value in settings(evaluation).items() if key in evaluation.graded_by}
+        content["groups"] = [dict(item.groups) for item in items]
         content["judges"] = {role: job.identity(role) for role in evaluation.judges()}
     fingerprint = content_hash(content)
     stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"

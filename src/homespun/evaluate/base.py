@@ -59,6 +59,7 @@ class Evaluation(Strategy):
     """Base of what a recipe may name under `evaluate`."""
 
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
+    along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
 
     @property
     def primary(self) -> str:
@@ -69,8 +70,8 @@ class Evaluation(Strategy):
         """Return the modes a model is asked in, the primary one first."""
         raise NotImplementedError
 
-    def load_items(self, task: Task | None) -> list[Item]:
-        """Read the held-out items.
+    def load_items(self, task: Task | None = None, language: str = "en") -> list[Item]:
+        """Read the held-out items; `language` is that of the run.
 
         Raises:
             DataError: they cannot be read, or do not fit the task.

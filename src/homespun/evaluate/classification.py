@@ -73,7 +73,7 @@ class Classification(Evaluation):
                         f" higher one; rename one of them"
                     )
 
-    def load_items(self, task: Task | None) -> list[Item]:
+    def load_items(self, task: Task | None = None, language: str = "en") -> list[Item]:
         """Read the items; `limit` draws them by hash, so a sorted file still gives every label.
 
         Raises:

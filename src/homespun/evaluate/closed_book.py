@@ -88,7 +88,7 @@ class ClosedBook(Evaluation):
         """Return the question: its answer is what the rows are to teach, its wording is not."""
         return [(item.fields["question"], False)]
 
-    def load_items(self, task: Task | None = None) -> list[Item]:
+    def load_items(self, task: Task | None = None, language: str = "en") -> list[Item]:
         """Read the questions; `limit` draws them by hash, so it takes from all documents.
 
         Raises:

@@ -34,7 +34,10 @@ class General(Evaluation):
     needs_task: ClassVar[bool] = False
 
     kind: Literal["general"] = "general"
-    languages: tuple[Language, ...] = Field(("en",), min_length=1, description="of the shipped set: en, ja or both")
+    along: ClassVar[bool] = False
+    languages: tuple[Language, ...] | None = Field(
+        None, min_length=1, description="of the shipped set: en, ja or both; default: that of the run"
+    )
     tasks: tuple[str, ...] = Field((), description="tasks of lm-eval to ask besides, by their names there")
     limit: int | None = Field(None, ge=1, description="of each lm-eval task, ask only this many items")
 
@@ -51,14 +54,14 @@ class General(Evaluation):
         """Return the question or paragraph; choices are single words that any row may hold."""
         return [(item.fields["text"], False)]
 
-    def load_items(self, task: Task | None = None) -> list[Item]:
+    def load_items(self, task: Task | None = None, language: str = "en") -> list[Item]:
         """Return the shipped questions and paragraphs, then the items of the tasks.
 
         Raises:
             MissingExtraError: a task is wanted, and lm-eval is not installed.
             UsageError: lm-eval knows no such task, or it cannot be asked here.
         """
-        items = [item for language in dict.fromkeys(self.languages) for item in shipped_items(language)]
+        items = [item for one in dict.fromkeys(self.languages or (language,)) for item in shipped_items(one)]
         if self.tasks:
             from homespun.evaluate.lm_tasks import task_items
 
