@@ -19,6 +19,7 @@ from homespun.ledger import Ledger
 from homespun.models.base import Completion
 from homespun.models.recorded import Recorded
 from homespun.models.scripted import ScriptedModel
+from homespun.records import Document
 
 
 def test_variants_come_variant_by_variant_with_forms_in_turn(tmp_path):
@@ -209,3 +210,14 @@ def test_a_rerun_goes_on_where_an_interrupted_one_stopped(tmp_path, spec):
         again = run(tmp_path / "cut", spec, context(found, None, Recorded(ScriptedModel(reply=reply), ledger)))
     assert asked == whole
     assert again == expected
+
+
+def test_a_bad_beginning_of_many_documents_does_not_stop_the_run(tmp_path):
+    bad = [Document(f"bad-{n}", "", TEXTS["b"]) for n in range(40)]  # 120 texts of nothing, and then good ones
+    good = [Document(f"good-{n}", "", TEXTS["a"]) for n in range(60)]
+
+    def reply(request):
+        return "It is all about a pump." if of(request) == "b" else faithful(request)
+
+    found = run(tmp_path, Paraphrase(variants=1), context(bad + good, reply))
+    assert sum(len(piece.accepted) for piece in found) == 60

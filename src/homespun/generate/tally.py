@@ -20,14 +20,15 @@ class _Form:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     raw: list[str] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)  #: documents, while nothing is accepted
 
 
 class Tally:
     """Counts attempts as they are handed on."""
 
-    def __init__(self, language: str) -> None:
-        """Begin at nothing."""
-        self.language = language
+    def __init__(self, documents: int) -> None:
+        """Begin at nothing; so many documents are written about."""
+        self.count = documents
         self.forms: dict[str, _Form] = {}
         self.documents: dict[str, Counter[str]] = {}  #: of documents without an accepted text
 
@@ -43,10 +44,13 @@ class Tally:
             form.judged += 1
         if verdict is not None and verdict.keep:
             form.accepted += 1
+            form.tried.clear()
             self.documents.pop(attempt.groups["document"], None)
             return
         why = verdict.rule if verdict is not None else attempt.problem
         reason = f"{verdict.reason}: " if verdict is not None else ""
+        if not form.accepted:
+            form.tried.add(attempt.groups["document"])
         form.reasons[why] += 1
         form.examples.setdefault(why, f"{reason}{' '.join(attempt.raw.split())[:SHOWN]!r}")
         self.documents.setdefault(attempt.groups["document"], Counter())[why] += 1
@@ -73,9 +77,12 @@ class Tally:
         return f"{why} ({count})"
 
     def hopeless(self, name: str, limit: int) -> bool:
-        """Tell whether a form has nothing accepted after `limit` attempts."""
+        """Tell whether a form has nothing accepted of `limit` texts, on all documents or on as many as that.
+
+        Neighbouring documents are alike: the first pages of a book may all be lists.
+        """
         form = self.forms[name]
-        return form.asked >= limit and not form.accepted
+        return not form.accepted and form.asked >= limit and len(form.tried) >= min(self.count, limit)
 
     def why_hopeless(self, name: str | None) -> str:
         """Return the message for a form (None: the whole) of which nothing is accepted, with answers to look at."""

@@ -5,9 +5,9 @@ What comes of it is a pure function of the plan and of the answers to it: texts 
 the answers arrive, and every decision looks only at slots before. A slot whose texts all fail is asked again with
 another seed, up to `retries` times; a document that is still short then may get more slots from its strategy.
 
-What stops and what does not: a form of which nothing is accepted in HOPELESS answers stops the run, since every
-document would lack it. A document of which nothing is accepted in STUBBORN answers is left out and told of, and the
-run goes on: one odd document among ten thousand is no reason to throw the others away.
+What stops and what does not: a form of which nothing is accepted in HOPELESS texts on as many documents (or on all)
+stops the run, since every document would lack it. A document of which nothing is accepted in STUBBORN answers is left
+out and told of, and the run goes on: one odd document among ten thousand is no reason to throw the others away.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from homespun.text.sentences import fitting
 if TYPE_CHECKING:
     from homespun.near.overlap import Reference
 
-HOPELESS = 96  #: answers of one form without a single accepted text before the run stops
+HOPELESS = 96  #: texts of one form, and documents, without a single accepted one before the run stops
 STUBBORN = 24  #: answers for one document without a single accepted text before it is left out
 LISTING = 0.5  #: temperature at which facts and entities are asked for, at most: they are copied, not invented
 IMPRESSION = 32  #: attempts before the first word on what is accepted
@@ -119,7 +119,7 @@ class WrittenVariants(VariantGenerator):
         sources = [Faithful(document, ctx.language) for document in self.read(ctx)]
         plan = self.plan(name, ctx, writer, sources)
         with ctx.progress.bar(f"write {name}", len(sources) * self.variants, "variants") as bar:
-            yield from pieces(ctx, _Run(self, name, ctx, writer, bar).all(plan, sources))
+            yield from pieces(ctx, _Run(self, name, ctx, writer, bar, len(sources)).all(plan, sources))
 
     def answers(self, ctx: Context, rate: float) -> int:
         """Return the wanted texts over the accept rate, within the budget and what `retries` allow."""
@@ -164,9 +164,9 @@ class _Open:
 class _Run:
     """One pass over a plan."""
 
-    def __init__(self, spec: WrittenVariants, name: str, ctx: Context, writer: Model, bar: Bar) -> None:
+    def __init__(self, spec: WrittenVariants, name: str, ctx: Context, writer: Model, bar: Bar, count: int) -> None:
         self.spec, self.name, self.ctx, self.writer, self.bar = spec, name, ctx, writer, bar
-        self.tally = Tally(ctx.language)
+        self.tally = Tally(count)
         self.asked = self.emitted = 0
         self.accepted: Counter[str] = Counter()  #: by document
         self.tried: Counter[str] = Counter()
