@@ -21,6 +21,7 @@ def writer(embedded):
     return load_model(ModelSpec(id=str(embedded)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "forms"),
     [
@@ -35,6 +36,7 @@ def test_every_strategy_runs_on_the_embedded_model(tmp_path, writer, spec, forms
     (piece,) = run(tmp_path, spec, context([document], None, writer))
     assert {attempt.groups["form"] for attempt in piece.attempts} <= forms
     assert spec.max_asked <= len(piece.attempts) <= spec.max_asked + spec.retries
-    assert all(attempt.status == "parsed" and attempt.completion_tokens for attempt in piece.attempts)
+    assert all(attempt.completion_tokens for attempt in piece.attempts)
+    assert {attempt.problem for attempt in piece.attempts} <= {"", "cut off before the end of its first sentence"}
     assert len(piece.verdicts) == len(piece.parsed)
     assert all(0 <= verdict.score <= 1 and verdict.reason for verdict in piece.verdicts)

@@ -75,6 +75,14 @@ def test_every_fate_of_an_answer_is_an_attempt(tmp_path):
     assert [(attempt.status, attempt.problem) for attempt in piece.attempts] == [
         ("failed", "too long: 9 tokens"), ("unparsed", "empty"), ("parsed", ""), ("parsed", ""),
     ]  # fmt: skip
+
+    class Cut(ScriptedModel):
+        def complete(self, requests, advance=lambda _: None):
+            return [Completion(request.key, "There is a copper thing of", "length", 7, 9) for request in requests]
+
+    ctx = context(documents("a"), None, Cut(reply=lambda _: ""))
+    (cut,) = run(tmp_path / "cut", Paraphrase(max_asked=1, retries=0), ctx)
+    assert cut.attempts[0].problem == "cut off before the end of its first sentence"
     assert piece.parsed[0].text == FAITHFUL["a"] + "."  # cut back to its last whole sentence
     assert [verdict.rule for verdict in piece.verdicts] == ["fidelity", "duplicate"]
     assert piece.verdicts[1].duplicate_of == piece.parsed[0].id

@@ -260,7 +260,9 @@ class _Run:
             texts[-1] = fitting(texts[-1], self.ctx.language, 1 << 30, cut_off=True)
         texts = [text for text in texts if text.strip()]
         if not texts:
-            problem = "empty" if not answer.text.strip() else "nothing that can be read as asked"
+            cut = answer.finish_reason == "length"
+            problem = "cut off before the end of its first sentence" if cut else "nothing that can be read as asked"
+            problem = problem if answer.text.strip() else "empty"
             return [self._without_row(one, answer, "unparsed", problem)]
         found = []
         for part, text in enumerate(texts):
