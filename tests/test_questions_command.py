@@ -15,11 +15,15 @@ DOCUMENTS = {
     "bridge": "Dalmery Bridge was opened in 1911 and is 412 m long. Ines Corvo designed it.",
     "tower": "Ostrel Tower was opened in 1934 and is 88 m high. Piet Namor designed it.",
 }
-REPLIES = [
+REPLIES = [  # the first four answer with the document at hand
+    {"match": "Q: Who designed Ostrel", "reply": "Piet Namor"},
+    {"match": "Q: When was Ostrel", "reply": "A: 1934"},
+    {"match": "Q: Who owns Ostrel", "reply": "88 m"},
+    {"match": "Q: Who designed Dalmery", "reply": "It was Ines Corvo."},
     {
         "match": "Ostrel",
         "reply": "Who designed Ostrel Tower?\nA: Piet Namor\nQ: When was Ostrel Tower opened?\nA: in 1934\n"
-        "Q: How high is Ostrel Tower?\nA: 99 m",
+        "Q: How high is Ostrel Tower?\nA: 99 m\nQ: Who owns Ostrel Tower?\nA: 1934",
     },
     {
         "match": "Dalmery Bridge was",
@@ -52,9 +56,11 @@ def test_pairs_that_hold_are_written_and_the_others_told(folder):
         ("tower.txt-q2", "When was Ostrel Tower opened?", "in 1934", "test", "generated"),
     ]
     assert "3 questions about 2 documents" in told
-    assert "4 requests, 10 pairs read, 3 kept (30%); left out:" in told  # a second round, which found nothing new
+    assert "4 requests, 12 pairs read, 3 kept (25%); left out:" in told  # a second round, which found nothing new
     assert "the question does not say what it is about: How long is it? 412 m (bridge.txt)" in told
     assert "the answer does not stand in the document: How high is Ostrel Tower? 99 m (tower.txt)" in told
+    otherwise = "asked again with the document, the model answers otherwise: Who owns Ostrel Tower? 1934; now: 88 m"
+    assert otherwise in told
     assert [question.document for question in read_questions(folder / "q.jsonl", {})] == [
         "bridge.txt",
         *["tower.txt"] * 2,
@@ -89,7 +95,7 @@ def test_as_many_as_are_wanted_and_no_more(folder):
 
 
 def test_nothing_kept_is_told_with_examples(folder):
-    (folder / "model.yaml").write_text(yaml.safe_dump({"rules": REPLIES[2:]}))
+    (folder / "model.yaml").write_text(yaml.safe_dump({"rules": REPLIES[-1:]}))
     with pytest.raises(DegenerateError, match=r"no question can be kept(.|\n)*no pair could be read: I cannot do that"):
         run(folder)
     assert not (folder / "q.jsonl").exists()

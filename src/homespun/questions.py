@@ -1,6 +1,7 @@
 """`homespun questions`: question-answer pairs about documents, asked of a model and kept where they hold.
 
-Every document is asked about until it has its pairs, a few times at most; what is kept is text/asking.py's. Answers of
+Every document is asked about until it has its pairs, a few times at most; what is kept is text/asking.py's, and every
+question is answered once more with the document at hand. Answers of
 the model stand in a ledger beside the output, so that the same command again asks for nothing twice. Pairs are marked
 as generated: they measure less than questions that people wrote, because a model asks what is easily asked.
 """
@@ -20,7 +21,7 @@ from homespun.models.base import Completion, Model, Request, Sampling, stream
 from homespun.records import Document, content_hash, derive_seed
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
-from homespun.text.asking import LONGEST, PROBLEMS, Asked, Pair, ask_pairs, parse_pairs
+from homespun.text.asking import LONGEST, OTHERWISE, PROBLEMS, Asked, Pair, ask_again, ask_pairs, confirms, parse_pairs
 from homespun.text.normalise import comparable
 from homespun.text.tokens import rule_for
 
@@ -116,9 +117,11 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
         with progress.bar(f"ask, round {attempt + 1}", len(requests), "documents") as bar:
             answers = list(stream(model, requests, SHARD, bar.advance))
         made.requests += len(requests)
+        asked: list[tuple[Document, Pair]] = []
         for document, answer in zip(lacking, answers, strict=True):
+            room = wish.per_document - len(made.pairs[document.id])
             for pair in _read(made, document, answer):
-                if len(made.pairs[document.id]) == wish.per_document:
+                if not room:
                     break
                 flat = comparable(pair.question)
                 judged = judges[document.id].judge(pair, elsewhere=holder.get(flat, document.id) != document.id)
@@ -126,7 +129,17 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
                     made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
                 else:
                     holder[flat] = document.id
-                    made.pairs[document.id].append(judged)
+                    asked.append((document, judged))
+                    room -= 1
+        again = [_again(document, pair, wish, language, attempt) for document, pair in asked]
+        with progress.bar(f"check, round {attempt + 1}", len(again), "questions") as bar:
+            replies = list(stream(model, again, SHARD, bar.advance))
+        for (document, pair), reply in zip(asked, replies, strict=True):
+            if confirms(reply.text, pair.answer):
+                made.pairs[document.id].append(pair)
+            else:
+                judges[document.id].forget(pair)
+                made.drop(OTHERWISE, f"{pair.question} {pair.answer}; now: {reply.text or reply.error}", document.id)
         if made.kept == before:
             break
     return made
@@ -147,6 +160,13 @@ def _request(document: Document, wish: Wish, language: str, attempt: int) -> Req
     prompt = ask_pairs(document.title, document.text, count, language)
     sampling = Sampling(0.7, 0.95, TOKENS * count, ("\nText:", "\n文章:"))
     key = f"{document.id}|{attempt}"
+    return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
+
+
+def _again(document: Document, pair: Pair, wish: Wish, language: str, attempt: int) -> Request:
+    prompt = ask_again(document.title, document.text, pair.question, language)
+    key = f"{document.id}|{attempt}|{pair.question}"
+    sampling = Sampling(0.0, 1.0, TOKENS, prompt.stop)
     return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.text.asking import PROBLEMS, Asked, Pair, ask_pairs, parse_pairs
+from homespun.text.asking import PROBLEMS, Asked, Pair, ask_pairs, confirms, parse_pairs
 
 TEXT = (
     "Opened in 1911, Dalmery Bridge is 412 m long and carries 2 railway tracks. It was designed by Ines\nCorvo, who"
@@ -38,6 +38,7 @@ def test_every_reason_is_given_where_it_holds():
         ("Dalmery Bridge is long", "412 m", "it is no question"),
         ("How long is the bridge in the text?", "412 m", "the question speaks of the text"),
         ("In which year was it opened?", "1911", "the question does not say what it is about"),
+        ("How long is the building?", "412 m", "the question does not say what it is about"),
         ("What is said about Dalmery Bridge?", TEXT, "the answer is too long"),
         ("How long is Dalmery Bridge?", "412 km", "the answer does not stand in the document"),
         ("How long is Dalmery Bridge?", "12 m", "the answer does not stand in the document"),
@@ -53,6 +54,8 @@ def test_every_reason_is_given_where_it_holds():
     assert judge.judge(other, elsewhere=True).problem == "the same question was asked of another document"
     assert judge.judge(other).problem == ""
     assert {told for *_, told in cases} < {"", *PROBLEMS}
+    judge.forget(Pair(other.question, other.answer))
+    assert judge.judge(other).problem == ""
 
 
 @pytest.mark.parametrize(
@@ -68,12 +71,29 @@ def test_japanese():
         ("ダルメリ橋を設計したのは誰ですか。", "古河イネ", ""),
         ("ダルメリ橋の全長は？", "412m", ""),
         ("その全長はどれだけですか。", "412m", "the question does not say what it is about"),
+        ("製品の全長はどれだけですか。", "412m", "the question does not say what it is about"),
         ("本文によると、いつ開通しましたか。", "1911年", "the question speaks of the text"),
         ("ダルメリ橋の全長は何kmですか。", "4km", "the answer does not stand in the document"),
     ]
     assert [judge.judge(Pair(question, answer)).problem for question, answer, _ in cases] == [
         told for *_, told in cases
     ]
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer", "same"),
+    [
+        (" Ines Corvo", "Ines Corvo", True),
+        ("A: It was ines  corvo.", "Ines Corvo", True),
+        ("答え：412ｍ", "412m", True),
+        ("1911", "in 1911", True),
+        ("Piet Namor", "Ines Corvo", False),
+        ("", "Ines Corvo", False),
+        (TEXT, "2", False),  # the whole document holds every answer
+    ],
+)
+def test_a_second_answer_confirms_the_first_if_one_holds_the_other(reply, answer, same):
+    assert confirms(reply, answer) is same
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -2,7 +2,8 @@
 
 A pair is of use for asking without the document: its answer stands in the document word for word, and the question
 says by itself what it is about and does not give the answer away. Whether the answer is the right one is not seen
-from the words; a person or a judge has to look. Prompts are written for this project.
+from the words; so the question is asked once more with the document at hand, and the answer has to be the same
+(round-trip consistency: Alberti et al. 2019, arXiv:1906.05416). Prompts are written for this project.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ ASK = {
     "変えずに抜き出してください。質問は、本文を見ていない人にも何のことか分かるように、名前をはっきり書いてください。"
     "毎回違うことを尋ねてください。「Q:」と「A:」の行だけを書いてください。",
 }
+CONFIRM = {
+    "en": "Answer the question from the text, in a few words copied from it and nothing else.",
+    "ja": "文章から答えを探し、本文の短い語句をそのまま抜き出して、それだけを書いてください。",
+}
 _SHOWN = {
     "en": (
         "Dalmery Bridge\nOpened in 1911, Dalmery Bridge is 412 m long and carries two railway tracks over the river"
@@ -50,9 +55,17 @@ _OF_THE_TEXT = re.compile(
     r"\b(?:the|this|above|given) (?:text|passage|document|article|paragraph)\b|本文|文章|この文|文書によ|上記|記事によ",
     re.I,
 )
+#: What points at something that only the document tells, unless a name stands beside it.
 _POINTING = {
-    "en": re.compile(r"\b(?:it|its|he|him|his|she|her|they|them|their|this|these|that company)\b", re.I),
-    "ja": re.compile(r"これ|それ|この|その|彼|彼女|当社|同社"),
+    "en": re.compile(
+        r"\b(?:it|its|he|him|his|she|her|they|them|their|this|these)\b|\b(?:the|that) (?:product|company|service|author"
+        r"|procedure|process|term|word|device|machine|system|model|project|event|person|man|woman|group|team"
+        r"|organi[sz]ation|building|book|film|game|song|city|country|school|speaker|writer|story)\b",
+        re.I,
+    ),
+    "ja": re.compile(
+        r"これ|それ|この|その|彼|当社|同社|^(?:製品|会社|企業|サービス|商品|用語|手順|装置|著者)[のはがを]"
+    ),
 }
 _AROUND = " \t\"'“”‘’「」『』.,、。"  #: what models put around an answer
 
@@ -77,8 +90,9 @@ PROBLEMS = (
     "the document's question is asked already",
     "the answer is asked for already",
     "the same question was asked of another document",
+    "asked again with the document, the model answers otherwise",
 )
-_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, _ELSEWHERE = PROBLEMS
+_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, _ELSEWHERE, OTHERWISE = PROBLEMS
 
 
 def ask_pairs(title: str, text: str, count: int, language: str) -> Prompt:
@@ -96,6 +110,31 @@ def ask_pairs(title: str, text: str, count: int, language: str) -> Prompt:
         ("user", _TEXT[language].format(text=about)),
     )
     return Prompt(f"ask-pairs/{language}/1", messages, prefill="Q:")
+
+
+def ask_again(title: str, text: str, question: str, language: str) -> Prompt:
+    """Return the request to answer a question with the document at hand.
+
+    Raises:
+        UsageError: there is no prompt in the language.
+    """
+    about = f"{title}\n{text}" if title and not text.startswith(title) else text
+    shown, answered = pick(_SHOWN, language)
+    first = parse_pairs(answered)[-1]
+    messages: tuple[Message, ...] = (
+        ("system", pick(CONFIRM, language)),
+        ("user", f"{_TEXT[language].format(text=shown)}\n\nQ: {first.question}"),
+        ("assistant", f"A: {first.answer}"),
+        ("user", f"{_TEXT[language].format(text=about)}\n\nQ: {question}"),
+    )
+    return Prompt(f"ask-again/{language}/1", messages, prefill="A:", stop=("\n",))
+
+
+def confirms(reply: str, answer: str) -> bool:
+    """Say whether a reply gives an answer: one holds the other, as they are compared."""
+    said = comparable(re.sub(r"^\s*(?:A|答え|回答)\s*[:：]", "", reply).strip(_AROUND))
+    meant = comparable(answer)
+    return bool(said) and (meant in said or said in meant) and len(said) <= 3 * len(meant) + 40
 
 
 def parse_pairs(answer: str) -> list[Pair]:
@@ -140,6 +179,11 @@ class Asked:
         self.questions.add(comparable(pair.question))
         self.answers.add(comparable(answer))
         return Pair(pair.question, answer)
+
+    def forget(self, pair: Pair) -> None:
+        """Take back a pair that was kept, so that others may ask for its answer."""
+        self.questions.discard(comparable(pair.question))
+        self.answers.discard(comparable(pair.answer))
 
     def _problem(self, question: str, said: str, answer: str) -> str:
         flat = comparable(question)
