@@ -26,6 +26,7 @@ from homespun.text.normalise import comparable
 from homespun.text.tokens import rule_for
 
 ROUNDS = 4  #: times that a document is asked about at most
+IDLE = 2  #: rounds without a new pair after which no more are asked
 MOST_AT_ONCE = 10  #: pairs in one request; small models lose themselves beyond
 SHARD = 16  #: requests of a model in this process that are answered together
 TOKENS = 40  #: of a pair, on average, with room
@@ -110,6 +111,7 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
     made = Made(documents)
     judges = {document.id: Asked(document.text, document.title, language) for document in documents}
     holder: dict[str, str] = {}  #: question -> the document it is asked of
+    idle = 0  #: rounds in a row that found nothing
     for attempt in range(ROUNDS):
         lacking = [one for one in documents if len(made.pairs[one.id]) < wish.per_document]
         requests = [_request(one, wish, language, attempt) for one in lacking]
@@ -140,7 +142,8 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
             else:
                 judges[document.id].forget(pair)
                 made.drop(OTHERWISE, f"{pair.question} {pair.answer}; now: {reply.text or reply.error}", document.id)
-        if made.kept == before:
+        idle = idle + 1 if made.kept == before else 0
+        if idle == IDLE:
             break
     return made
 
