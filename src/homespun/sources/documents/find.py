@@ -48,12 +48,12 @@ def texts(root: Path) -> Iterator[Found]:
                 names = sorted(
                     (entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in entries
-                    if not entry.name.startswith(_NOT_OURS)
+                    if not entry.name.startswith(_NOT_OURS) and (entry.is_file() or entry.is_dir(follow_symlinks=False))
                 )
         except OSError as error:
             raise DataError(f"{folder}: cannot be listed: {error.strerror}; make it readable") from None
         for name, is_folder in names:
-            if not is_folder and name.lower().endswith(TEXTS) and (folder / name).is_file():
+            if not is_folder and name.lower().endswith(TEXTS):
                 yield Found(folder / name, _shown(prefix + name))
         waiting += [(folder / name, f"{prefix}{name}/") for name, is_folder in reversed(names) if is_folder]
 
