@@ -219,3 +219,17 @@ def test_questions_that_no_document_answers_are_told_of_or_refused(text, folder,
     put(wrong)
     with pytest.raises(DataError, match="Are these the documents"):
         run(small, tmp_path, "again")
+
+
+def test_what_is_left_out_of_a_folder_is_said(text, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.txt").write_text("Junarix weighs 776 g and was launched in November 2017.")
+    (tmp_path / "folder/b.txt").write_text("Junarix weighs 776 g and was launched in November 2017.")
+    (tmp_path / "folder/empty.txt").write_text("")
+    text = (
+        f"{text[: text.index('sources:')]}sources:\n  documents: {{kind: documents, path: folder, unreadable: skip}}\n"
+    )
+    _, heard = run(f"{text}generate:\n  original: {{kind: original}}\n", tmp_path)
+    said = "\n".join(heard.lines)
+    assert "1 left out, their text came before" in said and "b.txt" in said
+    assert "1 left out, they cannot be read" in said and "empty.txt" in said

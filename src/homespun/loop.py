@@ -68,7 +68,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     store, recipe = job.store, job.recipe
     outcome.announce_changes(job)
     items = stages.evaluation_items(job)
-    stages.look_at_questions(job, items)
+    stages.look_at_documents(job, items)
 
     rows, pools, fingerprint = _pool(job, items, used=bool(recipe.score or plans))
     scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]

@@ -8,6 +8,7 @@ work, the store keeps it, this module is the seam between the two. loop.py calls
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -69,23 +70,27 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     return found
 
 
-def look_at_questions(job: Job, items: Items) -> None:
-    """Hold the evaluations' questions against the documents that they are about, and say what does not fit.
+def look_at_documents(job: Job, items: Items) -> None:
+    """Read the documents that are rewritten, and say what was left out and which questions none of them answers.
 
     Raises:
-        DataError: the documents answer no question of an evaluation.
+        DataError: they cannot be read, or answer no question of an evaluation.
     """
     generators = [one for one in job.recipe.generate.values() if cast(Generator, one).payload == "variant"]
-    for source, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
-        for name, evaluation in job.recipe.evaluate.items():
-            stage = f"questions/{name}/{source}"
-            fingerprint = content_hash([_told(items[name]), job.source_of(taken)])
-            if not job.store.finished(stage, fingerprint):
-                documents = (cast(Document, record.value) for record in job.context.sources[source]())
-                warnings = cast(Evaluation, evaluation).look_at(items[name], documents)
-                job.finish(stage, fingerprint, [], warnings=warnings)
-            for warning in cast(JSONDict, job.store.marker(stage))["warnings"]:
-                job.progress.say(warning)
+    for name, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
+        stage = f"documents/{name}"
+        fingerprint = content_hash([{of: _told(some) for of, some in items.items()}, job.source_of(taken)])
+        if not job.store.finished(stage, fingerprint):
+            source = cast(Any, job.recipe.sources[name])
+            reading = source.reading() if hasattr(source, "reading") else source()
+            deque(reading, maxlen=0)
+            warnings = reading.told()[1:] if hasattr(reading, "told") else []
+            for of, evaluation in job.recipe.evaluate.items():
+                documents = (cast(Document, record.value) for record in source())
+                warnings += cast(Evaluation, evaluation).look_at(items[of], documents)
+            job.finish(stage, fingerprint, [], warnings=warnings)
+        for warning in cast(JSONDict, job.store.marker(stage))["warnings"]:
+            job.progress.say(f"{name}: {warning}")
 
 
 def _told(items: Sequence[Item]) -> list[object]:
