@@ -246,8 +246,9 @@ class Faithful:
         document, own = _letters(self.document.text), _letters(text)
         if document in own and len(document) > SAME * len(own):
             return "holds the document as it is"
-        if all(sentence in self._sentences for sentence in _sentences(text, self.language)):
-            return "only sentences of the document"
+        copied = sum(len(one) for one in _sentences(text, self.language) if one in self._sentences)
+        if copied > SAME * len(own):
+            return f"{copied / len(own):.0%} of it are sentences of the document"
         return ""
 
 
@@ -286,7 +287,7 @@ def unwrapped(text: str) -> str:
         text = _CLOSING.sub("", text).strip()
     if text[:1] == '"' and text[-1:] == '"' and text.count('"') == 2:
         text = text[1:-1].strip()
-    return _BOLD.sub(r"\2", text)
+    return _LABELS.sub("", _BOLD.sub(r"\2", text)).strip()
 
 
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?```", re.DOTALL)
@@ -303,6 +304,7 @@ _CLOSING = re.compile(
     r"\n+(?:let me know|i hope|feel free|please let me know|would you like|ご不明な点|必要であれば|他にご)[^\n]*\Z",
     re.IGNORECASE,
 )
+_LABELS = re.compile(r"(?m)^(?:Text|Title|本文|題名)[:：][ \t]*")  # as the prompt shows a document
 _BOLD = re.compile(r"(\*\*|__)(?=\S)([^\n]*?\S)\1")
 
 
