@@ -63,7 +63,7 @@ def means(evaluation, results):
 
 
 def test_a_question_is_asked_in_plain_text_and_ended_at_the_line_end(write):
-    evaluation = ClosedBook(data=write(*FILE))
+    evaluation = ClosedBook(data=write(*FILE), examples=0)
     seen = []
 
     def reply(request):
@@ -80,7 +80,7 @@ def test_a_question_is_asked_in_plain_text_and_ended_at_the_line_end(write):
 
 
 def test_an_answer_that_begins_on_the_next_line_is_read_there(write):
-    evaluation = ClosedBook(data=write(*FILE[:2]))
+    evaluation = ClosedBook(data=write(*FILE[:2]), examples=0)
     asked = []
 
     def reply(request):
@@ -91,6 +91,18 @@ def test_an_answer_that_begins_on_the_next_line_is_read_there(write):
     assert [result.predicted for result in results] == ["776 g", "885 g"]
     assert [request.key for request in asked] == ["q1", "q2", "q1"]
     assert asked[2].prefill == "Question: test question 1 on the weight of d1\nAnswer:\n"
+
+
+def test_the_form_of_an_answer_is_shown_beforehand(write):
+    seen = []
+    model = ScriptedModel(reply=lambda request: seen.append(request.prefill) or "x")
+    for language, mark in (("en", "Question: "), ("ja", "質問：")):
+        evaluation = ClosedBook(data=write(*FILE[:1]), examples=2)
+        evaluation.predict(model, None, evaluation.load_items(), language, "free")
+        assert seen[-1].count(mark) == 3 and seen[-1].endswith(
+            ask_plain("test question 1 on the weight of d1", language)
+        )
+    assert "Answer: Paris\n\nQuestion: " in seen[0] and "回答：パリ\n\n質問：" in seen[1]
 
 
 def test_a_chat_question_is_a_conversation(write):

@@ -63,6 +63,9 @@ class ClosedBook(Evaluation):
     ask: Literal["plain", "chat"] = Field(
         "plain", description="plain: `Question: ... Answer:`, ended at the line end; chat: the model's chat template"
     )
+    examples: int = Field(
+        3, ge=0, le=4, description="plain: answered questions of general knowledge before each, to show the form"
+    )
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy; the paper asks at 0.1")
     max_tokens: int = Field(32, ge=1, description="length of an answer at most")
     judge: JudgeMode = Field(
@@ -190,7 +193,9 @@ class ClosedBook(Evaluation):
         for item in items:
             seed, question = derive_seed("closed_book", item.id), item.fields["question"]
             if self.ask == "plain":
-                requests.append(Request(item.id, (), sampling, seed, prefill=ask_plain(question, language) + begun))
+                requests.append(
+                    Request(item.id, (), sampling, seed, prefill=ask_plain(question, language, self.examples) + begun)
+                )
             else:
                 requests.append(Request(item.id, ask_chat(question, language).messages, sampling, seed))
         return requests

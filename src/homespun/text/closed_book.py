@@ -13,6 +13,21 @@ from homespun.text.prompts import Prompt, pick
 
 #: what stands before the answer, which ends at the first line end
 PLAIN = {"en": "Question: {question}\nAnswer:", "ja": "質問：{question}\n回答："}
+#: What nobody's documents are about, answered: the form of an answer is shown, so that knowing it is not measured.
+EXAMPLES = {
+    "en": (
+        ("What is the capital of France?", "Paris"),
+        ("How many days does a week have?", "7"),
+        ("In which month and year did people first walk on the Moon?", "July 1969"),
+        ("Who wrote the play Hamlet?", "William Shakespeare"),
+    ),
+    "ja": (
+        ("フランスの首都はどこですか。", "パリ"),
+        ("一週間は何日ですか。", "7日"),
+        ("人が初めて月面を歩いたのは何年何月ですか。", "1969年7月"),
+        ("『坊っちゃん』を書いたのは誰ですか。", "夏目漱石"),
+    ),
+}
 CHAT = {
     "en": "Answer from memory, in a few words and nothing else.",
     "ja": "記憶に基づいて、短い語句だけで答えてください。",
@@ -30,9 +45,12 @@ _NO = re.compile(r"(?<![a-z])no(?:t|pe|ne)?(?![a-z])|いいえ|いえ|ではな|
 _YES = re.compile(r"(?<![a-z])yes(?![a-z])|はい")
 
 
-def ask_plain(question: str, language: str) -> str:
-    """Return the text that a model goes on from to answer; the answer ends at the first line end."""
-    return pick(PLAIN, language).format(question=_one_line(question))
+def ask_plain(question: str, language: str, examples: int = 0) -> str:
+    """Return the text that a model goes on from to answer, after so many EXAMPLES; the answer ends at the line end."""
+    form = pick(PLAIN, language)
+    gap = "" if form[-1] == "：" else " "
+    shown = [f"{form.format(question=asked)}{gap}{answer}\n\n" for asked, answer in EXAMPLES[language][:examples]]
+    return "".join(shown) + form.format(question=_one_line(question))
 
 
 def ask_chat(question: str, language: str) -> Prompt:
