@@ -61,7 +61,7 @@ def test_the_resolved_recipe_reads_back_as_itself():
         (("by: probability,", "by: probabilty,"), 14, 'Did you mean "probability"?'),
         (("kind: top", "kind: tpo"), 14, 'Did you mean "top"?'),
         (("share: 0.5", "share: 1.5"), 14, "(got 1.5)"),
-        (("train: {kind: sft,", "train: {"), 15, "`kind` is missing; known kinds: sft"),
+        (("train: {kind: sft,", "train: {"), 15, "`kind` is missing; known kinds: continual, sft"),
         (("labels: {positive: liked it, negative: disliked it}", "labels: {positive: liked it}"), 5, "at least 2"),
         (("name: tiny", "name: ../tiny"), 1, "cannot be a name"),
         (("name: tiny", "nam: tiny"), 1, 'unknown key "nam". Did you mean "name"?'),
