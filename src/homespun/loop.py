@@ -86,7 +86,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
             from homespun import reporting
 
             reporting.write(store, recipe)
-    missing = outcome.missing(pools)
+    missing = outcome.missing(recipe, pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 

@@ -18,6 +18,7 @@ from homespun import heldout, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate.base import Evaluation
+from homespun.generate.base import Generator
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
@@ -256,7 +257,7 @@ def _usage(job: Job) -> JSONDict:
     }
 
 
-def missing(pools: Mapping[str, Pool]) -> list[str]:
+def missing(recipe: Recipe, pools: Mapping[str, Pool]) -> list[str]:
     """Say what was asked for and is not there, and why; empty when the run is complete."""
     found = []
     for name, pool in pools.items():
@@ -269,8 +270,10 @@ def missing(pools: Mapping[str, Pool]) -> list[str]:
         told = ", ".join(f"{count} {kind}" for kind, count in why.items())
         mend = "`--retry-failed` asks again for what failed" if counts["failed"] else ""
         if counts["asked"] > counts["wanted"]:
-            more = f"raise generate.{name}.max_asked or relax its checks"
-            mend = f"the budget of answers is spent: {more}" + (f"; {mend}" if mend else "")
+            more = f"the budget of answers is spent: raise generate.{name}.max_asked or relax its checks"
+            if cast(Generator, recipe.generate[name]).payload == "variant":
+                more = f"raise generate.{name}.retries, lower its recall, or take a larger writer"
+            mend = more + (f"; {mend}" if mend else "")
         found.append(f"{name}: {counts['kept']} of {counts['wanted']} rows ({told}){'; ' if mend else ''}{mend}")
     return found
 
