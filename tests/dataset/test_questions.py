@@ -10,7 +10,7 @@ import pytest
 from homespun.dataset.questions import Question, read_questions
 from homespun.errors import DataError, UsageError
 
-SQUAD = Path("/work/shared/data/knowledge_en/squad_200.jsonl")
+SQUAD = Path(__file__).parents[3] / "shared/data/knowledge_en/squad_200.jsonl"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from homespun.records import Fact
 from homespun.sources.documents.look import from_options, look
 from homespun.sources.documents.source import DocumentSource
 
-SQUAD = Path("/work/shared/data/knowledge_en/squad_200.jsonl")
+SQUAD = Path(__file__).parents[3] / "shared/data/knowledge_en/squad_200.jsonl"
 LONG = "\n\n".join(f"Paragraph {n} says that room {n} has {n + 3} chairs. It has a door as well." for n in range(60))
 
 
