@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator as Generated
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.engine.context import Context
+from homespun.errors import UsageError
 from homespun.records import Attempt, JSONDict, Row, Verdict
-from homespun.registry import Strategy
+from homespun.registry import Strategy, did_you_mean
 from homespun.store import Work
 
 if TYPE_CHECKING:
@@ -117,3 +118,22 @@ class Generator(Strategy):
     def wanted(self, ctx: Context) -> int:
         """Return how many accepted rows are asked for; fewer in the end means that some are missing."""
         raise NotImplementedError
+
+
+def find_source(setting: str, name: str | None, sources: Mapping[str, object]) -> str:
+    """Return the name of the source that a generator takes: the one it names, else the only one.
+
+    Args:
+        setting: the generator's field that names a source, for messages.
+        name: its value.
+        sources: those of the recipe.
+
+    Raises:
+        UsageError: it is not there, or there are several and none is named.
+    """
+    known = ", ".join(sources) or "none"
+    if name is None and len(sources) != 1:
+        raise UsageError(f"{setting}: name the source to take; the recipe has: {known}")
+    if name is not None and name not in sources:
+        raise UsageError(f'{setting}: no source "{name}".{did_you_mean(name, list(sources))} Sources: {known}.')
+    return name or next(iter(sources))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from homespun.engine.context import Context
-from homespun.errors import DataError, UsageError
-from homespun.generate.base import Generator, Piece, Pieces
+from homespun.errors import DataError
+from homespun.generate.base import Generator, Piece, Pieces, find_source
 from homespun.models.base import Completion, Request, Sampling, stream
 from homespun.records import (
     Attempt,
@@ -29,7 +29,6 @@ from homespun.records import (
     content_hash,
     derive_seed,
 )
-from homespun.registry import did_you_mean
 from homespun.store import Work
 from homespun.text.normalise import clean
 
@@ -89,14 +88,7 @@ class Responses(Generator):
         Raises:
             UsageError: it is not there, or there are several and none is named.
         """
-        known = ", ".join(sources) or "none"
-        if self.prompts is None and len(sources) != 1:
-            raise UsageError(f"prompts: name the source to take; the recipe has: {known}")
-        if self.prompts is not None and self.prompts not in sources:
-            raise UsageError(
-                f'prompts: no source "{self.prompts}".{did_you_mean(self.prompts, list(sources))} Sources: {known}.'
-            )
-        return self.prompts or next(iter(sources))
+        return find_source("prompts", self.prompts, sources)
 
     def wanted(self, ctx: Context) -> int:
         """Return the number of prompts times `n`; reads and checks them all.

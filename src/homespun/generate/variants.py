@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from homespun.engine.context import Context
-from homespun.errors import DataError, UsageError
-from homespun.generate.base import Generator, Piece, Pieces
+from homespun.errors import DataError
+from homespun.generate.base import Generator, Piece, Pieces, find_source
 from homespun.records import Attempt, Document, Lineage, Row, Variant, Verdict
-from homespun.registry import did_you_mean
 from homespun.text.fidelity import RECALL, Fidelity
 
 if TYPE_CHECKING:
@@ -50,15 +49,7 @@ class VariantGenerator(Generator):
         Raises:
             UsageError: it is not there, or there are several and none is named.
         """
-        known = ", ".join(sources) or "none"
-        if self.documents is None and len(sources) != 1:
-            raise UsageError(f"documents: name the source to take; the recipe has: {known}")
-        if self.documents is not None and self.documents not in sources:
-            raise UsageError(
-                f'documents: no source "{self.documents}".{did_you_mean(self.documents, list(sources))}'
-                f" Sources: {known}."
-            )
-        return self.documents or next(iter(sources))
+        return find_source("documents", self.documents, sources)
 
     def read(self, ctx: Context) -> list[Document]:
         """Return the documents of the source, in its order.
