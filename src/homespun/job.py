@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from homespun.budget import Spending, cost
 from homespun.engine.context import Context, Models, Role
@@ -122,13 +122,14 @@ class Job:
         return {"task": task.model_dump(mode="json") if task else None, "language": self.recipe.language}
 
     def source_of(self, generator: Strategy) -> JSONDict:
-        """Return what a generator's fingerprint says of the source it takes; nothing where it takes none."""
+        """Return what a generator's fingerprint says of the source and file it takes; nothing where it takes none."""
+        own = {"file": cast(Any, generator).digest()} if hasattr(generator, "digest") else {}
         find = getattr(generator, "source_of", None)
         if find is None:
-            return {}
+            return own
         source = self.recipe.sources[find(self.recipe.sources)]
         told = source.model_dump(mode="json", exclude={"path"})
-        return {"source": {**told, "digest": cast(Source, source).digest()}}
+        return {**own, "source": {**told, "digest": cast(Source, source).digest()}}
 
     def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
         """Mark a stage as finished."""

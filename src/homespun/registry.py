@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "facts": "homespun.generate.facts:Facts",
         "graph": "homespun.generate.graph:Graph",
         "spa": "homespun.generate.spa:Spa",
+        "given": "homespun.generate.given:Given",
     },
     "scorer": {
         "similarity": "homespun.score.similarity:Similarity",

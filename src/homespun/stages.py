@@ -73,10 +73,15 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
 def look_at_documents(job: Job, items: Items) -> None:
     """Read the documents that are rewritten, and say what was left out and which questions none of them answers.
 
+    Files of variants are read, too: first of all, so that a bad one costs nothing.
+
     Raises:
         DataError: they cannot be read, or answer no question of an evaluation.
     """
     generators = [one for one in job.recipe.generate.values() if cast(Generator, one).payload == "variant"]
+    for one in generators:
+        if hasattr(one, "digest"):
+            cast(Generator, one).wanted(job.context)
     for name, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
         stage = f"documents/{name}"
         fingerprint = content_hash([{of: _told(some) for of, some in items.items()}, job.source_of(taken)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from homespun.engine.context import Context
 from homespun.generate.base import Pieces
-from homespun.generate.variants import Made, VariantGenerator, key_of, made, pieces
+from homespun.generate.variants import CountedVariants, Made, key_of, made, pieces
 from homespun.records import Document, Lineage
 from homespun.store import Work
 from homespun.text.fidelity import Faithful
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from homespun.near.overlap import Reference
 
 
-class Original(VariantGenerator):
+class Original(CountedVariants):
     """Hands on every document unchanged. A second copy would be the same row, so there is one."""
 
     kind: Literal["original"] = "original"

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from homespun.engine.context import Context
 from homespun.generate.base import Pieces
-from homespun.generate.variants import Made, VariantGenerator, key_of, made, pieces
+from homespun.generate.variants import CountedVariants, Made, key_of, made, pieces
 from homespun.records import Document, Lineage, derive_seed
 from homespun.store import Work
 from homespun.text.compose import STYLES, Composed, compose, is_junk
@@ -31,7 +31,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class Templates(VariantGenerator):
+class Templates(CountedVariants):
     """Writes variants by rule."""
 
     kind: Literal["template"] = "template"

@@ -4,7 +4,7 @@ A variant is one text that says what a document says. Its groups are `document`,
 `category` where the document has one, `number` (of the variant within document and generator, from 0) and `facts`
 (numbers of the document's facts, or of its protected values, that it states). Rows come variant by variant, every
 document in turn, so the first V of each document are a balanced part of any larger number. Who writes the texts is
-not said here: writing.py asks a model, other generators need none.
+not said here: writing.py asks a model, templates.py needs none, given.py reads what others wrote.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pydantic import Field
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Generator, Piece, Pieces, find_source
-from homespun.records import Attempt, Document, Lineage, Row, Variant, Verdict
+from homespun.records import Attempt, Document, Lineage, Row, Variant, Verdict, content_hash
 from homespun.text.fidelity import RECALL, Fidelity
+from homespun.text.normalise import comparable
 
 if TYPE_CHECKING:
     from homespun.records import Record
@@ -35,13 +36,12 @@ class Made(NamedTuple):
 
 
 class VariantGenerator(Generator):
-    """Base of the strategies that write variants of documents."""
+    """Base of the strategies whose rows are variants of documents."""
 
     needs_task: ClassVar[bool] = False
     payload: ClassVar[Literal["labelled", "response", "variant"]] = "variant"
 
     documents: str | None = Field(None, description="name of the source; default: the only one")
-    variants: int = Field(1, ge=1, description="variants wanted of every document")
 
     def source_of(self, sources: Mapping[str, object]) -> str:
         """Return the name of the source to take.
@@ -59,6 +59,12 @@ class VariantGenerator(Generator):
         """
         source = self.source_of(ctx.sources)
         return list(documents(ctx.sources[source](), source))
+
+
+class CountedVariants(VariantGenerator):
+    """Base of the strategies that write as many variants of every document as they are told."""
+
+    variants: int = Field(1, ge=1, description="variants wanted of every document")
 
     def wanted(self, ctx: Context) -> int:
         """Return the number of documents times `variants`; reads the source."""
@@ -144,6 +150,24 @@ def made(
     rule = f"fidelity: {found.problem}" if found.problem else "fidelity"
     verdict = Verdict(row.id, found.passes, rule, score=found.recall, threshold=recall, reason=found.reason)
     return Made(attempt, verdict)
+
+
+class Distinct:
+    """Turns the verdict on a text that its document has already."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], str] = {}  # (document, hash of the text) -> its row
+
+    def __call__(self, found: Made) -> Made:
+        """Return an attempt with its verdict, or with another where it passed and is not the first of its text."""
+        row, verdict = found.attempt.row, found.verdict
+        if row is None or verdict is None or not verdict.keep:
+            return found
+        first = self._first.setdefault((row.groups["document"], content_hash(comparable(row.text))), row.id)
+        if first == row.id:
+            return found
+        again = Verdict(row.id, False, "duplicate", reason="the same text again", duplicate_of=first)
+        return Made(found.attempt, again)
 
 
 def pieces(ctx: Context, attempts: Iterable[Made]) -> Pieces:

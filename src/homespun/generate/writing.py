@@ -26,12 +26,11 @@ from homespun.engine.progress import Bar
 from homespun.errors import DegenerateError
 from homespun.generate.base import Pieces
 from homespun.generate.tally import Tally
-from homespun.generate.variants import Made, VariantGenerator, groups_of, key_of, made, pieces
+from homespun.generate.variants import CountedVariants, Distinct, Made, groups_of, key_of, made, pieces
 from homespun.models.base import Completion, Model, Request, Sampling, stream
-from homespun.records import Attempt, Lineage, Verdict, content_hash, derive_seed
+from homespun.records import Attempt, Lineage, content_hash, derive_seed
 from homespun.store import Work
 from homespun.text.fidelity import RECALL, Due, Faithful, unwrapped
-from homespun.text.normalise import comparable
 from homespun.text.parse import Format
 from homespun.text.prompts import Prompt
 from homespun.text.sentences import fitting
@@ -82,7 +81,7 @@ class Plan:
         return ()
 
 
-class WrittenVariants(VariantGenerator):
+class WrittenVariants(CountedVariants):
     """Base of the strategies that ask a writer."""
 
     retries: int = Field(2, ge=0, description="times that a rejected text is asked for again, with another seed")
@@ -171,7 +170,7 @@ class _Run:
         self.accepted: Counter[str] = Counter()  #: by document
         self.tried: Counter[str] = Counter()
         self.given_up: dict[str, str] = {}  #: document -> why
-        self.seen: dict[tuple[str, str], str] = {}  #: document and text -> the row that has it
+        self.distinct = Distinct()
         self.failed: list[Slot] = []
 
     def all(self, plan: Plan, sources: Sequence[Faithful]) -> Iterator[Made]:
@@ -315,7 +314,7 @@ class _Run:
             return
         before = self.accepted[name]
         for found in one.found:
-            found = self._once(name, found)
+            found = self.distinct(found)
             self.emitted += 1
             keep = found.verdict is not None and found.verdict.keep
             self.accepted[name] += keep
@@ -332,19 +331,6 @@ class _Run:
             self._give_up(name)
         if self.spec.max_asked is None and self.tally.hopeless(one.slot.form, HOPELESS):
             raise DegenerateError(self.tally.why_hopeless(one.slot.form))
-
-    def _once(self, name: str, found: Made) -> Made:
-        """Turn the verdict on a text that the document has already."""
-        row, verdict = found.attempt.row, found.verdict
-        if row is None or verdict is None or not verdict.keep:
-            return found
-        key = (name, content_hash(comparable(row.text)))
-        first = self.seen.setdefault(key, row.id)
-        if first == row.id:
-            return found
-        return Made(
-            found.attempt, Verdict(row.id, False, "duplicate", reason="the same text again", duplicate_of=first)
-        )
 
     def _give_up(self, name: str) -> None:
         self.given_up[name] = why = self.tally.commonest(name)
