@@ -88,9 +88,6 @@ def run(
     else:
         variants = all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values())
         form = "text" if variants else "messages"
-        form = (
-            "text" if all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values()) else "messages"
-        )
         _say(f"next: homespun export {folder} --format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 

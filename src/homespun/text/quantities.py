@@ -12,43 +12,16 @@ import unicodedata
 from decimal import Decimal
 from typing import NamedTuple
 
+from homespun.text.units import UNIT_OF
+
 _SCALES = {"万": 4, "億": 8, "兆": 12, "thousand": 3, "million": 6, "billion": 9}
-_UNITS = {
-    "g": "g gram grams グラム",
-    "kg": "kg kilo kilos kilogram kilograms キログラム キロ",
-    "mm": "mm millimetre millimetres millimeter millimeters ミリ ミリメートル",
-    "cm": "cm centimetre centimetres centimeter centimeters センチ センチメートル",
-    "m": "m metre metres meter meters メートル",
-    "km": "km kilometre kilometres kilometer kilometers キロメートル",
-    "degree": "°c ° degree degrees 度",
-    "%": "% percent パーセント",
-    "w": "w watt watts ワット",
-    "kw": "kw kilowatt kilowatts キロワット",
-    "v": "v volt volts ボルト",
-    "mb": "mb megabyte megabytes メガバイト",
-    "gb": "gb gigabyte gigabytes ギガバイト",
-    "tb": "tb terabyte terabytes テラバイト",
-    "kpa": "kpa kilopascal kilopascals キロパスカル",
-    "bar": "bar bars バール",
-    "yen": "yen 円 jpy",
-    "usd": "dollar dollars usd ドル",
-    "eur": "euro euros eur ユーロ",
-    "second": "s second seconds sec 秒 秒間",
-    "minute": "min minute minutes 分 分間",
-    "hour": "h hour hours 時間",
-    "day": "day days 日 日間",
-    "week": "week weeks 週 週間",
-    "month": "month months か月 ヶ月 カ月 ヵ月 か月間",
-    "year": "year years 年 年間",
-    "times": "times 倍",
-}
-_UNIT_OF = {name: unit for unit, written in _UNITS.items() for name in written.split()}
-_CURRENCIES = {"$": "usd", "¥": "yen", "€": "eur", "£": "gbp"}
+#: a difference in temperature and in angle is written alike, and so is a document's "20°" for its "20 °C"
+_UNIT_OF = {spelling: "°" if unit == "c" else unit for spelling, unit in UNIT_OF.items()}
 _JAPANESE = "|".join(sorted((name for name in _UNIT_OF if not name.isascii()), key=len, reverse=True))
 _NUMBER = re.compile(
     r"(?P<currency>[$¥€£]?) ?(?<![\d.])(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<fraction>\.\d+)?"
     r"(?:\s?(?P<scale>万|億|兆|(?:thousand|million|billion)(?![a-z])))?"
-    rf"(?:[\s\-]?(?P<unit>%|°c?|{_JAPANESE}|[a-z]+(?![a-z])))?"
+    rf"(?:[\s\-]?(?P<unit>%|°[cf]?|{_JAPANESE}|[a-z]+(?![a-z])))?"
 )
 #: A letter or several, then digits: K-2231, B2B. Not a number, but something that is kept as it is.
 _CODE = re.compile(
@@ -91,7 +64,7 @@ def quantities(plain: str) -> list[Quantity]:
     for match in _NUMBER.finditer(plain):
         value = Decimal(match["digits"].replace(",", "") + (match["fraction"] or ""))
         value = value.scaleb(_SCALES.get(match["scale"] or "", 0))
-        unit = _CURRENCIES.get(match["currency"]) or _UNIT_OF.get(match["unit"] or "", "")
+        unit = _UNIT_OF.get(match["currency"]) or _UNIT_OF.get(match["unit"] or "", "")
         if match.group().endswith("0s"):  # the 1970s are no seconds
             unit = ""
         shown = match.group() if unit and match["unit"] in _UNIT_OF else match.group().removesuffix(match["unit"] or "")
