@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from homespun.sources.corpus.files import make
 from homespun.store import file_hash
 
 HOMESPUN = str(Path(sys.executable).parent / "homespun")
@@ -27,8 +28,9 @@ def outcome(root: Path) -> dict[str, object]:
     results = json.loads((root / "results.json").read_text())
     del results["usage"]
     weights = {
-        path.relative_to(root).as_posix(): file_hash(path) for path in sorted(root.rglob("adapter_model.safetensors"))
+        path.relative_to(root).as_posix(): file_hash(path) for path in sorted(root.glob("models/**/*.safetensors"))
     }
+    assert weights
     return {"tables": tables, "weights": weights, "results": results}
 
 
@@ -36,10 +38,42 @@ def finish(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+DOCUMENTS = """\
+name: knowledge
+language: en
+models: {student: STUDENT}
+sources:
+  documents: {kind: documents, path: corpus/documents.jsonl}
+generate:
+  original: {kind: original}
+  facts: {kind: template, form: facts, variants: 4}
+score:
+  perplexity: {kind: perplexity}
+arms:
+  grid: {from: [original, facts]}
+  low: {from: facts, select: [{kind: bottom, by: perplexity, share: 0.5, within: document}]}
+train: {kind: continual, exposures: 3, at: [1], seeds: [0]}
+evaluate:
+  closed_book: {kind: closed_book, data: corpus/questions.jsonl, max_tokens: 4, limit: 8}
+"""
+
+
+@pytest.fixture
+def tiny_recipe(request, tmp_path, recipe_text, tiny_student):
+    path = tmp_path / "tiny.yaml"
+    if request.param == "labelled":
+        path.write_text(recipe_text.replace("seeds: [0, 1]", "seeds: [0]"))
+    else:
+        make(tmp_path / "corpus", "en", 4, 3)
+        path.write_text(DOCUMENTS.replace("STUDENT", str(tiny_student)))
+    return path
+
+
 @pytest.mark.slow
-def test_a_kill_at_every_write_changes_nothing(recipe_text, tmp_path):
-    recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(recipe_text.replace("seeds: [0, 1]", "seeds: [0]"))
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("tiny_recipe", ["labelled", "documents"], indirect=True)
+def test_a_kill_at_every_write_changes_nothing(tiny_recipe, tmp_path):
+    recipe = tiny_recipe
     finish([HOMESPUN, "run", str(recipe), "--out", str(tmp_path / "clean")])
     wanted = outcome(tmp_path / "clean")
     point = 1
@@ -63,6 +97,21 @@ def test_ten_kills_of_a_real_run_change_nothing(embedded, tmp_path):
     small = ["generate.labelled.rows=24", "generate.labelled.keywords=10", "generate.labelled.shard=16"]
     small += ["train.seeds=[0]", "train.epochs=1", "evaluate.accuracy.limit=24"]
     command = [HOMESPUN, "run", str(recipe), *[word for change in small for word in ("--set", change)]]
+    killed(command, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ten_kills_of_a_real_run_on_documents_change_nothing(embedded, tmp_path):
+    """The embedded model rewrites documents, scores the texts, reads on in them and is asked about them."""
+    recipe = Path(__file__).parents[1] / "recipes/knowledge-documents.yaml"
+    small = ["sources.documents.limit=2", "generate.facts.variants=2", "generate.facts.retries=9"]
+    small += ["train.exposures=3", "train.at=[1]", "evaluate.closed_book.limit=12"]
+    killed([HOMESPUN, "run", str(recipe), *[word for change in small for word in ("--set", change)]], tmp_path)
+
+
+def killed(command: list[str], tmp_path: Path) -> None:
+    """Run a command undisturbed, and again with ten kills at random moments; compare."""
     started = time.monotonic()
     finish([*command, "--out", str(tmp_path / "clean")])
     whole = time.monotonic() - started
