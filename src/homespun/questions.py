@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from homespun.dataset.write import write_records
@@ -21,7 +22,18 @@ from homespun.models.base import Completion, Model, Request, Sampling, stream
 from homespun.records import Document, content_hash, derive_seed
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
-from homespun.text.asking import LONGEST, OTHERWISE, PROBLEMS, Asked, Pair, ask_again, ask_pairs, confirms, parse_pairs
+from homespun.text.asking import (
+    LONGEST,
+    OTHERWISE,
+    PROBLEMS,
+    Asked,
+    Fitting,
+    Pair,
+    ask_again,
+    ask_pairs,
+    confirms,
+    parse_pairs,
+)
 from homespun.text.normalise import comparable
 from homespun.text.tokens import rule_for
 
@@ -109,6 +121,7 @@ def make(source: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
 def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, progress: Progress) -> Made:
     """Ask about every document that lacks pairs, round after round, and judge the answers."""
     made = Made(documents)
+    fitting = Fitting(documents, language)
     judges = {document.id: Asked(document.text, document.title, language) for document in documents}
     holder: dict[str, str] = {}  #: question -> the document it is asked of
     idle = 0  #: rounds in a row that found nothing
@@ -126,7 +139,11 @@ def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, 
                 if not room:
                     break
                 flat = comparable(pair.question)
-                judged = judges[document.id].judge(pair, elsewhere=holder.get(flat, document.id) != document.id)
+                judged = judges[document.id].judge(
+                    pair,
+                    elsewhere=holder.get(flat, document.id) != document.id,
+                    fits_another=partial(fitting.fits_another, document=document.id),
+                )
                 if judged.problem:
                     made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
                 else:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.text.asking import PROBLEMS, Asked, Pair, ask_pairs, confirms, parse_pairs
+from homespun.records import Document
+from homespun.text.asking import PROBLEMS, Asked, Fitting, Pair, ask_pairs, confirms, parse_pairs
 
 TEXT = (
     "Opened in 1911, Dalmery Bridge is 412 m long and carries 2 railway tracks. It was designed by Ines\nCorvo, who"
@@ -106,3 +107,33 @@ def test_the_pairs_that_the_prompt_shows_would_be_kept(language):
     assert len(pairs) == 4
     assert [judge.judge(pair).problem for pair in pairs] == [""] * 4
     assert prompt.messages[-1][1].endswith("A title\nSome text.")
+
+
+def test_a_question_that_fits_another_document_is_told():
+    documents = [
+        Document("a", "Havvamira: terms", "The subscription costs $60 a month. Data is kept for 30 days."),
+        Document("b", "Oltavere: terms", "The subscription costs $75 a month. Data is kept for 30 days."),
+        Document("c", "Junarix", "A pump of copper."),
+    ]
+    fitting = Fitting(documents, "en")
+    cost, kept = Pair("What is the cost of the subscription?", "$60"), Pair("How long is data kept?", "30 days")
+    named = Pair("How much does the subscription to Havvamira cost?", "$60")
+    assert fitting.fits_another(cost, "a")
+    assert not fitting.fits_another(kept, "a"), "the other document gives the same answer"
+    assert not fitting.fits_another(named, "a")
+    assert fitting.fits_another(Pair("なぜですか。", "$60"), "a"), "no word in common fits any document"
+    assert not Fitting(documents[:1], "en").fits_another(cost, "a")
+    judge = Asked(documents[0].text, documents[0].title, "en")
+    told = judge.judge(cost, fits_another=lambda pair: fitting.fits_another(pair, "a"))
+    assert told.problem == "the question fits another document as well"
+    assert judge.judge(named, fits_another=lambda pair: fitting.fits_another(pair, "a")).problem == ""
+
+
+def test_japanese_questions_are_compared_by_their_words():
+    documents = [
+        Document("a", "ハヴァミラ", "ハヴァミラの利用料は月額60円です。"),
+        Document("b", "オルタベレ", "オルタベレの利用料は月額75円です。"),
+    ]
+    fitting = Fitting(documents, "ja")
+    assert fitting.fits_another(Pair("利用料は月額いくらですか。", "60円"), "a")
+    assert not fitting.fits_another(Pair("ハヴァミラの利用料は月額いくらですか。", "60円"), "a")

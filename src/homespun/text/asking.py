@@ -9,13 +9,14 @@ from the words; so the question is asked once more with the document at hand, an
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from homespun.records import Message
+from homespun.records import Document, Message
 from homespun.text.names import names
 from homespun.text.normalise import comparable
 from homespun.text.prompts import Prompt, pick
-from homespun.text.words import length
+from homespun.text.words import length, words
 
 LONGEST = {"en": 12, "ja": 40}  #: words of an answer; Japanese: characters
 SHORTEST = {"en": 4, "ja": 8}  #: of a question, likewise
@@ -90,9 +91,10 @@ PROBLEMS = (
     "the document's question is asked already",
     "the answer is asked for already",
     "the same question was asked of another document",
+    "the question fits another document as well",
     "asked again with the document, the model answers otherwise",
 )
-_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, _ELSEWHERE, OTHERWISE = PROBLEMS
+_NONE, _TEXTUAL, _VAGUE, _LONG, _ABSENT, _GIVEN, _AGAIN, _ANSWERED, _ELSEWHERE, AMBIGUOUS, OTHERWISE = PROBLEMS
 
 
 def ask_pairs(title: str, text: str, count: int, language: str) -> Prompt:
@@ -155,6 +157,33 @@ def parse_pairs(answer: str) -> list[Pair]:
     return [pair for pair in found if pair.answer]
 
 
+class Fitting:
+    """Finds documents that a question could be about, by its words.
+
+    "What does the subscription cost?" is clear to whoever has one document at hand. Asked without it, it fits every
+    document that holds the same words. Those that hold the answer, too, do no harm.
+    """
+
+    def __init__(self, documents: Sequence[Document], language: str) -> None:
+        """Take all documents that questions are asked of."""
+        self.language = language
+        self.texts = [comparable(document.text) for document in documents]
+        self.own: dict[str, set[str]] = {}  #: document -> its words
+        self.holders: dict[str, set[int]] = {}  #: word -> documents that hold it
+        for number, document in enumerate(documents):
+            self.own[document.id] = found = set(words(f"{document.title}\n{document.text}", language))
+            for word in found:
+                self.holders.setdefault(word, set()).add(number)
+
+    def fits_another(self, pair: Pair, document: str) -> bool:
+        """Tell whether another document holds all words that the question shares with its own, and not the answer."""
+        shared = self.own[document].intersection(words(pair.question, self.language))
+        fewest_first = sorted((self.holders[word] for word in shared), key=len)
+        fitting = set.intersection(*fewest_first) if fewest_first else range(len(self.texts))
+        answer = comparable(pair.answer)
+        return any(answer not in self.texts[number] for number in fitting)
+
+
 class Asked:
     """Judges the pairs of one document after one another."""
 
@@ -165,15 +194,18 @@ class Asked:
         self.questions: set[str] = set()
         self.answers: set[str] = set()
 
-    def judge(self, pair: Pair, elsewhere: bool = False) -> Pair:
+    def judge(self, pair: Pair, elsewhere: bool = False, fits_another: Callable[[Pair], bool] | None = None) -> Pair:
         """Return the pair, its answer spelled as in the document, or with what is wrong with it.
 
         Args:
             pair: as it was read; kept ones are held, for those that repeat them.
             elsewhere: the question is asked of another document.
+            fits_another: tells whether it could be about another document.
         """
         answer = self._in_text(pair.answer)
         problem = self._problem(pair.question, pair.answer, answer) or ("", _ELSEWHERE)[elsewhere]
+        if not problem and fits_another and fits_another(Pair(pair.question, answer)):
+            problem = AMBIGUOUS
         if problem:
             return replace(pair, problem=problem)
         self.questions.add(comparable(pair.question))
