@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -52,6 +52,7 @@ class Plan:
     headers: dict[str, str] = field(default_factory=dict)  #: of every response
     json_errors: bool = False  #: errors come as JSON, as from a model server, not as HTML, as from a proxy
     merged: str | None = None  #: echo: tokens end only before and after this, in place of after each character
+    reply: Callable[[dict[str, Any], str], str] | None = None  #: writes the answer to a request with this mark
     ceiling: int | None = None  #: an answer never has more tokens than this, whatever was asked: finish_reason length
 
 
@@ -192,6 +193,8 @@ class FaultServer:
         room = min(request.get("max_tokens") or 10**9, plan.ceiling or 10**9)
         reason = "length" if len(words) > room else "stop"
         text = " ".join(words[:room])
+        if plan.reply is not None:
+            text, reason = plan.reply(request, mark), "stop"
         if self.draw("empty", mark, 0) < plan.empty:
             text = ""
         usage = {
