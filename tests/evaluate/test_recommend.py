@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from homespun.evaluate.advice import amount, listed, share
+from homespun.evaluate.besides import is_general
 from homespun.evaluate.curves import curve, reached
-from homespun.evaluate.recommend import is_general, recommend
+from homespun.evaluate.recommend import recommend
 
 POINTS = (0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
 

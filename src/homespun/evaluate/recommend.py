@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 
 from homespun import stats
-from homespun.evaluate import advice
+from homespun.evaluate import advice, besides
 from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
-CATEGORY, REVERSE = "category:", "accuracy_reverse"  #: metrics of a group, and of questions asked in reverse
-BITS = "bits_per_byte"  #: of plain text: it moves before any answer changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +123,12 @@ def recommend(
             entry for strategy in dict.fromkeys(a.strategy for a in plain) if (entry := _knee(plain, strategy, ends))
         ],
         "selection": _selection(results, name, arms, chosen, reaches),
-        "forgetting": _forgetting(results, name, {arm.name for arm in arms}),
+        "forgetting": besides.forgetting(results, name, {arm.name for arm in arms}),
     }
-    found["categories"] = _categories(mains, found["choice"]["arm"])
-    found["reverse"] = _reverse(next(arm for arm in mains if arm.name == found["choice"]["arm"]))
+    at_the_end = {arm.name: arm.curve[-1]["metrics"] for arm in mains}
+    winner = found["choice"]["arm"]
+    found["categories"] = besides.categories(at_the_end, winner)
+    found["reverse"] = besides.reverse(at_the_end[winner], found["metric"])
     found["headline"], found["sentences"] = advice.headline(found), advice.sentences(found)
     return found
 
@@ -352,82 +352,11 @@ def _selection(
                 "variants": arm.variants,
                 "rules": list(arm.rules),
                 "reference": reference,
-                "control": _verdict(entries[arm.name].get("versus_control")),
-                "all": _verdict(entries[arm.name].get("versus_reference")),
+                "control": besides.verdict(entries[arm.name].get("versus_control")),
+                "all": besides.verdict(entries[arm.name].get("versus_reference")),
                 "exposures_saving": savings["exposures"],
                 "tokens_saving": savings["tokens"],
                 "sooner": surely,
             }
         )
-    return found
-
-
-def _verdict(versus: Mapping[str, Any] | None) -> JSONDict | None:
-    return {key: versus[key] for key in ("verdict", "difference", "low", "high")} if versus else None
-
-
-def is_general(name: str, evaluation: Mapping[str, Any], primary: str) -> bool:
-    """Say whether an evaluation is about general ability: it is marked so, or is no primary one and has no curves."""
-    curves = any(entry.get("curve") for entry in evaluation["arms"].values())
-    return name != primary and bool(evaluation.get("general", not curves))
-
-
-def _forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> list[JSONDict]:
-    """Return what every arm did to the general evaluations: before, after, and the verdict on the difference."""
-    found = []
-    for name, evaluation in results["evaluations"].items():
-        if not is_general(name, evaluation, primary):
-            continue
-        metric = evaluation.get("metric", "accuracy")
-        modes = [evaluation["baseline"].get(evaluation.get("mode"), {}), *evaluation["baseline"].values()]
-        before = next((values[metric] for values in modes if metric in values), None)
-        bits = next((values[BITS] for values in modes if BITS in values), None)
-        for arm, entry in evaluation["arms"].items():
-            after, versus = entry["metrics"].get(metric), entry.get("versus_baseline")
-            if arm in arms and after and before is not None:
-                found.append(
-                    {
-                        "evaluation": name,
-                        "metric": metric,
-                        "arm": arm,
-                        "before": before,
-                        "after": {key: after[key] for key in ("mean", "low", "high")},
-                        "change": _verdict(versus),
-                        "bits": _bits(bits, entry["metrics"].get(BITS)),
-                    }
-                )
-    return found
-
-
-def _reverse(arm: Arm) -> JSONDict | None:
-    """Return how the chosen arm answers questions asked in reverse; `below`: beyond the intervals."""
-    found = arm.curve[-1]["metrics"].get(REVERSE)
-    if found is None:
-        return None
-    return {**{key: found[key] for key in ("mean", "low", "high")}, "below": above(arm.end, found)}
-
-
-def _bits(before: float | None, after: Mapping[str, Any] | None) -> JSONDict | None:
-    return None if before is None or after is None else {"before": before, "after": after["mean"]}
-
-
-def _categories(mains: Sequence[Arm], chosen: str) -> list[JSONDict]:
-    """Return the categories in which another strategy than the chosen one is highest; `clear`: beyond the intervals."""
-    ends = {arm.name: arm.curve[-1]["metrics"] for arm in mains}
-    names = [name for name in ends[chosen] if name.startswith(CATEGORY)]
-    among = max(len(names) * (len(mains) - 1), 1)
-    found = []
-    for name in names:
-        known = {arm: metrics[name] for arm, metrics in ends.items() if name in metrics}
-        best = max(known, key=lambda arm: known[arm]["mean"])
-        if known[best]["mean"] > known[chosen]["mean"]:
-            found.append(
-                {
-                    "category": name.removeprefix(CATEGORY),
-                    "arm": best,
-                    "accuracy": known[best]["mean"],
-                    "chosen_accuracy": known[chosen]["mean"],
-                    "clear": above(known[best], known[chosen], among),
-                }
-            )
     return found
