@@ -153,7 +153,8 @@ def results(
         "heldout": heldout.summary(job.store, [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
         "arms": {
-            name: _arm(choice, choices) | {key: primary[name][key] for key in CURVE if key in primary.get(name, {})}
+            name: _arm(choice, choices, job.recipe)
+            | {key: primary[name][key] for key in CURVE if key in primary.get(name, {})}
             for name, choice in choices.items()
         },
         "evaluations": evaluations,
@@ -224,8 +225,9 @@ def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
     }
 
 
-def _arm(choice: Choice, choices: Mapping[str, Choice]) -> JSONDict:
+def _arm(choice: Choice, choices: Mapping[str, Choice], recipe: Recipe) -> JSONDict:
     plan = choice.plan
+    usual, own = (trainer.model_dump(mode="json") if trainer else {} for trainer in (recipe.train, plan.trainer))
     owner = choices[plan.control_of] if plan.control_of else choice
     assert owner.outcome is not None  # only controls have none, and they never own one
     return {
@@ -233,6 +235,7 @@ def _arm(choice: Choice, choices: Mapping[str, Choice]) -> JSONDict:
         "forms": dict(Counter(row.groups["form"] for row in choice.candidates if "form" in row.groups).most_common()),
         "variants": plan.variants,
         "rules": [str(rule) for rule in plan.select],
+        "train": {key: value for key, value in own.items() if usual.get(key) != value},
         "candidates": len(choice.candidates),
         "kept": len(owner.outcome.kept),
         "dropped_by": dict(owner.outcome.dropped_by) if plan.control_of is None else {},

@@ -289,6 +289,31 @@ def test_strategies_are_told_apart_by_their_forms_where_generators_are_the_same(
     assert found["sentences"][0].startswith("Take rewrites (qa) (arm qa): it reaches")
 
 
+def test_forms_that_a_cut_leaves_out_or_reorders_make_no_strategy_of_their_own() -> None:
+    """The first few variants of a graph are all pairs, and a writer drops some forms more often than others."""
+    graph = {"from": ["graph"]}
+    arms = {
+        "few": _arm(_rising(0.9, 300), variants=3, **graph, forms=["graph-pair"]),
+        "some": _arm(_rising(0.9, 300), variants=40, **graph, forms=["graph-pair", "graph-triple"]),
+        "many": _arm(_rising(0.9, 300), variants=200, **graph, forms=["graph-triple", "graph-pair"]),
+    }
+    found = _advice(arms)
+    assert [entry["strategy"] for entry in found["strategies"]] == ["graph"]
+    assert [entry["tried"] for entry in found["variants"]] == [[3, 40, 200]]
+
+
+def test_arms_that_are_trained_otherwise_are_another_strategy() -> None:
+    facts = {"from": ["facts"], "forms": ["facts"]}
+    arms = {
+        f"{rate}-{variants}": _arm(_rising(end, 300), variants=variants, train=settings, **facts)
+        for rate, end, settings in (("usual", 0.9, {}), ("slow", 0.5, {"learning_rate": 0.0001}))
+        for variants in (20, 100)
+    }
+    found = _advice(arms)
+    assert [entry["strategy"] for entry in found["strategies"]] == ["facts", "facts, learning_rate 0.0001"]
+    assert [entry["arms"] for entry in found["variants"]] == [["usual-20", "usual-100"], ["slow-20", "slow-100"]]
+
+
 def test_the_points_that_curve_makes_are_understood() -> None:
     rng = np.random.default_rng(1)
     draw = rng.uniform(size=(2, 60))

@@ -156,17 +156,29 @@ def _arms(results: Mapping[str, Any]) -> tuple[str, list[Arm]]:
 
 
 def _strategies(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return arm -> strategy: its generators, and its forms where arms of the same generators have others."""
-    keys = {
-        name: (tuple(entry.get("from") or (name,)), tuple(entry.get("forms") or ())) for name, entry in arms.items()
-    }
-    forms: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for written, kinds in keys.values():
-        forms.setdefault(written, set()).add(kinds)
-    return {
-        name: " + ".join(written) + (f" ({', '.join(kinds)})" if kinds and len(forms[written]) > 1 else "")
-        for name, (written, kinds) in keys.items()
-    }
+    """Return arm -> strategy: its generators, and what else tells arms of the same generators apart.
+
+    That is how they are trained, and their forms. Forms that are all among those of another arm make no strategy of
+    their own: a cut to the first few variants may leave some out (graph: pairs come before triples).
+    """
+    written = {name: tuple(entry.get("from") or (name,)) for name, entry in arms.items()}
+    forms = {name: frozenset(entry.get("forms") or ()) for name, entry in arms.items()}
+    trained = {name: _settings(entry.get("train") or {}) for name, entry in arms.items()}
+    named = {}
+    for name, generators in written.items():
+        peers = [peer for peer in arms if written[peer] == generators]
+        kinds = {forms[peer] for peer in peers}
+        told = " + ".join(generators)
+        if forms[name] and frozenset().union(*kinds) not in kinds:
+            told += f" ({', '.join(sorted(forms[name]))})"
+        if trained[name] and len({trained[peer] for peer in peers}) > 1:
+            told += f", {trained[name]}"
+        named[name] = told
+    return named
+
+
+def _settings(train: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in train.items())
 
 
 def _arm(name: str, strategy: str, entry: Mapping[str, Any], curve: Sequence[JSONDict], metric: str) -> Arm:
