@@ -369,6 +369,7 @@ def test_questions_whose_answer_stands_in_no_document():
         Document("d1", "Quelavus", "It weighs 776 grams and has a broken arm."),
         Document("handbook#1", "", "Chapter one: doors.", file="docs/handbook.md"),
         Document("handbook#2", "", "第二章 重量は３４０グラム。", file="docs/handbook.md"),
+        Document("p-1#2", "", "The second half names Holomond.", file="documents.jsonl:1"),
     ]
     items = [
         item("776 g", "d1"),
@@ -384,12 +385,13 @@ def test_questions_whose_answer_stands_in_no_document():
         item("weigh", "d1"),  # cut out of a longer word
         item("broken arm", "d1"),
         item("arm", "d1"),
+        item("Holomond", "p-1"),
     ]
     found = unanswerable(items, iter(documents))
     assert [one.item for one in found] == [items[1], items[5], items[6], items[8]]
-    assert "not in d1" in found[0].reason and '"777 g"' in found[0].reason
-    assert '"d9"' in found[2].reason and "none of the 3" in found[2].reason
-    assert "in no document" in found[3].reason
+    assert '"777 g" does not stand in d1' in found[0].reason
+    assert '"d9"' in found[2].reason and "none of the 4" in found[2].reason
+    assert "stands in no document" in found[3].reason
 
 
 def test_rows_may_hold_the_answer_but_not_the_question(write):

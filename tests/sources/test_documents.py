@@ -262,18 +262,20 @@ def test_every_bad_record_is_named_with_its_line(folder):
         {"id": "d", "text": ["x"]},
         {"id": "e", "text": "No number.", "facts": [fact]},
         {"id": "f", "text": "9", "facts": [{"value": "9"}]},
+        {"id": "g", "text": "\u200b --"},
     ) + "broken\n") / "d.jsonl"  # fmt: skip
     with pytest.raises(DataError) as caught:
         read(path)
     for told in (
-        "7 of 8 cannot be read; mend or remove them, or go on without them by unreadable: skip",
+        "8 of 9 cannot be read; mend or remove them, or go on without them by unreadable: skip",
         'd.jsonl:2 has no "text". It has: id, body; say which holds the text: columns: {text: NAME}',
         'd.jsonl:3: "text" is empty',
         'd.jsonl:4 has the id "a" of d.jsonl:1',
         'd.jsonl:5: "text" is no text, but ["x"]',
         'd.jsonl:6: fact 1: the value "9" does not stand in the text, letter for letter',
         "d.jsonl:7: fact 1 lacks subject, attribute, sentence",
-        "d.jsonl:8: not a JSON object",
+        'd.jsonl:8: "text" holds no letter and no digit',
+        "d.jsonl:9: not a JSON object",
     ):
         assert told in str(caught.value)
     assert [document.id for document in read(path, unreadable="skip")] == ["a"]
@@ -295,6 +297,11 @@ def encrypted(password):
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def test_a_file_of_invisible_characters_holds_no_text(folder):
+    with pytest.raises(DataError, match=r"a.txt holds no letter and no digit"):
+        read(folder(a_DOT_txt="\u200b -- \ufeff\n", b_DOT_txt="9"))
 
 
 def test_files_that_cannot_be_read_are_all_named_with_what_to_do(folder):

@@ -6,6 +6,7 @@ without category and attribute nothing tells a kind, and no answer counts as rig
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from homespun.records import Document
 from homespun.text.answers import Found, Values, find_answer
 from homespun.text.normalise import comparable
 
+_PIECE = re.compile(r"#\d+$")  #: what the id of a part of a document ends with
 REVERSE = "reverse"  #: the split of questions that ask from the value to its subject
 
 Kind = tuple[str, str, bool]
@@ -86,7 +88,8 @@ def unanswerable(items: Sequence[Item], documents: Iterable[Document]) -> list[U
     """Return the questions whose accepted answers stand in no document, in the items' order.
 
     A question that names a document is looked for in that one: by its id, or, for a document that was cut into parts,
-    by the name of its file, with or without the suffix. Others are looked for in all. Documents are read once.
+    by the id of the whole or by the name of its file, with or without the suffix. Others are looked for in all.
+    Documents are read once.
     """
     named: dict[str, list[Item]] = defaultdict(list)
     for item in items:
@@ -100,7 +103,7 @@ def unanswerable(items: Sequence[Item], documents: Iterable[Document]) -> list[U
         count += 1
         file = Path(document.file)
         text = f"{document.title}\n{document.text}"
-        for name in {document.id, document.file, file.name, file.stem} & set(named):
+        for name in {document.id, _PIECE.sub("", document.id), document.file, file.name, file.stem} & set(named):
             met.add(name)
             found[name] |= _standing(values[name], named[name], text)
         if anywhere:
@@ -131,4 +134,4 @@ def _missing(item: Item, document: str, met: set[str], found: Mapping[str, set[s
     if set(accepted(item)) & found.get(document, set()):
         return ""
     answers = " or ".join(f'"{value}"' for value in accepted(item))
-    return f"{answers} stands {f'not in {document}' if document else 'in no document'}"
+    return f"{answers} {f'does not stand in {document}' if document else 'stands in no document'}"

@@ -112,6 +112,8 @@ class Reading:
             self.files += 1
             try:
                 extract = _extracted(found.path, source.encoding)
+                if not any(map(str.isalnum, extract.text)):
+                    raise Unreadable("holds no letter and no digit")
             except Unreadable as problem:
                 yield found.name, problem
                 continue

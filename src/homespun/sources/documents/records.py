@@ -48,6 +48,8 @@ def _document(part: Part, entry: Entry, place: str, columns: Mapping[str, str], 
     text = clean(_text(record, "text", columns, required=True)).text
     if not text:
         raise Unreadable(f'"{columns.get("text", "text")}" is empty')
+    if not any(map(str.isalnum, text)):
+        raise Unreadable(f'"{columns.get("text", "text")}" holds no letter and no digit')
     own = _text(record, "id", columns)
     facts = _facts(record, columns, text)
     title, category = _text(record, "title", columns), _text(record, "category", columns)
