@@ -68,8 +68,29 @@ def test_init_recipes_schema_and_version(tmp_path):
     assert (tmp_path / "sentiment.yaml").is_file() and (tmp_path / "data/reviews_test.jsonl").is_file()
     again = homespun("init", "sentiment", cwd=tmp_path)
     assert again.returncode == 1 and "is there already" in again.stderr
+    assert homespun("init", "sentiment-full", cwd=tmp_path).returncode == 0  # beside it, with the same data
+    assert (tmp_path / "sentiment-full.yaml").is_file()
+    (tmp_path / "sentiment.yaml").unlink()
+    (tmp_path / "data/reviews_test.jsonl").write_text("mine")
+    other = homespun("init", "sentiment", cwd=tmp_path)
+    assert other.returncode == 1 and "reviews_test.jsonl is there already" in other.stderr
+    assert (tmp_path / "data/reviews_test.jsonl").read_text() == "mine"
     assert json.loads(homespun("schema").stdout)["properties"]["task"]
     assert homespun("--version").stdout.strip() == "0.1.0"
+
+
+def test_what_a_run_on_documents_says_next_can_be_done(tmp_path):
+    (tmp_path / "a.txt").write_text("Junarix weighs 776 g.", "utf-8")
+    (tmp_path / "r.yaml").write_text(
+        "name: r\nlanguage: en\nsources: {documents: {kind: documents, path: a.txt}}\n"
+        "generate: {original: {kind: original}}\narms: {plain: {from: original}, other: {}}\n",
+        "utf-8",
+    )
+    done = homespun("run", "r.yaml", cwd=tmp_path)
+    command = done.stdout.partition("next: homespun ")[2].partition(";")[0].split()
+    assert command[:2] == ["export", "runs/r"], done.stdout + done.stderr
+    assert homespun(*command, cwd=tmp_path).returncode == 0
+    assert "Junarix weighs 776 g." in (tmp_path / "rows.jsonl").read_text("utf-8")
 
 
 def test_a_run_and_the_use_of_its_results(recipe, tmp_path):

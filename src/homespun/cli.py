@@ -88,7 +88,8 @@ def run(
     else:
         variants = all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values())
         form = "text" if variants else "messages"
-        _say(f"next: homespun export {folder} --format {form} --out rows.jsonl; homespun report {folder}")
+        arm = "".join(f"--arm {name} " for name in [*(chosen or loaded.arms)][:1])
+        _say(f"next: homespun export {folder} {arm}--format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0
 
 
@@ -165,7 +166,7 @@ def export(
     out: Annotated[Path, typer.Option(help="file (rows) or folder (model) to write")],
     arm: Annotated[str | None, typer.Option("--arm", help="an arm of the run, where it has some")] = None,
     format: Annotated[
-        str | None, typer.Option(help="rows: messages, prompt-completion, alpaca, sharegpt, parquet")
+        str | None, typer.Option(help="rows: messages, prompt-completion, alpaca, sharegpt, parquet; text (variants)")
     ] = None,
     model: Annotated[str | None, typer.Option(help="model: merged or adapter")] = None,
     seed: Seed = None,

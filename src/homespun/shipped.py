@@ -25,6 +25,8 @@ def listing() -> list[tuple[str, str]]:
 def copy(name: str, folder: Path) -> list[Path]:
     """Copy a recipe and the data files it names into a folder; never over a file that is there.
 
+    Data that are there already with the same content stay: two recipes may name the same file.
+
     Raises:
         UsageError: no such recipe.
         StoreError: a file is there already, or the folder cannot be written.
@@ -41,6 +43,8 @@ def copy(name: str, folder: Path) -> list[Path]:
             wanted.append(named)
     if len(wanted) > 1:
         wanted.append("data/README.md")
+    data = [relative for relative in wanted[1:] if not _same(FOLDER / relative, folder / relative)]
+    wanted = [source.name, *data]
     targets = [folder / relative for relative in wanted]
     for target in targets:
         if target.exists():
@@ -50,3 +54,7 @@ def copy(name: str, folder: Path) -> list[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(FOLDER / relative, target)
     return targets
+
+
+def _same(shipped: Path, there: Path) -> bool:
+    return there.is_file() and there.read_bytes() == shipped.read_bytes()
