@@ -72,6 +72,7 @@ def test_settings_that_make_no_sense_are_refused(folder):
     root = folder(a_DOT_txt="a")
     for settings, told in (
         ({"chunk": {"size": 100, "overlap": 60}}, "overlap 60 is more than half of size 100"),
+        ({"chunk": 100}, "write {size: 100}, or null to keep documents whole"),
         ({"columns": {"passage": "text"}}, '"passage" is none of id, text, title, category, facts'),
         ({"encoding": "latin-99"}, '"latin-99" is not known'),
     ):

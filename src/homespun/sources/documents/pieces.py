@@ -23,6 +23,13 @@ class Chunk(BaseModel):
     )
     unit: Unit = "tokens"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, int | float):
+            raise ValueError(f"write {{size: {value}}}, or null to keep documents whole")
+        return value
+
     @model_validator(mode="after")
     def _less(self) -> Chunk:
         if self.repeats > self.size / 2:
