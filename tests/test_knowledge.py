@@ -233,3 +233,43 @@ def test_what_is_left_out_of_a_folder_is_said(text, tmp_path):
     said = "\n".join(heard.lines)
     assert "1 left out, their text came before" in said and "b.txt" in said
     assert "1 left out, they cannot be read" in said and "empty.txt" in said
+
+
+def test_variants_of_others_are_compared_and_none_is_missing(text, folder, tmp_path):
+    make(tmp_path / "corpus", "en", 4, 3)
+    documents = [json.loads(line) for line in (tmp_path / "corpus/documents.jsonl").read_text().splitlines()]
+    said = [
+        {"document": one["id"], "text": " ".join(fact["wordings"][0] for fact in one["facts"])} for one in documents
+    ]
+    said.append({"document": said[0]["document"], "text": "It lifts 99 tonnes in 13 colours, they say."})
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(record) + "\n" for record in said))
+    head, tail = text[: text.index("generate:")], text[text.index("train:") :].replace("seeds: [0, 1]", "seeds: [0]")
+    middle = "generate:\n  mine: {kind: given, path: mine.jsonl}\narms: {mine: {from: mine}}\n"
+    done, heard = run(head + middle + tail, tmp_path)
+    assert not done.missing and done.results["funnel"]["dropped_by"] == {"fidelity: new numbers": 1}
+    assert any("mine: mine.jsonl, 80% accepted" in line for line in heard.lines)
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(record) + "\n" for record in said[:-1]))
+    again, _ = run(head + middle + tail, tmp_path)
+    assert again.fresh and again.results["funnel"]["dropped"] == 0
+
+
+def test_files_that_cannot_be_read_cost_nothing(text, tmp_path):
+    make(tmp_path / "corpus", "en", 4, 3)
+    with pytest.raises(DataError, match=r"general.txt: No such file"):
+        run(text.replace("kind: continual,", "kind: continual, replay: {path: general.txt},"), tmp_path, "a")
+    given = text.replace("original: {kind: original}", "original: {kind: given, path: mine.jsonl}")
+    with pytest.raises(DataError, match=r"mine.jsonl: no such file"):
+        run(given, tmp_path, "b")
+    for out in ("a", "b"):
+        assert not list((tmp_path / out).rglob("*.parquet"))
+
+
+def test_the_replay_file_stands_beside_the_recipe_and_is_a_part_of_the_training(text, tmp_path):
+    make(tmp_path / "corpus", "en", 4, 3)
+    (tmp_path / "general.txt").write_text("Bread is baked in the morning.\n\nRain fell on the quiet harbour.\n")
+    small = text.replace("kind: continual,", "kind: continual, replay: {path: general.txt, share: 0.2},")
+    small = small.replace("seeds: [0, 1]", "seeds: [0]")
+    assert run(small, tmp_path, arms=["original"])[0].fresh
+    assert not run(small, tmp_path, arms=["original"])[0].fresh
+    (tmp_path / "general.txt").write_text("Another text altogether stands here now.\n")
+    assert run(small, tmp_path, arms=["original"])[0].fresh

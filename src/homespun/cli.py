@@ -42,6 +42,7 @@ Column = Annotated[
 ChunkSize = Annotated[
     int | None, typer.Option(metavar="TOKENS", help="length of pieces; 0: none; default: 300 for text files")
 ]
+Encoding = Annotated[str | None, typer.Option(help="of text files that are not UTF-8, e.g. cp1252")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="go on without scanned or broken files")]
 
 
@@ -309,13 +310,14 @@ def documents(
     column: Column = None,
     chunk: ChunkSize = None,
     skip_unreadable: SkipUnreadable = False,
+    encoding: Encoding = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only so many documents")] = None,
     show: Annotated[int, typer.Option(min=0, help="print so many, from the first on")] = 1,
 ) -> int:
     """Read documents as a run would: how many, how long, and what cannot be read."""
     from homespun.sources.documents.look import from_options, look
 
-    for line in look(from_options(path, column or [], chunk, skip_unreadable, limit), show):
+    for line in look(from_options(path, column or [], chunk, skip_unreadable, limit, encoding), show):
         _say(line)
     return 0
 
@@ -331,6 +333,7 @@ def questions(
     column: Column = None,
     chunk: ChunkSize = None,
     skip_unreadable: SkipUnreadable = False,
+    encoding: Encoding = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only so many documents")] = None,
     seed: Annotated[int, typer.Option(help="another seed, other questions")] = 0,
 ) -> int:
@@ -338,7 +341,7 @@ def questions(
     from homespun.questions import Wish, make
     from homespun.sources.documents.look import from_options
 
-    source = from_options(path, column or [], chunk, skip_unreadable, limit)
+    source = from_options(path, column or [], chunk, skip_unreadable, limit, encoding)
     for line in make(source, Wish(out, model, per_document, language, split, seed), _progress()):
         _say(line)
     return 0

@@ -69,6 +69,9 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     outcome.announce_changes(job)
     items = stages.evaluation_items(job)
     stages.look_at_documents(job, items)
+    for plan in plans:
+        if plan.trainer is not None:
+            plan.trainer.look()
 
     rows, pools, fingerprint = _pool(job, items, used=bool(recipe.score or plans))
     scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]

@@ -23,6 +23,7 @@ from homespun.registry import Strategy, did_you_mean, kinds, lookup
 from homespun.task import ModelSpec, Price, Task
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
+PATHS = ("data", "path", "against", "sentence_transformers")  #: settings that name files or folders
 SECTIONS = {"sources": "source", "generate": "generator", "score": "scorer", "evaluate": "evaluation"}
 AnyStrategy = SerializeAsAny[Strategy]
 Paths = yamlfile.Path_
@@ -141,7 +142,11 @@ class _Reader:
         self.errors.append(f"{where}: {spoken}{message}")
 
     def pydantic(self, path: Paths, error: ValidationError, model: type[BaseModel]) -> None:
-        for item in error.errors():
+        found = error.errors()
+        for item in found:
+            inside = [other for other in found if other is not item and other["loc"][: len(item["loc"])] == item["loc"]]
+            if item["type"] == "too_short" and inside:  # its items are wrong, and were not counted
+                continue
             location: list[str | int] = []
             for part in item["loc"]:
                 if not (isinstance(part, str) and part.startswith("function-")):
@@ -184,16 +189,23 @@ class _Reader:
             if None in rules:
                 return None
             data["rules"] = tuple(rules)
-        for field in ("data", "path", "against", "sentence_transformers"):
-            if isinstance(data.get(field), str):
-                data[field] = self.located(data[field])
-            elif isinstance(data.get(field), Sequence):
-                data[field] = tuple(self.located(one) if isinstance(one, str) else one for one in data[field])
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(self.with_paths(data))
         except ValidationError as error:
             self.pydantic(path, error, cls)
             return None
+
+    def with_paths(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings with the paths in them located; other mappings (columns) hold names, not paths."""
+        found = dict(settings)
+        for name, value in settings.items():
+            if name == "replay" and isinstance(value, Mapping):
+                found[name] = self.with_paths(value)
+            elif name in PATHS and isinstance(value, str):
+                found[name] = self.located(value)
+            elif name in PATHS and isinstance(value, Sequence):
+                found[name] = tuple(self.located(one) if isinstance(one, str) else one for one in value)
+        return found
 
     def located(self, text: str) -> str:
         """Return an existing path relative to the recipe as an absolute one, anything else as it is."""
@@ -316,6 +328,8 @@ class _Reader:
             data["from"] = [data["from"]]
         if isinstance(data.get("from"), list):
             data["from"] = [self.source(source) for source in data["from"]]
+        if isinstance(data.get("train"), Mapping):
+            data["train"] = self.with_paths(data["train"])
         rules = data.get("select") or []
         if not isinstance(rules, list):
             self.error((*path, "select"), f"expected a list of rules, got {rules!r}")

@@ -154,7 +154,8 @@ def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, s
         ctx = replace(job.context, accepted=accepted)
         pieces = generator(name, ctx, work, against)
         funnel = _written(job.store, name, pieces, guard, again=not generator.checks_against)
-    counts = {**funnel.counts(), "wanted": generator.wanted(ctx)}
+    counts = funnel.counts()
+    counts["wanted"] = counts["kept"] if generator.fixed else generator.wanted(ctx)
     job.finish(
         stage,
         fingerprint,

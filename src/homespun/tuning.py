@@ -70,6 +70,8 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
         "seed": seed,
     }
+    if (files := trainer.look()) is not None:
+        content["files"] = files
     along = [name for name, one in job.recipe.evaluate.items() if at and cast(Evaluation, one).along]
     if along:
         content["asked"] = {name: _asking(job, name, items[name]) for name in along}

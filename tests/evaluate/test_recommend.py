@@ -143,6 +143,13 @@ def test_no_threshold_reached() -> None:
     assert not [said for said in found["sentences"] if said.startswith("To ")]
 
 
+def test_where_nothing_was_learned_nothing_is_advised_about_variants() -> None:
+    arms = {f"facts-v{n}": _arm([0.0] * 11, **{"from": ["facts"], "variants": n}) for n in (3, 20)}
+    found = _advice(arms)
+    assert not [said for said in found["sentences"] if said.startswith(("Variants of", "Select", "No evidence"))]
+    assert found["sentences"][0].startswith("No strategy reaches 50 %")
+
+
 def test_a_lower_threshold_where_the_usual_one_is_not_reached() -> None:
     found = _advice({"paraphrase": _arm(_rising(0.6, 700)), "facts": _arm(_rising(0.75, 400))})
     assert found["threshold"] == 0.7

@@ -113,6 +113,7 @@ def test_a_form_that_gets_nothing_stops_the_run_with_answers_to_look_at(tmp_path
     with pytest.raises(DegenerateError, match=r'form "easy" is usable: fidelity: refusal \(\d+\)') as caught:
         run(tmp_path, Paraphrase(variants=200), context(documents("a", "b"), reply))
     assert "cannot" in str(caught.value)
+    assert str(caught.value).endswith("Take a larger writer. Leave the form out (`forms`).")
     with pytest.raises(DegenerateError, match="none of 3 texts is usable"):
         run(tmp_path / "all", Paraphrase(variants=1), context(documents("a"), lambda _: "No."))
 

@@ -70,7 +70,8 @@ def sentences(found: Found) -> list[str]:
             "One training seed: how far chance in training moves these figures was not measured, so the intervals are"
             " too narrow and what lies beyond them may still be chance. Train with three seeds before relying on it."
         )
-    said += [*_saving(found), *_falls(found), *_variants(found), *_selection(found)]
+    if any(entry["end"]["mean"] for entry in found["strategies"]):  # of what learned nothing there is nothing to say
+        said += [*_saving(found), *_falls(found), *_variants(found), *_selection(found)]
     return [*said, *_forgetting(found), *_categories(found), *_reverse(found)]
 
 

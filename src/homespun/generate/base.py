@@ -93,6 +93,7 @@ class Generator(Strategy):
     """Base of the strategies under `generate:`."""
 
     payload: ClassVar[Literal["labelled", "response", "variant"]] = "labelled"  #: what its rows are
+    fixed: ClassVar[bool] = False  #: its rows are there already, so none is missing where a check drops some
     checks_against: ClassVar[bool] = False  #: it drops rows that repeat an evaluation text, and asks for others
 
     def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from homespun.dataset.text import MISSING, lookup
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Pieces
+from homespun.generate.tally import Tally
 from homespun.generate.variants import Distinct, Made, VariantGenerator, groups_of, key_of, made, pieces
 from homespun.records import Attempt, Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
@@ -45,6 +46,7 @@ class Given(VariantGenerator):
     """Hands on the variants of a file."""
 
     kind: Literal["given"] = "given"
+    fixed: ClassVar[bool] = True
     path: str = Field(description="a JSONL, CSV or Parquet file of variants, relative to the recipe")
     columns: dict[Role, str] = Field(
         {}, description="fields that hold the text, the id of its document, and its form, where named otherwise"
@@ -87,11 +89,14 @@ class Given(VariantGenerator):
         faithful = {one: Faithful(documents[one], ctx.language) for one in documents if one in by_document}
 
         def read() -> Iterator[Made]:
-            distinct = Distinct()
+            distinct, tally = Distinct(), Tally(len(faithful))
             turns = zip_longest(*([(one, told) for told in by_document[one]] for one in faithful))
             for found in chain.from_iterable(turns):
                 if found is not None:
-                    yield distinct(self._made(name, ctx, faithful[found[0]], found[1]))
+                    made = distinct(self._made(name, ctx, faithful[found[0]], found[1]))
+                    tally.add(made)
+                    yield made
+            ctx.progress.say(tally.impression(f"{name}: {Path(self.path).name}"))
 
         return pieces(ctx, read())
 

@@ -26,9 +26,9 @@ class _Form:
 class Tally:
     """Counts attempts as they are handed on."""
 
-    def __init__(self, documents: int) -> None:
-        """Begin at nothing; so many documents are written about."""
-        self.count = documents
+    def __init__(self, documents: int, forms: str = "") -> None:
+        """Begin at nothing; so many documents are written about. `forms`: the setting that leaves a form out."""
+        self.count, self.choosing = documents, forms
         self.forms: dict[str, _Form] = {}
         self.documents: dict[str, Counter[str]] = {}  #: of documents without an accepted text
 
@@ -95,6 +95,14 @@ class Tally:
         why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
         return (
             f"none of {asked} texts {what}is usable: {why}. Answers look like:\n{shown}\n"
-            "Take a larger writer, leave the form out (`forms`), or look at the reasons: a lower `recall` accepts"
-            " texts that lose more values."
+            f"{' '.join(self._ways(reasons))}"
         )
+
+    def _ways(self, reasons: Counter[str]) -> list[str]:
+        """Return what can be done about texts that are dropped for these reasons."""
+        ways = ["Take a larger writer."]
+        if self.choosing:
+            ways.append(f"Leave the form out (`{self.choosing}`).")
+        if any("missing values" in reason for reason in reasons):
+            ways.append("A lower `recall` accepts texts that lose more values.")
+        return ways

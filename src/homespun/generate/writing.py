@@ -165,7 +165,8 @@ class _Run:
 
     def __init__(self, spec: WrittenVariants, name: str, ctx: Context, writer: Model, bar: Bar, count: int) -> None:
         self.spec, self.name, self.ctx, self.writer, self.bar = spec, name, ctx, writer, bar
-        self.tally = Tally(count)
+        choosing = [field for field in ("forms", "shares") if field in type(spec).model_fields]
+        self.tally = Tally(count, "".join(choosing))
         self.asked = self.emitted = 0
         self.accepted: Counter[str] = Counter()  #: by document
         self.tried: Counter[str] = Counter()

@@ -131,6 +131,14 @@ class Trainer(Strategy):
         """Return how many rows a training on so many rows, of so many documents, presents in all."""
         return rows
 
+    def look(self) -> object:
+        """Read what is needed from files, before anything is spent; return what tells that they have changed.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return None
+
     def check_rows(self, rows: Sequence[Row], task: Task | None) -> list[str]:
         """See `check_rows`; a trainer for other payloads looks at other things."""
         if task is None:

@@ -127,6 +127,10 @@ class Continual(Trainer):
         chosen = default_points(self.exposures) if self.at is None else self.at
         return tuple(sorted({*chosen, self.exposures}))
 
+    def look(self) -> object:
+        """Read the first of the general text (see Trainer)."""
+        return None if self.replay is None else self.replay.look()
+
     def once(self) -> Continual:
         """Return a trainer of one exposure."""
         return self.model_copy(update={"exposures": 1, "at": None, "horizon": None, "schedule": "constant"})

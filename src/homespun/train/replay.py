@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from homespun.errors import DataError
+from homespun.store import file_hash
 from homespun.tables import READABLE, iter_records
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ class Replay(BaseModel):
     path: Path = Field(description="a text file, or a JSONL, CSV or Parquet file with a column of texts")
     column: str = Field("text", description="of the texts, where the file has columns")
     share: float = Field(0.1, gt=0, lt=1, description="of all tokens shown")
+
+    def look(self) -> str:
+        """Return the SHA-256 of the file.
+
+        Raises:
+            DataError: as `texts`, or there is no text in it.
+        """
+        if next(self.texts(), None) is None:
+            raise DataError(f"{self.path}: there is no text in it to replay")
+        return file_hash(self.path)
 
     def texts(self) -> Iterator[str]:
         """Read the texts that are not empty, in the file's order.

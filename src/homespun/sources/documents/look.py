@@ -15,7 +15,12 @@ from homespun.text.tokens import count_tokens, rule_for
 
 
 def from_options(
-    path: Path, columns: Sequence[str] = (), chunk: int | None = None, skip: bool = False, limit: int | None = None
+    path: Path,
+    columns: Sequence[str] = (),
+    chunk: int | None = None,
+    skip: bool = False,
+    limit: int | None = None,
+    encoding: str | None = None,
 ) -> DocumentSource:
     """Return the source that options of the command line describe.
 
@@ -25,6 +30,7 @@ def from_options(
         chunk: tokens of a piece; 0 keeps documents whole, None is the default of the source.
         skip: go on without what cannot be read.
         limit: only so many documents.
+        encoding: of text files that are not UTF-8.
 
     Raises:
         UsageError: one of them makes no sense.
@@ -38,13 +44,17 @@ def from_options(
         "columns": {name: field for name, _, field in pairs},
         "unreadable": "skip" if skip else "refuse",
         "limit": limit,
+        "encoding": encoding,
     }
     if chunk is not None:
         settings["chunk"] = {"size": chunk} if chunk else None
     try:
         return DocumentSource.model_validate(settings)
     except ValidationError as error:
-        raise UsageError(f"--chunk {chunk}: {error.errors()[0]['msg']}; 0 keeps documents whole") from None
+        found = error.errors()[0]
+        if "encoding" in found["loc"]:
+            raise UsageError(f"--encoding {encoding}: {found['msg'].removeprefix('Value error, ')}") from None
+        raise UsageError(f"--chunk {chunk}: {found['msg']}; 0 keeps documents whole") from None
 
 
 def look(source: DocumentSource, show: int) -> Iterator[str]:
