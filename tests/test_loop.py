@@ -62,6 +62,7 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
         "forms": {},
         "variants": None,
         "rules": ["top probability 0.5 within label"],
+        "train": {},
         "candidates": 24,
         "kept": 12,
         "dropped_by": {"top probability 0.5 within label": 12},

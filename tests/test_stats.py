@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
@@ -153,6 +153,11 @@ def test_all_right_is_not_certain():
     assert 0.9 < found.low < 0.94
 
 
+A = "100101100101"  # with B, mean squares between seeds and of the interaction are equal
+B = "110101100101"
+
+
+@example(*([float(c) for c in text] for text in (A, B, B, A)), [0, 1, 2, 3, 4, 5], False)
 @given(values, values, values, values, st.permutations(range(6)), st.booleans())
 def test_interval_holds_the_estimate_and_order_does_not_matter(a0, a1, b0, b1, order, swap):
     a, b = np.array([a0, a1]), np.array([b0, b1])

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 METRICS = ("accuracy", "macro_f1")
+ROUNDING = 1e-12  #: relative; two ways of computing one sum of squares differ by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,10 @@ def seed_spread(arms: Sequence[Floats]) -> SeedSpread:
         df += seeds - 1
     if df == 0:
         return NOT_MEASURED
-    return SeedSpread(max(between - inner, 0.0) / df, between / df, df)
+    excess = between - inner
+    if excess < ROUNDING * between:  # equal but for the order of the sums: no spread, not one of 1e-17
+        excess = 0.0
+    return SeedSpread(excess / df, between / df, df)
 
 
 def _combine(by_item: float, items: int, spread: SeedSpread, share: float) -> tuple[float, float]:
