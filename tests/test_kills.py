@@ -105,8 +105,8 @@ def test_ten_kills_of_a_real_run_change_nothing(embedded, tmp_path):
 def test_ten_kills_of_a_real_run_on_documents_change_nothing(embedded, tmp_path):
     """The embedded model rewrites documents, scores the texts, reads on in them and is asked about them."""
     recipe = Path(__file__).parents[1] / "recipes/knowledge-documents.yaml"
-    small = ["sources.documents.limit=2", "generate.facts.variants=2", "generate.facts.retries=9"]
-    small += ["train.exposures=3", "train.at=[1]", "evaluate.closed_book.limit=12"]
+    small = ["sources.documents.limit=2", "generate.facts.variants=1", "generate.facts.retries=9"]
+    small += ["train.exposures=2", "train.at=[1]", "evaluate.closed_book.limit=12"]
     killed([HOMESPUN, "run", str(recipe), *[word for change in small for word in ("--set", change)]], tmp_path)
 
 
