@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homespun.errors import LockedError, StoreError
+from homespun.errors import DataError, LockedError, StoreError
 from homespun.records import JSONDict
 from homespun.tables import parquet_bytes, read_table
 
@@ -51,6 +51,17 @@ def file_hash(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file of records.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    return file_hash(path)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from homespun.generate.tally import Tally
 from homespun.generate.variants import Distinct, Made, VariantGenerator, groups_of, key_of, made, pieces
 from homespun.records import Attempt, Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
-from homespun.store import Work, file_hash
+from homespun.store import Work, digest_of
 from homespun.tables import iter_records
 from homespun.text.fidelity import Faithful
 
@@ -60,9 +60,7 @@ class Given(VariantGenerator):
         Raises:
             DataError: there is no such file.
         """
-        if not Path(self.path).is_file():
-            raise DataError(f"{self.path}: no such file")
-        return file_hash(Path(self.path))
+        return digest_of(Path(self.path))
 
     def wanted(self, ctx: Context) -> int:
         """Return the number of records about documents of the source; reads both."""

@@ -12,7 +12,7 @@ from homespun.errors import DataError
 from homespun.records import Record
 from homespun.registry import did_you_mean
 from homespun.sources.base import Source
-from homespun.store import file_hash
+from homespun.store import digest_of
 from homespun.tables import iter_records
 
 
@@ -51,6 +51,4 @@ class FileSource(Source):
         Raises:
             DataError: there is no such file.
         """
-        if not Path(self.path).is_file():
-            raise DataError(f"{self.path}: no such file")
-        return file_hash(Path(self.path))
+        return digest_of(Path(self.path))
