@@ -10,7 +10,7 @@ from homespun.errors import RecipeError
 from homespun.exporting import export_rows
 from homespun.loop import run
 from homespun.readback import open_run
-from homespun.recipe import load
+from homespun.recipefile import load
 from homespun.store import Store
 from homespun.tables import scores_from, verdicts_from
 

@@ -14,7 +14,7 @@ from homespun.evaluate.classification import Classification
 from homespun.generate.base import Piece
 from homespun.heldout import LISTED, Guard, references
 from homespun.near.overlap import Reference
-from homespun.recipe import loads
+from homespun.recipefile import loads
 from homespun.records import Attempt, Labelled, Lineage, Row, Variant, Verdict
 from homespun.store import Store
 

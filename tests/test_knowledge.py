@@ -11,7 +11,7 @@ from homespun import loop
 from homespun.engine.progress import Silent
 from homespun.errors import DataError, UsageError
 from homespun.exporting import export_rows
-from homespun.recipe import loads
+from homespun.recipefile import loads
 from homespun.results_use import predict
 from homespun.sources.corpus.files import make
 from homespun.store import Store, file_hash

@@ -10,7 +10,7 @@ import pytest
 
 from homespun import loop
 from homespun.errors import DegenerateError, RecipeError, StoreError, UsageError
-from homespun.recipe import loads
+from homespun.recipefile import loads
 from homespun.store import Store, file_hash
 from homespun.tables import attempts_from, verdicts_from
 

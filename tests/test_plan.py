@@ -15,7 +15,7 @@ from homespun import loop, planview
 from homespun.budget import Budget
 from homespun.ledger import Ledger
 from homespun.plan import NOTHING, Plan, Span, StagePlan, plan
-from homespun.recipe import load, loads
+from homespun.recipefile import load, loads
 from test_servers import batch, written
 
 

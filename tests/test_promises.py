@@ -20,7 +20,7 @@ import pytest
 from faultserver import FaultServer, Plan, serve
 from homespun import ledgerview, loop, reporting
 from homespun.exporting import export_rows
-from homespun.recipe import load
+from homespun.recipefile import load
 from homespun.tables import read_table
 from test_servers import batch, command, pool, ran, written
 

@@ -2,7 +2,7 @@
 
 `arms: {grid: {from: [facts, graph], variants: [10, 40], select: {all: [], low: [...]}}}` stands for the arms
 `facts-v10`, `facts-v10-low`, ... An axis is a list, or names with values below them; what is no axis holds for all
-arms. Only names and plain data are made here; recipe.py checks the arms like any other.
+arms. Only names and plain data are made here; recipefile.py checks the arms like any other.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def run(
     """Run a recipe into a directory, or go on where an earlier run of it stopped.
 
     Args:
-        recipe: from homespun.recipe.load.
+        recipe: from homespun.recipefile.load.
         out: the run directory; made if it is not there.
         arms: run only these arms of the recipe, with the controls and references they need.
         progress: where to report to; silent by default.

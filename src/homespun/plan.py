@@ -108,7 +108,7 @@ def plan(recipe: Recipe, out: Path, progress: Progress | None = None) -> Plan:
     """Ask a handful of rows of every stage and say what the whole run will take.
 
     Args:
-        recipe: from homespun.recipe.load.
+        recipe: from homespun.recipefile.load.
         out: the directory that the run will have; only its ledger is written.
         progress: where to report to; silent by default.
 

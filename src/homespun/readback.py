@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from homespun import recipe as recipes
+from homespun import recipefile
 from homespun.errors import StoreError
 from homespun.generate.base import Piece
 from homespun.recipe import Recipe
@@ -29,7 +29,7 @@ def open_run(folder: Path) -> tuple[Store, Recipe]:
     if not store.exists or not store.has("recipe.yaml"):
         raise StoreError(f"{folder} is no run directory; give the --out of a `homespun run` (default runs/NAME)")
     text = store.path("recipe.yaml").read_text(encoding="utf-8")
-    return store, recipes.loads(text, folder, "recipe.yaml")
+    return store, recipefile.loads(text, folder, "recipe.yaml")
 
 
 class RunData:

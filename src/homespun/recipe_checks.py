@@ -1,6 +1,6 @@
 """What the parts of a recipe say about each other: names that refer to nothing, parts that do not fit.
 
-Each check yields (where, what is wrong); recipe.py adds file and line. Whether a part is right by itself is
+Each check yields (where, what is wrong); recipefile.py adds file and line. Whether a part is right by itself is
 its own pydantic model's business. Nothing here reads data.
 """
 

@@ -5,8 +5,9 @@ Made from the same pydantic models that check a recipe, plug-ins included, so it
 
 from __future__ import annotations
 
-from homespun.recipe import SECTIONS, Recipe
+from homespun.recipe import Recipe
 from homespun.recipe_checks import ROLES
+from homespun.recipefile import SECTIONS
 from homespun.records import JSONDict
 from homespun.registry import kinds, lookup
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homespun import shipped
-from homespun.recipe import load
+from homespun.recipefile import load
 from homespun.sources.corpus.files import make
 
 

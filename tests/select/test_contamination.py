@@ -6,7 +6,7 @@ import pytest
 from selection_pool import NO_SCORES, make_row
 
 from homespun.errors import DataError, UsageError
-from homespun.recipe import loads
+from homespun.recipefile import loads
 from homespun.records import Lineage, Response, Row
 from homespun.select.combine import AllOf
 from homespun.select.contamination import Contamination, references

@@ -58,7 +58,7 @@ class Context:
 
     @property
     def task(self) -> Task:
-        """The task; a recipe without one has no step that asks for it (recipe.py checks)."""
+        """The task; a recipe without one has no step that asks for it (recipe_checks.py)."""
         if self.described is None:
             raise UsageError("this step needs a `task`, and the recipe has none")
         return self.described

@@ -23,7 +23,7 @@ from homespun.dataset.find import Part
 from homespun.dataset.text import TextOf
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
-from homespun.recipe import load_rules
+from homespun.recipefile import load_rules
 from homespun.records import JSONDict, Row, Verdict
 from homespun.score.base import Scorer
 from homespun.select.api import calibrate

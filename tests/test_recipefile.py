@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from homespun.errors import RecipeError, UsageError
-from homespun.recipe import load, loads
+from homespun.recipefile import load, loads
 from homespun.registry import lookup
 from homespun.schema import json_schema
 from homespun.shipped import FOLDER
