@@ -237,8 +237,22 @@ def test_whether_selecting_paid(control: str, everything: str, said: str) -> Non
     )
     (told,) = [sentence for sentence in found["sentences"] if "random choice of as many" in sentence]
     assert said in told
-    assert ("Selecting did not pay here: use all variants." in told) is (control != "helped")
+    assert ("Nothing here shows that selecting pays: use all variants." in told) is (control != "helped")
     assert "chosen/random" not in found["arms"] and [s["arm"] for s in found["strategies"]] == ["facts"]
+
+
+@pytest.mark.parametrize(("tokens", "more", "said"), [(13, 0.3, "30 % more"), (8, -0.2, "20 % fewer"), (10, 0.0, "")])
+def test_a_rule_that_chooses_by_length_is_told_so(tokens: int, more: float, said: str) -> None:
+    about = {"from": ["facts"], "forms": ["facts"]}
+    arms = {
+        "facts": _arm(_rising(0.92, 300), **about),
+        "low": _arm(_rising(0.95, 290), tokens, rules=["low perplexity 0.5"], control="low/random", **about),
+        "low/random": _arm(_rising(0.91, 300), **about),
+    }
+    found = _advice(arms, versus={"low": {"versus_control": _versus("helped", 0.04), "versus_reference": None}})
+    assert found["selection"][0]["tokens_more"] == pytest.approx(more)
+    told = [sentence for sentence in found["sentences"] if sentence.startswith("Length comes along with the choice")]
+    assert [f"low on {said} training tokens than" in sentence for sentence in told] == [True] * bool(said)
 
 
 def test_forgetting_is_told_with_its_verdict() -> None:

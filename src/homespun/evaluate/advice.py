@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+UNEVEN = 0.1  #: share of tokens from which on a difference between an arm and its control is told
 Found = Mapping[str, Any]
 
 
@@ -248,7 +249,22 @@ def _selection(found: Found) -> list[str]:
     else:
         said = f"Selecting against a random choice of as many variants: {'; '.join(parts)}"
         said += f"; no evidence for {listed([e['arm'] for e in groups['no evidence']])}." if count else "."
-    return [f"{said} {_paid(groups['helped'])}"]
+    return [f"{said} {_paid(groups['helped'])}", *_lengths(held)]
+
+
+def _lengths(held: Sequence[Found]) -> list[str]:
+    """Say which rules chose by length, too: as many variants are then not as much text."""
+    uneven = [entry for entry in held if entry["tokens_more"] is not None and abs(entry["tokens_more"]) >= UNEVEN]
+    if not uneven:
+        return []
+    told = [
+        f"{entry['arm']} on {abs(100 * entry['tokens_more']):.0f} % {'more' if entry['tokens_more'] > 0 else 'fewer'}"
+        for entry in uneven
+    ]
+    return [
+        f"Length comes along with the choice: {listed(told)} training tokens than a random choice of as many variants."
+        " What such an arm gains or loses may be that."
+    ]
 
 
 def _selected(entry: Found) -> str:
@@ -258,7 +274,7 @@ def _selected(entry: Found) -> str:
 def _paid(helped: Sequence[Found]) -> str:
     """Say whether selecting is worth it: it must also not lose against using every variant."""
     if not helped:
-        return "Selecting did not pay here: use all variants."
+        return "Nothing here shows that selecting pays: use all variants."
     worth = [entry for entry in helped if not entry["all"] or entry["all"]["verdict"] != "hurt"]
     if not worth:
         return f"Yet all variants together do better than {listed([e['arm'] for e in helped])}: use all of them."

@@ -369,6 +369,13 @@ def _selection(
                 "exposures_saving": savings["exposures"],
                 "tokens_saving": savings["tokens"],
                 "sooner": surely,
+                "tokens_more": _more_tokens(entries, arm.name, results["arms"].get(arm.name, {}).get("control")),
             }
         )
     return found
+
+
+def _more_tokens(entries: Mapping[str, Any], arm: str, control: str | None) -> float | None:
+    """Return by how large a share an arm trains on more tokens than its random control; below zero: on fewer."""
+    curve = entries.get(control or "", {}).get("curve")
+    return entries[arm]["curve"][-1]["tokens"] / curve[-1]["tokens"] - 1 if curve else None
