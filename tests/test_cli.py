@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,6 +92,29 @@ def test_what_a_run_on_documents_says_next_can_be_done(tmp_path):
     assert command[:2] == ["export", "runs/r"], done.stdout + done.stderr
     assert homespun(*command, cwd=tmp_path).returncode == 0
     assert "Junarix weighs 776 g." in (tmp_path / "rows.jsonl").read_text("utf-8")
+
+
+def test_more_seeds_go_beside_those_that_are_trained(tmp_path, tiny_student):
+    """Where no rows have to be written, the command that a run without evidence ends with trains the new seeds only."""
+    assert homespun("corpus", "--documents", "2", "--out", "corpus", cwd=tmp_path).returncode == 0
+    (tmp_path / "r.yaml").write_text(
+        f"name: r\nlanguage: en\nmodels: {{student: {tiny_student}}}\n"
+        "sources: {documents: {kind: documents, path: corpus/documents.jsonl}}\n"
+        "generate: {facts: {kind: template, form: facts, variants: 4}}\n"
+        "arms: {some: {select: [{kind: random, share: 0.5, within: document}]}, other: {}}\n"
+        "train: {kind: continual, exposures: 1, seeds: [0]}\n"
+        "evaluate: {asked: {kind: closed_book, data: corpus/questions.jsonl, max_tokens: 4, limit: 4}}\n",
+        "utf-8",
+    )
+    done = homespun("run", "r.yaml", "--arms", "some", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    command = shlex.split(done.stdout.partition("more seeds, beside those: homespun ")[2].splitlines()[0])
+    assert command == ["run", "r.yaml", "--out", "runs/r", "--arms", "some", "--set", "train.seeds=[0,1,2]"]
+    first = tmp_path / "runs/r/models/some/seed-0/model.safetensors"
+    before = first.stat().st_mtime_ns
+    assert homespun(*command, cwd=tmp_path).returncode == 0
+    assert first.stat().st_mtime_ns == before
+    assert sorted(path.name for path in first.parent.parent.glob("seed-*")) == ["seed-0", "seed-1", "seed-2"]
 
 
 def test_a_run_and_the_use_of_its_results(recipe, tmp_path):

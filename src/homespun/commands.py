@@ -79,7 +79,10 @@ def run(
         _say(line)
     if more := larger(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
-        _say(f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger{same} {more}")
+        same += f" --arms {arms}" if arms else ""
+        rows = "generate." in more  # other rows are another run; with the same rows only the new seeds are trained
+        told = f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger"
+        _say(f"{told if rows else f'more seeds, beside those: homespun run {recipe} --out {folder}'}{same} {more}")
     if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
