@@ -165,6 +165,17 @@ def test_one_strategy_alone() -> None:
     assert len(found["sentences"]) == 1
 
 
+def test_few_variants_are_not_advised_where_they_may_lose_much() -> None:
+    arms = {
+        f"facts {size}": _arm(_rising(end, 200), half=0.1, variants=size, **{"from": ["facts"], "forms": ["facts"]})
+        for size, end in {3: 0.8, 16: 0.9}.items()
+    }
+    found = _advice(arms)
+    assert found["variants"][0]["enough"] == 3  # not worse beyond the intervals
+    said = _said(found, "Variants of facts: this run cannot tell how few are enough. 3 per document")
+    assert said.endswith("Take 16 until more questions or seeds tell.")
+
+
 def test_one_seed_says_what_was_not_measured() -> None:
     for seeds, expected in ((1, True), (3, False)):
         found = _advice({name: make(seeds=seeds) for name, make in THREE.items()})

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 UNEVEN = 0.1  #: share of tokens from which on a difference between an arm and its control is told
+TOLERABLE = 0.1  #: loss of accuracy up to which fewer variants are advised, by the far end of its interval
 Found = Mapping[str, Any]
 
 
@@ -215,11 +216,19 @@ def _variants(found: Found) -> list[str]:
                 " lower beyond the intervals, so still more may help."
             )
             continue
+        lost = f"{100 * entry['difference']['high']:.1f} points"
+        compared = f"({share(entry['accuracy'])} against {top})"
+        if entry["difference"]["high"] > TOLERABLE:
+            said.append(
+                f"Variants of {entry['strategy']}: this run cannot tell how few are enough. {_count(entry['enough'])}"
+                f" per document is not worse than {largest} beyond the interval {compared}, and may yet lose up to"
+                f" {lost}. Take {largest} until more questions or seeds tell."
+            )
+            continue
         fewest = entry["enough"] == entry["tried"][0]
         said.append(
             f"Variants of {entry['strategy']}: {_count(entry['enough'])} per document is the smallest number tried"
-            f" that is not worse than {largest} beyond the interval ({share(entry['accuracy'])} against {top}); the"
-            f" loss may still be up to {100 * entry['difference']['high']:.1f} points."
+            f" that is not worse than {largest} beyond the interval {compared}; the loss may still be up to {lost}."
             + (" No fewer were tried." if fewest else "")
         )
     return said
