@@ -219,6 +219,7 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
         {
             **job.base(),
             "settings": settings(scorer),
+            "columns": scorer.columns(),
             "seed": job.recipe.seed,
             "name": name,
             "pool": pool_fingerprint,

@@ -36,8 +36,19 @@ def test_three_tokens_of_known_probability():
     assert found.columns["perplexity"] == pytest.approx([4.0])
     assert found.columns["logprob"] == pytest.approx([-2 * math.log(2)])
     assert found.columns["tokens"] == [3]
+    assert found.columns["bits_per_byte"] == pytest.approx([6 / 5])  # 1 + 2 + 3 bits, five bytes
     assert found.reasons == {}
     assert [query.messages for query in model.asked] == [()]  # plain text, no chat template
+
+
+def test_a_text_cut_into_bytes_is_not_probable_by_the_byte():
+    """Nine easy tokens of three characters: a lower perplexity than two words, and more bits."""
+    model = Told({"日本語": [-2.0] * 9, "good film": [-3.0, -3.0]})
+    found = Perplexity()([make_row(n, review=text) for n, text in enumerate(model.table)], make_context(model))
+    foreign, plain = found.columns["perplexity"]
+    assert foreign < plain
+    foreign, plain = found.columns["bits_per_byte"]
+    assert foreign == pytest.approx(2 / math.log(2)) and plain == pytest.approx(6 / 9 / math.log(2))
 
 
 def test_what_cannot_be_scored_has_a_reason_and_is_not_asked():

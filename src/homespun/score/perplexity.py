@@ -7,8 +7,11 @@ text is not scored.
 - `perplexity` exp(-logprob)
 - `logprob` mean over tokens
 - `tokens` how many
-- `script` share of letters in the script of the row's language, 0 to 1: text in another script has a high
-  perplexity for a reason of its own, so it is better dropped first, by a rule on this column
+- `bits_per_byte` minus the log-probability of the whole text, in bits, per byte of its UTF-8. Tokens are not alike:
+  where a tokenizer cuts a script that it does not know into bytes, each byte is easy to guess after the one before,
+  and a text that means nothing to the model has a lower perplexity than good ones (methods.md has only that)
+- `script` share of letters in the script of the row's language, 0 to 1: text in another script has a perplexity of its
+  own kind, so it is better dropped first, by a rule on this column
 
 Which part to keep (low, middle, high) is a rule's business: bottom, middle, top.
 """
@@ -49,7 +52,7 @@ class Perplexity(Scorer):
 
     def columns(self) -> tuple[str, ...]:
         """Return the column names."""
-        return ("perplexity", "logprob", "tokens", "script")
+        return ("perplexity", "logprob", "tokens", "bits_per_byte", "script")
 
     def __call__(
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
@@ -67,7 +70,9 @@ class Perplexity(Scorer):
                 if not math.isfinite(text.mean):
                     marks[place] = Marks(found, "the model gives no log-probability for its text")
                     continue
+                bits = -text.total / math.log(2)
                 found |= {"perplexity": perplexity(text.mean), "logprob": text.mean, "tokens": len(text.logprobs)}
+                found["bits_per_byte"] = bits / len(texts[place].encode())
                 marks[place] = Marks(found)
         return self.marks_table(rows, marks, name)
 
