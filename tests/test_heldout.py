@@ -16,6 +16,7 @@ from homespun.heldout import LISTED, Guard, references
 from homespun.near.overlap import Reference
 from homespun.recipefile import loads
 from homespun.records import Attempt, Labelled, Lineage, Row, Variant, Verdict
+from homespun.sources.corpus.builder import build
 from homespun.store import Store
 
 HELD = "A quiet film about a lighthouse keeper who learns to dance at sixty."
@@ -52,6 +53,30 @@ def test_of_a_variant_only_its_questions_are_checked():
     assert guard.verdict(said) is None
     verdict = guard.verdict(repeated)
     assert verdict is not None and not verdict.keep and "closed/1" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("question", "repeated"),
+    [
+        ("株式会社グラヴァダインの本社はどこですか。", False),  # the name and a particle are 13 characters
+        ("株式会社グラヴァダインの本業として営まれているのは何ですか。", True),
+        ("では、株式会社グラヴァダインの本業として営まれているのは何なのでしょうか。", True),
+    ],
+)
+def test_the_name_of_what_is_asked_about_is_no_repetition(question, repeated):
+    guard = Guard([Reference("closed/1", "株式会社グラヴァダインの本業として営まれているのは何ですか。")], "ja")
+    row = Row.make(Variant(question + "鏡台です。"), language="ja", groups={}, lineage=Lineage("g", question))
+    assert (guard.verdict(row) is not None) is repeated
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_training_question_of_the_corpus_is_taken_for_a_repetition(language):
+    corpus = build(language, 50)
+    asked = [Reference(one["id"], one["question"]) for one in corpus.questions if one["split"] != "train"]
+    guard = Guard(asked, language)
+    questions = [text for one in corpus.documents for fact in one["facts"] for text in fact["questions"]]
+    assert len(questions) == 50 * 8 * 3
+    assert [found.reason for found in map(guard.first, questions) if found] == []
 
 
 def test_rows_of_a_generator_that_does_not_look_are_checked():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # near/ loads numpy, which a run without evaluations does not
     from homespun.recipe import Recipe
 
 CONTAMINATION = "contamination"  #: the rule that verdicts name; hygiene names it with its own name before
+NAMED = 0.5  #: share of n-grams that two questions may have in common: the names of what both ask about
 LISTED = 100  #: dropped rows that are kept for reading, of each source
 _SHOWN = 300  #: characters of a listed row
 
@@ -87,10 +88,14 @@ class Guard:
         return Verdict(row.id, False, CONTAMINATION, found.score, found.threshold, found.reason) if found else None
 
     def first(self, question: str) -> Overlap | None:
-        """Return what a question of a variant repeats; many variants ask the same."""
+        """Return what a question of a variant repeats; many variants ask the same.
+
+        Questions about one thing share its name, which in Japanese may be an n-gram by itself.
+        """
         if question not in self.asked:
             assert self.index is not None
-            self.asked[question] = self.index.first(question)
+            found = (one for one in self.index.matches(question) if one.check != "n-gram" or one.score > NAMED)
+            self.asked[question] = next(found, None)
         return self.asked[question]
 
     def screen(self, piece: Piece, *, again: bool = True) -> Piece:
