@@ -62,7 +62,7 @@ def test_rows_share_a_sequence_only_where_that_changes_nothing():
 
 
 def run_fit(model, examples, tmp_path, told, **arguments):
-    settings = {"learning_rate": 1e-2, "warmup_steps": 0.0, "weight_decay": 0.0, "max_grad_norm": 1.0} | arguments
+    settings = {"learning_rate": 1e-2, "warmup": 0.0, "weight_decay": 0.0, "max_grad_norm": 1.0} | arguments
     steps = plan_batches([len(e) for e in examples], 4, 3, seed=0)
     with seeded(0):
         return fit(
@@ -79,6 +79,25 @@ def test_fit_reports_each_step_lowers_the_loss_and_writes_nothing(examples, tmp_
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
     assert not list(tmp_path.iterdir())
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.03, 0.5])
+def test_every_step_learns(examples, tmp_path, warmup):
+    model, weights = make_model(), []
+    steps = plan_batches([len(e) for e in examples], 4, 3, seed=0)
+
+    def step_done(step, loss):
+        weights.append(model.model.embed_tokens.weight.detach().clone())
+
+    with seeded(0):
+        before = model.model.embed_tokens.weight.detach().clone()
+        fit(
+            model, examples, steps, seed=0, dropout=0.0, scratch=str(tmp_path), step_done=step_done, warmup=warmup,
+            learning_rate=1e-2, weight_decay=0.0, max_grad_norm=1.0,
+        )  # fmt: skip
+    for after in weights:
+        assert not torch.equal(before, after)
+        before = after
 
 
 def test_a_diverging_training_says_so(examples, tmp_path):

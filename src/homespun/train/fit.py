@@ -26,6 +26,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from homespun.errors import DegenerateError
 from homespun.models.encoding import shared_prefix
 from homespun.train.batches import Example, collate
+from homespun.train.exposures import rate_factor
 
 PACK = 384  #: tokens of rows in a sequence; attention grows with the square of it, products get no better
 
@@ -83,12 +84,21 @@ def packable(model: Any) -> bool:
 
 
 class _CompletionTrainer(transformers.Trainer):  # type: ignore[misc]
-    """transformers' Trainer on planned batches, with `completion_loss`."""
+    """transformers' Trainer on planned batches, with `completion_loss` and the rates of `rate_factor`."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, warmup: float, **settings: Any) -> None:
         super().__init__(**settings)
         self.remove_callback(transformers.PrinterCallback)
+        self.warmup = warmup
         self.losses: list[float] = []
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        # transformers' own warm-up takes the first step at rate 0: its batch would be shown and not learned
+        warmup = math.ceil(self.warmup * num_training_steps)
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer or self.optimizer, lambda step: rate_factor(step, "cosine", warmup, num_training_steps)
+        )
+        return self.lr_scheduler
 
     def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *_: Any, **__: Any) -> torch.Tensor:
         loss = completion_loss(model, inputs)
@@ -120,10 +130,12 @@ def fit(
     dropout: float,
     scratch: str,
     step_done: StepDone,
+    warmup: float,
     **arguments: Any,
 ) -> list[float]:
     """Train the model in place, a step per entry of `steps` (from `plan_batches`); return their losses.
 
+    The rate rises over the first share `warmup` of the steps and falls to 0 after the last along half a cosine.
     `scratch` is a folder that the Trainer asks for and leaves empty; `arguments` are those of
     `transformers.TrainingArguments` (learning_rate, weight_decay, ...).
 
@@ -139,7 +151,6 @@ def fit(
         per_device_train_batch_size=1,  # one item of the data set is one step's batch
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
-        lr_scheduler_type="cosine",
         seed=seed,
         data_seed=seed,
         use_cpu=model.device.type == "cpu",
@@ -153,6 +164,7 @@ def fit(
     )
     settings._n_gpu = 1  # or the Trainer splits every batch over all GPUs that it sees
     trainer = _CompletionTrainer(
+        warmup=warmup,
         model=model,
         train_dataset=[[examples[i] for i in step] for step in steps],
         data_collator=lambda items: collate(items[0], shared, pack),

@@ -119,7 +119,7 @@ class Sft(Trainer):
                 scratch=scratch,
                 step_done=step_done,
                 learning_rate=self.learning_rate,
-                warmup_steps=self.warmup,
+                warmup=self.warmup,
                 weight_decay=self.weight_decay,
                 max_grad_norm=self.max_grad_norm,
             )
