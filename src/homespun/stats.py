@@ -1,4 +1,4 @@
-"""Intervals, paired tests and association, for comparisons over the same items and several seeds.
+"""Values per item, intervals of one arm, and association between columns.
 
 An arm's results are an array seeds x items: every training seed answers every item (two crossed random
 factors). The variance of a mean is the sum of an items part, taken from the spread over items of the
@@ -6,7 +6,8 @@ seed-averaged values, and a seeds part, taken from the spread between seeds beyo
 With two or three seeds one arm alone says almost nothing about the second part, so it is pooled over all
 arms of a run (`SeedSpread`), and the arms at hand count where theirs is larger; degrees of freedom follow
 Satterthwaite. benchmarks/intervals.py simulates coverage and false positives, docs/comparison.md prints
-them. With one seed the seeds part is unknown and left out, which callers must say.
+them. With one seed the seeds part is unknown and left out, which callers must say. Two arms are compared in
+inference.py.
 
 Macro-F1 is linearised (influence values), so both metrics go through the same procedure.
 """
@@ -55,19 +56,6 @@ class Estimate:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A paired difference of two arms with its 95 % interval and two-sided p."""
-
-    metric: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    items_variance: float = 0.0  #: part of the squared standard error that more items would shrink
-    seeds_variance: float = 0.0  #: part that more training seeds would shrink
-
-
 NOT_MEASURED = SeedSpread(0.0, 0.0, 0)
 
 
@@ -75,8 +63,8 @@ def item_values(predicted: Sequence[Sequence[str]], gold: Sequence[str], labels:
     """Return values, shape (seeds, items), whose mean over items is the metric of each seed.
 
     Accuracy: 1 where right. Macro-F1: the metric plus each item's influence on it, so its spread over
-    items gives the metric's variance. A label that neither gold nor predictions have is skipped; a
-    prediction that is no label counts as wrong and belongs to no label.
+    items gives the metric's variance. The labels that count are those that the gold has, the same for every
+    model; a prediction of any other is wrong and belongs to no label.
     """
     answers, truth = np.asarray(predicted, dtype=str), np.asarray(gold, dtype=str)
     if metric == "accuracy":
@@ -84,19 +72,17 @@ def item_values(predicted: Sequence[Sequence[str]], gold: Sequence[str], labels:
     if metric != "macro_f1":
         raise ValueError(f'unknown metric "{metric}"; there are: {", ".join(METRICS)}')
     items = truth.shape[0]
+    there = [label for label in labels if (truth == label).any()]
     totals, influence = np.zeros((len(answers), 1)), np.zeros(answers.shape)
-    present = np.zeros((len(answers), 1))
-    for label in labels:
+    for label in there:
         is_gold, is_predicted = truth == label, answers == label
         hits = (is_gold & is_predicted).astype(np.float64)
         members = is_gold.astype(np.float64) + is_predicted
         size = members.sum(axis=1, keepdims=True)
-        counted = size > 0
-        f1 = np.divide(2 * hits.sum(axis=1, keepdims=True), size, out=np.zeros_like(size), where=counted)
+        f1 = 2 * hits.sum(axis=1, keepdims=True) / size
         totals += f1
-        influence += items * np.divide(2 * hits - f1 * members, size, out=np.zeros_like(hits), where=counted)
-        present += counted
-    return np.asarray((totals + influence) / np.maximum(present, 1))
+        influence += items * (2 * hits - f1 * members) / size
+    return np.asarray((totals + influence) / max(len(there), 1))
 
 
 def seed_spread(arms: Sequence[Floats]) -> SeedSpread:
@@ -180,103 +166,6 @@ def mean_interval(values: Floats, spread: SeedSpread | None = None, share: bool 
     trials = mean * (1 - mean) / variance if variance > 0 and 0 < mean < 1 else float(items)
     low, high = _wilson(mean, trials, _quantile(df))
     return Estimate(mean, min(low, mean), max(high, mean))
-
-
-def paired_difference(
-    a: Floats, b: Floats, metric: str = "accuracy", spread: SeedSpread | None = None, fixed: bool = False
-) -> Difference:
-    """Return the difference a - b on the same items with its 95 % interval and two-sided p.
-
-    Args:
-        a: shape (seeds, items), from `item_values`.
-        b: the same shape with the seeds paired; shape (1, items) when `fixed`.
-        metric: name of what the values are.
-        spread: of one arm's seeds, pooled over the run's arms; default these arms' own.
-        fixed: `b` is a model that no training seed changes.
-    """
-    if b.shape != ((1, a.shape[1]) if fixed else a.shape):
-        raise ValueError(f"cannot pair {a.shape} with {b.shape} (seeds, items)")
-    seeds, items = a.shape
-    own = seed_spread([a] if fixed else [a, b])
-    spread = spread.at_least(own) if spread else own
-    gaps = (a - b).mean(axis=0)
-    difference = float(gaps.mean())
-    if bool((a == b).all()):  # the same answers: nothing is left to chance
-        return Difference(metric, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-    by_item = float(gaps.var(ddof=1)) / items if items > 1 else 1.0
-    share = (1 if fixed else 2) / seeds
-    variance, df = _combine(by_item, items, spread, share)
-    half = _quantile(df) * math.sqrt(variance)
-    p = _two_sided(difference, variance, df)
-    return Difference(metric, difference, difference - half, difference + half, p, by_item, share * spread.variance)
-
-
-def _two_sided(difference: float, variance: float, df: float) -> float:
-    from scipy import stats as scipy_stats
-
-    if variance == 0:
-        return 1.0 if difference == 0 else 0.0
-    return float(2 * scipy_stats.t.sf(abs(difference) / math.sqrt(variance), df))
-
-
-def mcnemar_exact(b: int, c: int) -> float:
-    """Return the exact two-sided p of McNemar's test: b items only one model got right, c only the other."""
-    from scipy import stats as scipy_stats
-
-    return float(scipy_stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values adjusted for their number by Holm's step-down method, in the order given."""
-    count = len(p_values)
-    adjusted = [0.0] * count
-    highest = 0.0
-    for rank, index in enumerate(sorted(range(count), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (count - rank) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
-
-
-def _planning_quantile(power: float, alpha: float) -> float:
-    from scipy import stats as scipy_stats
-
-    return float(scipy_stats.norm.isf(alpha / 2) + scipy_stats.norm.ppf(power))
-
-
-def items_needed(
-    difference: float,
-    discordance: float,
-    power: float = 0.8,
-    alpha: float = 0.05,
-    seeds_variance: float = 0.0,
-) -> int | None:
-    """Return how many items show a paired difference of this size with this power.
-
-    Args:
-        difference: of the two accuracies, as a share.
-        discordance: mean squared difference per item; with one seed, the share of items that exactly one
-            of the two models gets right.
-        power: chance of p < alpha when the difference is real.
-        alpha: two-sided level.
-        seeds_variance: part of the squared standard error that no number of items takes away.
-
-    Returns:
-        The number of items, or None where no number is enough: the difference is 0, or training seeds
-        alone move the result too much.
-    """
-    squared = _planning_quantile(power, alpha) ** 2
-    room = difference**2 - squared * seeds_variance
-    if room <= 0:
-        return None
-    return max(math.ceil(squared * max(discordance - difference**2, 0.0) / room), 2)
-
-
-def smallest_visible(
-    items: int, discordance: float, power: float = 0.8, alpha: float = 0.05, seeds_variance: float = 0.0
-) -> float:
-    """Return the smallest difference that this many items show with this power; see `items_needed`."""
-    squared = _planning_quantile(power, alpha) ** 2
-    return math.sqrt(squared * (discordance + items * seeds_variance) / (items + squared))
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+Draws = Literal["pool", "split", "fixed"]  #: what every replicate draws anew: docs/comparison.md
+
 
 class Price(BaseModel):
     """What a million tokens of a model cost, in any currency."""

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from homespun.records import Document
     from homespun.stats import Floats
 
-Mode = Literal["constrained", "free"]  #: label by likelihood, or label read from a written answer
+#: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, or after
+#: some rows of the pool with their labels
+Mode = Literal["constrained", "free", "calibrated", "few_shot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Evaluation(Strategy):
 
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
     along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """Groups whose items are no independent sample (questions on one document)."""
+        return ()
 
     @property
     def primary(self) -> str:
@@ -109,6 +116,10 @@ class Evaluation(Strategy):
     def grade(self, results: Sequence[ItemResult], items: Sequence[Item], ctx: Context) -> list[ItemResult]:
         """Return the results with their marks; may ask a judge. `results` hold one mode and all items, in order."""
         return list(results)
+
+    def derived(self, results: Mapping[Mode, Sequence[ItemResult]]) -> dict[Mode, list[ItemResult]]:
+        """Return results in modes that follow from those a model was asked in, without asking again."""
+        return {}
 
     def values(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
         """Return metric -> values, shape (seeds, items), whose mean over items is the metric of each seed.

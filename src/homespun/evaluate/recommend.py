@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from homespun import stats
+from homespun import inference
 from homespun.evaluate import advice, besides
 from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
+from homespun.inference import LEVEL, Difference
 from homespun.records import JSONDict
-from homespun.stats import Floats, SeedSpread
+from homespun.stats import Floats
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}
@@ -50,30 +51,32 @@ class Ends:
     """The arms at the end of training, compared item by item where their answers are known."""
 
     answers: Mapping[str, Floats]
-    spread: SeedSpread | None
 
     @staticmethod
     def of(answers: Mapping[str, Floats]) -> Ends:
-        """Pool the spread between seeds over the arms, those with the same answers counted once."""
-        asked = {name: values[:, ~np.isnan(values).any(axis=0)] for name, values in answers.items()}
-        distinct = {values.tobytes(): values for values in asked.values()}
-        return Ends(asked, stats.seed_spread(list(distinct.values())) if distinct else None)
+        """Leave out items to which the metric does not apply."""
+        return Ends({name: values[:, ~np.isnan(values).any(axis=0)] for name, values in answers.items()})
 
-    def _paired(self, a: Arm, b: Arm) -> stats.Difference | None:
+    def _paired(self, a: Arm, b: Arm) -> Difference | None:
         mine, theirs = self.answers.get(a.name), self.answers.get(b.name)
         if mine is None or theirs is None or mine.shape != theirs.shape:
             return None
-        return stats.paired_difference(mine, theirs, a.metric, self.spread)
+        found = inference.paired(mine, theirs)
+        return found if found.p is not None else None
 
     def difference(self, a: Arm, b: Arm) -> tuple[float, float, float]:
         """Return the difference a - b with its 95 % interval."""
         found = self._paired(a, b)
-        return (found.difference, found.low, found.high) if found else difference(a.end, b.end)
+        if found is None or found.low is None or found.high is None:
+            return difference(a.end, b.end)
+        return found.difference, found.low, found.high
 
     def above(self, a: Arm, b: Arm, among: int = 1) -> bool:
         """Say whether `a` ends above `b`, as one of that many comparisons."""
         found = self._paired(a, b)
-        return found.difference > 0 and found.p * among < 0.05 if found else above(a.end, b.end, among)
+        if found is None or found.p is None:
+            return above(a.end, b.end, among)
+        return found.difference > 0 and found.p * among < LEVEL
 
 
 def recommend(

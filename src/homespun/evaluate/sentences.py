@@ -1,4 +1,4 @@
-"""Comparisons in words: `helped`, `hurt` or `no evidence`, with what was seen and what it would take.
+"""Comparisons in words: helped, hurt, no difference that matters, no evidence, no verdict; and what it would take.
 
 Only numbers of the comparison are spoken; nothing is computed here that results.json does not hold.
 """
@@ -10,6 +10,12 @@ from typing import Any
 
 METRIC_WORDS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 FAR_AWAY = 50_000  #: item counts above this are not worth planning for
+WAYS = {  #: how the untrained student was asked, in words
+    "constrained": "by label likelihood",
+    "free": "by its own answers",
+    "calibrated": "by label likelihood with its bias taken off",
+    "few_shot": "with some of the rows in its prompt",
+}
 
 
 def _points(value: float) -> str:
@@ -32,42 +38,92 @@ def _other(comparison: Mapping[str, Any]) -> str:
 
 def _measured(comparison: Mapping[str, Any]) -> str:
     metric = METRIC_WORDS.get(comparison["metric"], comparison["metric"])
+    word = "over" if comparison["difference"] > 0 else "against"
+    said = f"{_points(comparison['difference'])} points of {metric} {word} {_other(comparison)}"
+    if comparison["p"] is None:
+        return said
     chance = _p(comparison["p_holm"])
     if comparison["family"] > 1:
         chance += f" after Holm's correction over {comparison['family']} arms"
     interval = f"95 % interval {_points(comparison['low'])} to {_points(comparison['high'])}"
-    word = "over" if comparison["difference"] > 0 else "against"
-    difference = f"{_points(comparison['difference'])} points of {metric}"
-    return f"{difference} {word} {_other(comparison)} ({interval}, {chance})"
+    return f"{said} ({interval}, {chance})"
 
 
 def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
     """Return one comparison of results.json as plain English."""
     if comparison["same_answers"]:
-        return f"No evidence about {arm}: it gives the same answer to every item as {_other(comparison)}."
+        return f"{arm} gives the same answer to every item as {_other(comparison)}: nothing to tell apart."
     verdict = comparison["verdict"]
-    begin = f"No evidence about {arm}" if verdict == "no evidence" else f"{arm} {verdict}"
+    begin = {
+        "helped": f"{arm} helped",
+        "hurt": f"{arm} hurt",
+        "no difference that matters": f"No difference that matters for {arm}",
+        "no evidence": f"No evidence about {arm}",
+        "no verdict": f"No verdict about {arm} ({_lacking(comparison)})",
+    }[verdict]
     parts = [f"{begin}: {_measured(comparison)}."]
+    if verdict == "no difference that matters":
+        parts.append(f"It is smaller than {_worth(comparison)} (two one-sided tests, {_p(comparison['p_equivalent'])}).")
     if verdict == "no evidence":
         parts.append(_what_it_takes(comparison))
-    if comparison["seeds"] == 1:
-        parts.append("One training seed: how far chance in training moves this was not measured.")
+    if verdict == "no verdict":
+        parts.append(_alone(comparison))
+    if verdict != "no verdict" and comparison["draws"] == "fixed":
+        parts.append(
+            "With these rows: another pool may give another result."
+            if comparison["relation"] == "baseline"
+            else "This is about this choice among these rows, not about the rule."
+        )
+    parts += _rivals(comparison)
     return " ".join(parts)
 
 
+def _worth(comparison: Mapping[str, Any]) -> str:
+    return f"{100 * comparison['worth']:g} points"
+
+
+def _rivals(comparison: Mapping[str, Any]) -> list[str]:
+    """Say which other way of asking the untrained model comes as near, where that decides."""
+    rivals = comparison.get("rivals") or {}
+    if not rivals or comparison["difference"] <= 0:
+        return []
+    name = min(rivals, key=lambda one: rivals[one]["difference"])
+    gap = rivals[name]["difference"]
+    if gap >= comparison["difference"]:
+        return []
+    return [f"Against the untrained model {WAYS.get(name, name)} it is {_points(gap)} points."]
+
+
+def _lacking(comparison: Mapping[str, Any]) -> str:
+    return "one replicate" if comparison["replicates"] == 1 else "all items belong to one group"
+
+
+def _alone(comparison: Mapping[str, Any]) -> str:
+    if comparison["replicates"] > 1:
+        return "Chance among items cannot be measured with one group; add items of other groups."
+    exact = [one["p"] for one in (comparison.get("mcnemar") or comparison.get("sign_flips") or ())]
+    test = "McNemar's" if comparison.get("mcnemar") else "sign-flip"
+    said = f"On these items alone the exact {test} test gives {_p(exact[0])}; h" if exact else "H"
+    return f"{said}ow far chance in drawing and training moves it takes at least two replicates to tell, better three."
+
+
 def _what_it_takes(comparison: Mapping[str, Any]) -> str:
-    needed, items = comparison["items_needed"], comparison["items"]
-    if comparison["p"] < 0.05:
-        return f"Alone it would count; among {comparison['family']} arms it can be luck."
-    if needed is not None and items < needed <= FAR_AWAY:
-        return f"To see a difference of this size it would take about {_rounded(needed):,} items; there are {items:,}."
-    if comparison["seed_share"] > 0.5:
-        return (
-            f"{100 * comparison['seed_share']:.0f} % of the uncertainty comes from the training seeds,"
-            " so more seeds would help more than more items."
-        )
-    visible = 100 * comparison["smallest_visible"]
-    return f"With {items:,} items, a difference of {visible:.1f} points or more would most likely have shown."
+    if comparison["p"] < comparison["level"]:
+        if comparison["family"] > 1:
+            return f"Alone it would count; among {comparison['family']} arms it can be luck."
+        return "It would count against one way of asking the untrained model, not against all of them."
+    replicates, visible = comparison["replicates"], comparison["smallest_visible"]
+    if visible is None or comparison["worth"] is None:
+        return ""
+    said = f"{replicates} replicates on {comparison['items']:,} items show {100 * visible:.1f} points or more"
+    needed, items = comparison["replicates_needed"], comparison["items_needed"]
+    if visible <= comparison["worth"]:
+        return f"{said} four times in five."
+    if needed is not None and needed > replicates:
+        return f"{said}; {_worth(comparison)} would take about {needed} replicates."
+    if items is not None and comparison["items"] < items <= FAR_AWAY:
+        return f"{said}; {_worth(comparison)} would take about {_rounded(items):,} items."
+    return f"{said}; {_worth(comparison)} would take more items and more replicates."
 
 
 def _rounded(count: int) -> int:
