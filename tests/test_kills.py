@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from homespun import loop, reporting
+from homespun.readback import open_run
+from homespun.recipefile import loads
+from homespun.report.html import render
 from homespun.sources.corpus.files import make
-from homespun.store import file_hash
+from homespun.stages import PAGE
+from homespun.store import crash_point, file_hash
 
 HOMESPUN = str(Path(sys.executable).parent / "homespun")
 
@@ -137,3 +144,69 @@ def killed(command: list[str], tmp_path: Path) -> None:
             assert shard.stat().st_mtime_ns == stamp, f"{shard} was made twice"
     finish([*command, "--out", str(root)])
     assert outcome(root) == wanted
+
+
+# A finished run whose recipe is changed
+
+
+LOW = "arms:\n  low: {select: [{kind: bottom, by: probability, share: 0.5}]}"
+
+
+def told(root: Path) -> dict[str, object]:
+    """All that results.json and the page say, but for times and places; the page must be that of these results."""
+    results = json.loads((root / "results.json").read_text())
+    for stage in (results["usage"], *results["usage"]["stages"].values()):
+        del stage["seconds"]
+    data = reporting.gather(*open_run(root))
+    assert (root / PAGE).read_text() == render(data)
+    stages = [replace(stage, seconds=0, tokens_per_second=None, resumed=False) for stage in data.stages]
+    page = replace(data, created="", command="", manifest={}, results=None, stages=stages)
+    return {
+        "results": results,
+        "stages": json.loads((root / "manifest.json").read_text())["stages"],
+        "page": render(page),
+    }
+
+
+def change_and_kill(text: str, folder: Path, monkeypatch, early: int | None) -> None:
+    """Drop an arm of a finished run and change a threshold; kill that at its writes and run the same command again.
+
+    Args:
+        text: the changed recipe.
+        folder: where to work.
+        early: how many writes before those of the summary to kill at; None: all.
+    """
+    recipe, old = loads(text, folder, "r.yaml"), text.replace("share: 0.5", "share: 0.75").replace("arms:", LOW)
+    (folder / "r.yaml").write_text(text)
+    loop.run(loads(old, folder, "r.yaml"), folder / "before")
+    loop.run(recipe, folder / "fresh")
+    wanted = told(folder / "fresh")
+    shutil.copytree(folder / "before", folder / "clean")
+    monkeypatch.setenv("HOMESPUN_CRASH_AT", "1000000")
+    crash_point.count = 0
+    loop.run(recipe, folder / "clean")
+    monkeypatch.delenv("HOMESPUN_CRASH_AT")
+    assert told(folder / "clean") == wanted
+    last = crash_point.count
+    summary = range(last - 7, last + 1)  # results.json, manifest.json, page, marker: before and after each is written
+    for point in (*range(1, last - 7, (last - 8) // early if early else 1), *summary):
+        root = folder / f"killed-{point}"
+        shutil.copytree(folder / "before", root)
+        env = {**os.environ, "HOMESPUN_CRASH_AT": str(point)}
+        command = [HOMESPUN, "run", str(folder / "r.yaml"), "--out", str(root)]
+        assert subprocess.run(command, env=env, capture_output=True, check=False).returncode == -9
+        assert reporting.rewrite(root).is_file()  # a page of what is there, whatever that is
+        assert loop.run(recipe, root).fresh
+        assert told(root) == wanted
+        assert not loop.run(recipe, root).fresh
+        assert not list(root.rglob("*.tmp"))
+
+
+def test_kills_of_a_changed_selection_change_nothing(recipe_text, tmp_path, monkeypatch):
+    change_and_kill(recipe_text[: recipe_text.index("train:")], tmp_path, monkeypatch, early=3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_kill_at_every_write_of_a_changed_run_changes_nothing(recipe_text, tmp_path, monkeypatch):
+    change_and_kill(recipe_text.replace("seeds: [0, 1]", "seeds: [0]"), tmp_path, monkeypatch, early=None)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from homespun import loop
+from homespun import loop, reporting
 from homespun.errors import DegenerateError, RecipeError, StoreError, UsageError
+from homespun.readback import open_run
 from homespun.recipefile import loads
 from homespun.store import Store, file_hash
 from homespun.tables import attempts_from, verdicts_from
@@ -218,3 +219,50 @@ def test_interrupted_after_any_stage_the_result_is_the_same(finished, recipe_tex
         shutil.rmtree(tmp_path / "run" / stage)
         run(recipe_text, tmp_path)
         assert hashes(tmp_path / "run") == wanted
+
+
+@pytest.fixture
+def selected(recipe_text, tmp_path):
+    """The text of a recipe that ends with selection, and its run."""
+    text = recipe_text[: recipe_text.index("train:")]
+    return text, run(text, tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["results.json", "manifest.json", "report/index.html"])
+@pytest.mark.parametrize("data", [b'{"version": 1', None])
+def test_what_is_damaged_or_gone_is_written_again(selected, tmp_path, name, data):
+    text, before = selected
+    path = tmp_path / "run" / name
+    path.write_bytes(data) if data else path.unlink()
+    mended, _ = run(text, tmp_path)
+    assert mended.fresh and mended.results == before.results
+    assert json.loads((tmp_path / "run/results.json").read_text()) == before.results
+    assert (tmp_path / "run/report/index.html").read_text().rstrip().endswith("</html>")
+    assert not run(text, tmp_path)[0].fresh
+
+
+def test_a_page_that_is_written_again_by_hand_leaves_the_run_complete(selected, tmp_path, monkeypatch):
+    text, _ = selected
+    before = file_hash(tmp_path / "run/report/index.html")
+    monkeypatch.chdir(tmp_path)
+    assert file_hash(reporting.rewrite(Path("run"))) != before  # it names the run as it was called
+    assert not run(text, tmp_path)[0].fresh
+    (tmp_path / "run/results.json").write_text("{}")
+    reporting.rewrite(Path("run"))
+    assert run(text, tmp_path)[0].fresh
+
+
+def test_what_a_changed_recipe_no_longer_has_is_told_nowhere(finished, recipe_text, tmp_path):
+    fewer = recipe_text.replace("  unfiltered: {}\n", "  unfiltered: {size: 10}\n").replace("[0, 1]", "[1]")
+    fewer = fewer[: fewer.index("  probability: {select")] + fewer[fewer.index("train:") :]
+    outcome, _ = run(fewer, tmp_path)
+    assert set(outcome.results["arms"]) == {"unfiltered"}
+    wanted = {"pool/labelled", "scores/probability", "models/unfiltered/seed-1"}
+    wanted |= {"results/_baseline/accuracy", "results/unfiltered/seed-1/accuracy"}
+    assert set(outcome.results["usage"]["stages"]) == wanted
+    assert json.loads((tmp_path / "run/results.json").read_text()) == outcome.results
+    (arm,) = reporting.gather(*open_run(tmp_path / "run")).arms
+    assert list(arm.losses) == [1] and "probability/random" not in (tmp_path / "run/report/index.html").read_text()
+    back, _ = run(recipe_text, tmp_path)
+    assert set(back.results["arms"]) == {"unfiltered", "probability", "probability/random"}
+    assert Store(tmp_path / "run").marker("models/probability/seed-0")

@@ -111,6 +111,20 @@ def test_a_poisoned_row_fails_alone_and_can_be_asked_for_again(tmp_path):
         assert healed.returncode == 0, healed.stderr
         results = json.loads((tmp_path / "run/results.json").read_text())
         assert results["funnel"]["failed"] == 0 and results["funnel"]["kept"] == 24
+        scored = read_table(tmp_path / "run/scores/judge.parquet").column("id").to_pylist()
+        assert len(set(scored)) == 24
+        again = subprocess.run(
+            command(recipe, tmp_path / "run", "--set", "generate.labelled.max_asked=24", "--retry-failed"),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "nothing to do" in again.stdout
+
+
+def test_a_pool_without_rows_is_named_when_it_is_to_be_scored(tmp_path):
+    with serve(Plan(length=16, always={"messages": 500})) as server:
+        done = ran(written(tmp_path, server, rows=8), tmp_path / "run", "--set", "generate.labelled.max_asked=8")
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "no row to score or select: labelled: 0 of 8 rows (8 server error); `--retry-failed`" in done.stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -179,7 +179,7 @@ def real_rows(job: Job, against: Sequence[Reference]) -> dict[str, tuple[list[Ro
             continue
         stage, output = real_stage(source), f"{real_stage(source)}/verdicts.parquet"
         fingerprint = content_hash([job.base(), digest, [list(text) for text in against]])
-        if not job.store.finished(stage, fingerprint):
+        if not job.finished(stage, fingerprint):
             guard, verdicts = Guard(against, job.recipe.language), []
             for row in rows:
                 verdicts.append(guard.verdict(row) or Verdict(row.id, True, CONTAMINATION, reason="repeats none"))

@@ -44,6 +44,7 @@ class Job:
     identities: dict[str, str] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)  #: stages that an earlier process had finished or begun
     fresh: set[str] = field(default_factory=set)  #: stages that this process finished
+    stages: set[str] = field(default_factory=set)  #: finished stages of this recipe; `done/` may hold others' too
 
     @cached_property
     def context(self) -> Context:
@@ -131,10 +132,22 @@ class Job:
         told = source.model_dump(mode="json", exclude={"path"})
         return {**own, "source": {**told, "digest": cast(Source, source).digest()}}
 
+    def finished(self, stage: str, fingerprint: str) -> bool:
+        """Whether a stage of this recipe need not run."""
+        found = self.store.finished(stage, fingerprint)
+        if found:
+            self.stages.add(stage)
+        return found
+
     def finish(self, stage: str, fingerprint: str, outputs: list[str], **facts: object) -> None:
         """Mark a stage as finished."""
         self.store.finish(stage, fingerprint, outputs, **facts)
         self.fresh.add(stage)
+        self.stages.add(stage)
+
+    def markers(self) -> dict[str, JSONDict]:
+        """Return the markers of the finished stages of this recipe, by name."""
+        return {stage: cast(JSONDict, self.store.marker(stage)) for stage in sorted(self.stages)}
 
     def again(self, stage: str) -> bool:
         """Whether a finished stage is done again because some of its rows failed and that is asked for."""

@@ -80,15 +80,19 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     answers = _evaluate(job, items, trained)
 
     results = outcome.results(job, pools, choices, trained, answers)
-    if job.fresh or not store.has("results.json"):
+    fingerprint = content_hash([recipe.dump(), job.markers()])  # whole markers: they hold what results.json tells
+    if not job.finished(stages.SUMMARY, fingerprint):
         store.write_json("results.json", results)
         outcome.write_manifest(job)
+        outputs = ["results.json", "manifest.json"]
         if (
             recipe.described or recipe.evaluate
         ):  # of plain batch inference `homespun report` writes a page when somebody wants one
             from homespun import reporting
 
             reporting.write(store, recipe)
+            outputs.append(stages.PAGE)
+        job.finish(stages.SUMMARY, fingerprint, outputs)
     missing = outcome.missing(recipe, pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
@@ -107,6 +111,9 @@ def _pool(job: Job, items: stages.Items, used: bool) -> tuple[dict[str, Sequence
     for name, (some, digest) in real.items():
         rows[name] = some
         prints.append(digest)
+    if used and not any(rows.values()):
+        why = "; ".join(outcome.missing(job.recipe, pools)) or f"{', '.join(rows)} kept none"
+        raise DegenerateError(f"there is no row to score or select: {why}")
     return rows, pools, content_hash(prints)
 
 

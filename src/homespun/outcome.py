@@ -245,11 +245,11 @@ def _arm(choice: Choice, choices: Mapping[str, Choice], recipe: Recipe) -> JSOND
 
 
 def _usage(job: Job) -> JSONDict:
-    stages = {}
-    for name, marker in job.store.stages().items():
-        if "seconds" in marker:
-            stages[name] = {key: marker[key] for key in ("seconds", "units", "unit", "tokens") if key in marker}
-    stages = dict(sorted(stages.items()))
+    stages = {
+        name: {key: marker[key] for key in ("seconds", "units", "unit", "tokens") if key in marker}
+        for name, marker in job.markers().items()
+        if "seconds" in marker
+    }
     return {
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
         "completion_tokens": sum(s.get("tokens", 0) for name, s in stages.items() if name.startswith("pool/")),
@@ -354,6 +354,7 @@ def write_manifest(job: Job) -> None:
             },
             "models": models,
             "usage": _usage(job),
+            "stages": sorted(job.stages),
             "resumed": sorted(job.resumed),
         },
     )

@@ -55,6 +55,9 @@ class RunData:
             if store.has(f"scores/{name}.parquet")
         ]
         self.results: JSONDict | None = store.read_json("results.json") if store.has("results.json") else None
+        self.manifest: JSONDict = store.read_json("manifest.json") if store.has("manifest.json") else {}
+        #: finished stages of the recipe that was run last; `done/` also has those of arms that it no longer has
+        self.stages: list[str] = self.manifest.get("stages") or list(store.stages())
         self.arms: JSONDict = (self.results or {}).get("arms", {})
         self.verdicts: dict[str, dict[str, Verdict]] = {}
         for arm in self.arms:
@@ -64,8 +67,8 @@ class RunData:
 
     @property
     def selecting(self) -> list[str]:
-        """Names of the arms that have a control."""
-        return [arm for arm, entry in self.arms.items() if entry["control"]]
+        """Names of the arms that have a control; none that a changed recipe has left out since the results."""
+        return [arm for arm, entry in self.arms.items() if entry["control"] and arm in self.recipe.arms]
 
     def piece(self, name: str) -> Piece:
         """Return what one generator wrote."""

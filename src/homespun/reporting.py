@@ -32,10 +32,10 @@ from homespun.report.data import (
     StageCost,
     UseCommand,
 )
-from homespun.report.html import build_report
+from homespun.report.html import render
 from homespun.select.explain import nearest_to_threshold
-from homespun.stages import BASELINE, PAGE
-from homespun.store import Store
+from homespun.stages import BASELINE, PAGE, SUMMARY
+from homespun.store import Store, file_hash
 from homespun.text.diversity import distinct_n
 from homespun.text.words import words
 
@@ -46,21 +46,22 @@ ORIGINAL = "original"  #: form of a row that is a document as it is
 def rewrite(folder: Path) -> Path:
     """Write the report of a run again and return its path."""
     store, recipe = open_run(folder)
-    return write(store, recipe)
+    path = write(store, recipe)
+    marker = store.marker(SUMMARY) or {"outputs": {}}
+    if PAGE in marker["outputs"]:  # a page from another place or version differs and is no less whole
+        store.write_json(f"done/{SUMMARY}.json", {**marker, "outputs": {**marker["outputs"], PAGE: file_hash(path)}})
+    return path
 
 
 def write(store: Store, recipe: Recipe) -> Path:
     """Write report/index.html and return its path."""
-    path = store.path(PAGE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    build_report(gather(store, recipe), path)
-    return path
+    store.write_text(PAGE, render(gather(store, recipe)))
+    return store.path(PAGE)
 
 
 def gather(store: Store, recipe: Recipe) -> ReportData:
     """Return everything the page shows."""
     run = RunData(store, recipe)
-    manifest = store.read_json("manifest.json") if store.has("manifest.json") else {}
     accepted = run.accepted()
     rows, totals = _rows_to_read(run)
     columns = _columns(run)
@@ -73,7 +74,7 @@ def gather(store: Store, recipe: Recipe) -> ReportData:
         axes=_axes(run),
         recipe_yaml=store.path("recipe.yaml").read_text(encoding="utf-8"),
         command=f"homespun run {store.root / 'recipe.yaml'} --out {store.root}",
-        manifest={k: v for k, v in manifest.items() if k != "usage"},
+        manifest={k: v for k, v in run.manifest.items() if k not in ("usage", "stages")},
         results=run.results if run.results and run.results["evaluations"] else None,
         verdicts=_sentences(run.results),
         funnels={name: _funnel(run, name) for name in run.attempts},
@@ -84,7 +85,7 @@ def gather(store: Store, recipe: Recipe) -> ReportData:
         coverage=_coverage(run),
         diversity=_diversity(accepted),
         warnings=_warnings(run, columns),
-        stages=_stages(run, manifest),
+        stages=_stages(run),
         arms=_arms(run),
         usage=_usage(run),
     )
@@ -313,8 +314,8 @@ TEMPLATE = 0.05  #: share of rows with one opening above which the pool looks li
 STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
 
 
-def _stages(run: RunData, manifest: Mapping[str, Any]) -> list[StageCost]:
-    resumed = set(manifest.get("resumed", ()))
+def _stages(run: RunData) -> list[StageCost]:
+    resumed = set(run.manifest.get("resumed", ()))
     entries: JSONDict = (run.results or {}).get("usage", {}).get("stages", {})
     order = list(STAGES)
     found = []
@@ -336,8 +337,9 @@ def _arms(run: RunData) -> list[ArmInfo]:
         losses: dict[int, Sequence[float]] = {}
         artifacts: dict[str, str] = {}
         trained: JSONDict = {}
-        for stage, marker in run.store.stages().items():
-            if stage.startswith(f"models/{arm}/seed-"):
+        for stage in run.stages:
+            marker = run.store.marker(stage) if stage.startswith(f"models/{arm}/seed-") else None
+            if marker:
                 trained = run.store.read_json(f"{marker['adapter']}/card.json")
                 losses[trained["seed"]] = trained["losses"]
                 artifacts[f"adapter, seed {trained['seed']}"] = marker["adapter"]
@@ -365,7 +367,7 @@ def _arms(run: RunData) -> list[ArmInfo]:
 
 
 def _usage(run: RunData) -> list[UseCommand]:
-    if not run.results or not any(stage.startswith("models/") for stage in run.store.stages()):
+    if not run.results or not any(stage.startswith("models/") for stage in run.stages):
         return []
     best = _best_arm(run)
     root = run.store.root

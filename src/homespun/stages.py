@@ -51,6 +51,7 @@ Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
 
 
 PAGE = "report/index.html"
+SUMMARY = "summary"  #: the last stage: results.json, manifest.json and the page
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
 
 
@@ -85,7 +86,7 @@ def look_at_documents(job: Job, items: Items) -> None:
     for name, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
         stage = f"documents/{name}"
         fingerprint = content_hash([{of: _told(some) for of, some in items.items()}, job.source_of(taken)])
-        if not job.store.finished(stage, fingerprint):
+        if not job.finished(stage, fingerprint):
             source = cast(Any, job.recipe.sources[name])
             reading = source.reading() if hasattr(source, "reading") else source()
             deque(reading, maxlen=0)
@@ -143,7 +144,7 @@ def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, s
         }
     )
     stage = f"pool/{name}"
-    if job.store.finished(stage, fingerprint) and not job.again(stage):
+    if job.finished(stage, fingerprint) and not job.again(stage):
         return Pool(job.store, name, cast(JSONDict, job.store.marker(stage))["counts"]), fingerprint
     job.begin(stage)
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
@@ -223,11 +224,12 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
             "seed": job.recipe.seed,
             "name": name,
             "pool": pool_fingerprint,
+            "rows": [row.id for row in rows],  # a pool gets more of them when what failed is asked for again
             "models": roles | own,
         }
     )
     stage, output = f"scores/{name}", f"scores/{name}.parquet"
-    if job.store.finished(stage, fingerprint):
+    if job.finished(stage, fingerprint):
         return scores_from(job.store.read_table(output)), fingerprint
     job.begin(stage)
     work = job.store.work(stage, fingerprint)
@@ -293,7 +295,7 @@ def select(
 def _write_verdicts(job: Job, folder: str, verdicts: Sequence[Verdict]) -> str:
     output = f"{folder}/verdicts.parquet"
     fingerprint = content_hash([[v.row_id, v.keep, v.rule, v.reason, repr(v.score)] for v in verdicts])
-    if not job.store.finished(folder, fingerprint):
+    if not job.finished(folder, fingerprint):
         job.store.write_table(output, verdicts_table(verdicts))
         job.finish(folder, fingerprint, [output])
     return output

@@ -77,7 +77,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         content["asked"] = {name: _asking(job, name, items[name]) for name in along}
     fingerprint = content_hash(content)
     stage = folder = f"models/{plan.name}/seed-{seed}"
-    if job.store.finished(stage, fingerprint):
+    if job.finished(stage, fingerprint):
         return _trained(job.store, plan.name, seed, stage)
     for other, marker in job.store.stages().items():
         if other.startswith("models/") and job.store.finished(other, fingerprint):
@@ -211,7 +211,7 @@ def _evaluate_one(
     stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"
     asked = trained.asked.get(name) if trained else None
     outputs = [output, *([f"results/{where}/{name}.curve.parquet"] if asked else [])]
-    if job.store.finished(stage, fingerprint):
+    if job.finished(stage, fingerprint):
         return _answered(job.store, outputs)
     for other, marker in job.store.stages().items():  # an arm with the same adapter has the same results
         if other.startswith("results/") and trained and job.store.finished(other, fingerprint):

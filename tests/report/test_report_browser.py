@@ -11,7 +11,7 @@ import knowledge
 import pytest
 import sample
 
-from homespun.report.html import build_report
+from homespun.report.html import render, write_page
 
 CHROMIUM = shutil.which("chromium")
 PAGES = {
@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module", params=PAGES)
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     path: Path = tmp_path_factory.mktemp("report") / "index.html"
-    build_report(PAGES[request.param](), path)
+    write_page(render(PAGES[request.param]()), path)
     return path.as_uri()
 
 
@@ -75,7 +75,7 @@ def test_dark_scheme_differs_and_print_is_white(browser: Any, address: str) -> N
 
 @pytest.mark.parametrize("name", ["five", "documents"])
 def test_paper_is_wide_enough(browser: Any, tmp_path: Path, name: str) -> None:
-    build_report(PAGES[name](), tmp_path / "index.html")
+    write_page(render(PAGES[name]()), tmp_path / "index.html")
     page = browser.new_page(viewport={"width": 680, "height": 1000})  # A4 less its margins, at 96 dpi
     page.goto((tmp_path / "index.html").as_uri())
     page.emulate_media(media="print")

@@ -22,7 +22,7 @@ from homespun.evaluate.compare import Against, compare
 from homespun.report import html
 from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, ScoreColumn
 from homespun.report.format import tied
-from homespun.report.html import SECTIONS, build_report, render
+from homespun.report.html import SECTIONS, render, write_page
 from homespun.task import Task
 
 VOID = {"meta", "br", "wbr"}
@@ -149,8 +149,8 @@ def test_any_text_survives_as_a_row(text: str) -> None:
 
 
 def test_equal_data_gives_equal_bytes(tmp_path: Path) -> None:
-    build_report(sample.sample(5), tmp_path / "one" / "index.html")
-    build_report(sample.sample(5), tmp_path / "two.html")
+    write_page(render(sample.sample(5)), tmp_path / "one" / "index.html")
+    write_page(render(sample.sample(5)), tmp_path / "two.html")
     assert (tmp_path / "one" / "index.html").read_bytes() == (tmp_path / "two.html").read_bytes()
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["one", "two.html"]
 
@@ -158,7 +158,7 @@ def test_equal_data_gives_equal_bytes(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"index\.html"):
-        build_report(sample.sample(0), tmp_path / "file" / "index.html")
+        write_page(render(sample.sample(0)), tmp_path / "file" / "index.html")
 
 
 @pytest.mark.parametrize("arms", [1, 5])

@@ -124,15 +124,6 @@ def render(data: ReportData) -> str:
     )
 
 
-def build_report(data: ReportData, out: Path) -> None:
-    """Write the page to `out`, whole or not at all, making its folder.
-
-    Raises:
-        StoreError: the file cannot be written; an older page is then still there.
-    """
-    write_page(render(data), out)
-
-
 def write_page(page: str, out: Path) -> None:
     """Write a page to `out`, whole or not at all, making its folder.
 
