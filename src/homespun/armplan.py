@@ -8,7 +8,7 @@ planned here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -45,13 +45,13 @@ class Choice:
     plan: ArmPlan
     candidates: tuple[Row, ...]
     outcome: ArmVerdicts | None  #: None for a control
+    chosen: tuple[Row, ...]  #: the rows that the arm keeps; of a control those of its owner
 
-    def rows(self, seed: int, choices: Mapping[str, Choice]) -> tuple[Row, ...]:
-        """Return the rows to train on; a control draws them with `seed`."""
+    def rows(self, run_seed: int, seed: int) -> tuple[Row, ...]:
+        """Return the rows to train on; a control draws them anew for each seed, independently of other controls."""
         if self.plan.control_of is None:
-            return cast(ArmVerdicts, self.outcome).kept
-        owner = choices[self.plan.control_of]
-        return control(cast(ArmVerdicts, owner.outcome).kept, owner.candidates, seed)
+            return self.chosen
+        return control(self.chosen, self.candidates, derive_seed(run_seed, "control", self.plan.control_of, seed))
 
 
 def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan]:
@@ -98,8 +98,3 @@ def check_rules(recipe: Recipe) -> None:
         check_columns(rules, columns)
         for rule in rules:
             rule.check_files()
-
-
-def control_seed(run_seed: int, seed: int) -> int:
-    """Return the seed of a control's draw, which differs for each training seed."""
-    return derive_seed(run_seed, "control", seed)

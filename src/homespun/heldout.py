@@ -25,6 +25,7 @@ from homespun.text.sentences import questions
 if TYPE_CHECKING:  # near/ loads numpy, which a run without evaluations does not need
     from homespun.near.overlap import Overlap, Reference
     from homespun.recipe import Recipe
+    from homespun.replicates import Replicate
 
 CONTAMINATION = "contamination"  #: the rule that verdicts name; hygiene names it with its own name before
 NAMED = 0.5  #: share of n-grams that two questions may have in common: the names of what both ask about
@@ -130,27 +131,28 @@ def real_stage(source: str) -> str:
     return f"real/{Path(source).stem}-{content_hash(source, 8)}"
 
 
-def summary(store: Store, sources: Sequence[str]) -> JSONDict | None:
+def summary(store: Store, replicates: Sequence[Replicate], sources: Sequence[str]) -> JSONDict | None:
     """Return what was dropped for repeating an evaluation text, from the markers; None without evaluations.
 
     Args:
         store: the run directory.
+        replicates: of the run.
         sources: names of the generators and files that rows come from.
     """
-    found = {}
+    found = []
     for source in sources:
-        for stage in (f"pool/{source}", real_stage(source)):
+        for stage in (*(f"pool/{source}{one.mark}" for one in replicates), real_stage(source)):
             facts = (store.marker(stage) or {}).get("heldout")
             if facts:
-                found[source] = facts
+                found.append((source, facts))
     if not found:
         return None
-    first = next(iter(found.values()))
+    first = found[0][1]
     return {
         **{key: first[key] for key in ("compared", "too_short", "templates")},
-        "checked": sum(facts["checked"] for facts in found.values()),
-        "dropped": sum(facts["dropped"] for facts in found.values()),
-        "rows": [{"source": source, **row} for source, facts in found.items() for row in facts["rows"]],
+        "checked": sum(facts["checked"] for _, facts in found),
+        "dropped": sum(facts["dropped"] for _, facts in found),
+        "rows": [{"source": source, **row} for source, facts in found for row in facts["rows"]],
     }
 
 

@@ -55,7 +55,8 @@ class Difference:
 
 def replicate_variance(values: Floats) -> float:
     """Return S², the variance between replicates of their means, for values (replicates, units)."""
-    return float(values.mean(axis=1).var(ddof=1))
+    means = values.mean(axis=1)
+    return float(((means - means.mean()) ** 2).sum() / (len(means) - 1))
 
 
 def _interaction(values: Floats) -> float:

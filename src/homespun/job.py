@@ -7,7 +7,7 @@ begun and finished. What a stage does is stages.py's business.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from homespun.models.base import Model
     from homespun.recipe import Recipe
     from homespun.registry import Strategy
+    from homespun.replicates import Replicate
     from homespun.task import ModelSpec
 
 RUNNING: ContextVar[str] = ContextVar("running", default="")  #: the stage that asks, for the ledger
@@ -53,6 +54,10 @@ class Job:
         sources = {name: cast(Source, source) for name, source in self.recipe.sources.items()}
         recipe = self.recipe
         return Context(recipe.described, recipe.language, recipe.seed, models, self.progress, sources)
+
+    def context_of(self, replicate: Replicate) -> Context:
+        """What steps of a replicate get."""
+        return replace(self.context, seed=replicate.seed)
 
     def _load(self, spec: ModelSpec) -> Model:
         if not spec.is_server:

@@ -19,6 +19,7 @@ from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Row, content_hash
+from homespun.replicates import Replicate, check_draws, is_cut, replicates_of
 from homespun.stages import Pool
 from homespun.store import Store
 from homespun.tuning import Trained
@@ -73,13 +74,22 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
         if plan.trainer is not None:
             plan.trainer.look()
 
-    rows, pools, fingerprint = _pool(job, items, used=bool(recipe.score or plans))
-    scores = [stages.score(job, name, _scorable(rows), fingerprint)[0] for name in recipe.score]
-    choices = stages.select(job, plans, rows, scores)
-    trained = _train(job, plans, choices, items)
+    replicates = replicates_of(recipe)
+    check_draws(recipe, job.context)
+    pools, written = _pools(job, replicates, items, used=bool(recipe.score or plans))
+    scores = [
+        [stages.score(job, one, name, _scorable(rows), fingerprint) for name in recipe.score]
+        for one, (rows, fingerprint) in zip(replicates, written, strict=True)
+    ]
+    choices = [
+        stages.select(job, one, plans, rows, found)
+        for one, (rows, _), found in zip(replicates, written, scores, strict=True)
+    ]
+    trained = _train(job, plans, replicates, choices, items)
     answers = _evaluate(job, items, trained)
 
-    results = outcome.results(job, pools, choices, trained, answers)
+    looks = (store.marker(stages.SUMMARY) or {}).get("looks", ())
+    results = outcome.results(job, pools, choices, trained, answers, looks)
     fingerprint = content_hash([recipe.dump(), job.markers()])  # whole markers: they hold what results.json tells
     if not job.finished(stages.SUMMARY, fingerprint):
         store.write_json("results.json", results)
@@ -92,29 +102,42 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
 
             reporting.write(store, recipe)
             outputs.append(stages.PAGE)
-        job.finish(stages.SUMMARY, fingerprint, outputs)
+        job.finish(stages.SUMMARY, fingerprint, outputs, looks=results["looks"])
     missing = outcome.missing(recipe, pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 
-def _pool(job: Job, items: stages.Items, used: bool) -> tuple[dict[str, Sequence[Row]], dict[str, Pool], str]:
-    """Write every generator's rows and read the files of real rows that arms name; `used`: somebody needs rows."""
-    rows: dict[str, Sequence[Row]] = {}
-    pools: dict[str, Pool] = {}
-    prints = []
+Written = tuple[dict[str, Sequence[Row]], str]  #: rows by generator or file, and what they depend on
+
+
+def _pools(
+    job: Job, replicates: Sequence[Replicate], items: stages.Items, used: bool
+) -> tuple[list[Pool], list[Written]]:
+    """Write every generator's rows and read the files of real rows that arms name; `used`: somebody needs rows.
+
+    Returns the pools, and of each replicate its rows: of a pool of its own, or its part of the one that is cut.
+    """
     against = heldout.references(job.recipe, items)
     real = heldout.real_rows(job, against)  # first of all, so that a bad file costs nothing
-    for name in job.recipe.generate:
-        pools[name], fingerprint = stages.generate(job, name, against)
-        rows[name] = pools[name].accepted() if used else ()  # a pool of any size stays on disk
-        prints.append(fingerprint)
-    for name, (some, digest) in real.items():
-        rows[name] = some
-        prints.append(digest)
-    if used and not any(rows.values()):
-        why = "; ".join(outcome.missing(job.recipe, pools)) or f"{', '.join(rows)} kept none"
-        raise DegenerateError(f"there is no row to score or select: {why}")
-    return rows, pools, content_hash(prints)
+    pools: list[Pool] = []
+    found: list[Written] = []
+    whole: dict[str, Sequence[Row]] = {}
+    prints: list[str] = []
+    for replicate in replicates:
+        if replicate.part == 0:
+            made = {name: stages.generate(job, replicate, name, against) for name in job.recipe.generate}
+            pools += [pool for pool, _ in made.values()]
+            whole = {
+                name: pool.accepted() if used else () for name, (pool, _) in made.items()
+            }  # the rest stays on disk
+            whole |= {name: some for name, (some, _) in real.items()}
+            prints = [fingerprint for _, fingerprint in (*made.values(), *real.values())]
+        if used and not any(whole.values()):
+            why = "; ".join(outcome.missing(job.recipe, pools)) or f"{', '.join(whole)} kept none"
+            raise DegenerateError(f"there is no row to score or select: {why}")
+        rows = {name: replicate.of(some) if is_cut(job.recipe, name) else some for name, some in whole.items()}
+        found.append((rows, content_hash(prints)))
+    return pools, found
 
 
 def _scorable(rows: dict[str, Sequence[Row]]) -> list[Row]:
@@ -122,16 +145,21 @@ def _scorable(rows: dict[str, Sequence[Row]]) -> list[Row]:
 
 
 def _train(
-    job: Job, plans: Sequence[ArmPlan], choices: dict[str, Choice], items: stages.Items
+    job: Job,
+    plans: Sequence[ArmPlan],
+    replicates: Sequence[Replicate],
+    choices: Sequence[dict[str, Choice]],
+    items: stages.Items,
 ) -> dict[str, list[Trained]]:
     """Train every arm with every seed; look at all the data first, so that a bad arm costs no training."""
     trained: dict[str, list[Trained]] = {}
     units = []
+    rows_of = {seed: chosen for one, chosen in zip(replicates, choices, strict=True) for seed in one.seeds}
     for plan in plans:
         if plan.trainer is None:
             continue
         for seed in plan.trainer.seeds:
-            rows = choices[plan.name].rows(armplan.control_seed(job.recipe.seed, seed), choices)
+            rows = rows_of[seed][plan.name].rows(job.recipe.seed, seed)
             try:
                 plan.trainer.check_rows(rows, job.recipe.described)
             except DegenerateError as error:

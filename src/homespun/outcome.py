@@ -22,7 +22,8 @@ from homespun.generate.base import Generator
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.stages import BASELINE, Pool
+from homespun.replicates import draws_of, replicates_of, seeds_of
+from homespun.stages import BASELINE, FEW_SHOT, Pool
 from homespun.train.base import Trainer
 from homespun.tuning import Answers, Trained
 
@@ -107,26 +108,39 @@ def _changes(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
 
 def results(
     job: Job,
-    pools: Mapping[str, Pool],
-    choices: Mapping[str, Choice],
+    pools: Sequence[Pool],
+    choices: Sequence[Mapping[str, Choice]],
     trained: Mapping[str, Sequence[Trained]],
     answers: Answers,
+    looks: Sequence[int] = (),
 ) -> JSONDict:
-    """Return the content of results.json."""
+    """Return the content of results.json; `looks`: replicates of the results that were looked at before."""
     from homespun.evaluate import compare
 
-    funnels = {name: pool.counts for name, pool in pools.items()}
+    funnels = _funnels(pools)
+    first_choices = choices[0]
+    design = compare.Design(draws_of(job.recipe), job.recipe.worth / 100, looks)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
             job.recipe.described,
-            answers[BASELINE][0][name].results,
+            {
+                way: {seed: found[name].results for seed, found in answers[of].items() if name in found}
+                for way, of in (("untrained", BASELINE), ("few_shot", FEW_SHOT))
+                if of in answers
+            },
             {
                 arm: {seed: found[name].results for seed, found in seeds.items()}
                 for arm, seeds in answers.items()
-                if arm != BASELINE
+                if arm not in (BASELINE, FEW_SHOT)
             },
-            {arm: compare.Against(c.plan.control, c.plan.reference) for arm, c in choices.items()},
+            {
+                arm: compare.Against(
+                    choice.plan.control, choice.plan.reference, len(choice.chosen), len(choice.candidates)
+                )
+                for arm, choice in first_choices.items()
+            },
+            design,
         )
         for name in (job.recipe.evaluate if answers else ())
     }
@@ -141,21 +155,25 @@ def results(
         ends[name] = {
             arm: values[evaluation["metric"]][-1]
             for arm, (_, values) in measured.items()
-            if choices[arm].plan.control_of is None
+            if first_choices[arm].plan.control_of is None
         }
     first = next(iter(job.recipe.evaluate), None)
     primary = evaluations[first]["arms"] if first in evaluations else {}
     found: JSONDict = {
-        "version": 1,
+        "version": 2,
+        "draws": design.draws,
+        "replicates": list(seeds_of(job.recipe)),
+        "worth": design.worth,
+        "looks": [*looks, *([len(seeds_of(job.recipe))] if answers and len(seeds_of(job.recipe)) not in looks else [])],
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
         "funnel": _total(funnels),
-        "heldout": heldout.summary(job.store, [*job.recipe.generate, *_files(job.recipe)]),
+        "heldout": heldout.summary(job.store, replicates_of(job.recipe), [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
         "arms": {
-            name: _arm(choice, choices, job.recipe)
+            name: _arm(choice, [found[name] for found in choices], job.recipe)
             | {key: primary[name][key] for key in CURVE if key in primary.get(name, {})}
-            for name, choice in choices.items()
+            for name, choice in first_choices.items()
         },
         "evaluations": evaluations,
     }
@@ -225,11 +243,20 @@ def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
     }
 
 
-def _arm(choice: Choice, choices: Mapping[str, Choice], recipe: Recipe) -> JSONDict:
+def _funnels(pools: Sequence[Pool]) -> dict[str, JSONDict]:
+    """Return the counts of every generator, over the pools of all replicates."""
+    found: dict[str, JSONDict] = {}
+    for pool in pools:
+        counts = found.setdefault(pool.name, {})
+        for key, value in pool.counts.items():
+            was = counts.get(key, 0 if isinstance(value, int) else {})
+            counts[key] = was + value if isinstance(value, int) else dict(Counter(was) + Counter(value))
+    return found
+
+
+def _arm(choice: Choice, everywhere: Sequence[Choice], recipe: Recipe) -> JSONDict:
     plan = choice.plan
     usual, own = (trainer.model_dump(mode="json") if trainer else {} for trainer in (recipe.train, plan.trainer))
-    owner = choices[plan.control_of] if plan.control_of else choice
-    assert owner.outcome is not None  # only controls have none, and they never own one
     return {
         "from": list(plan.sources),
         "forms": dict(Counter(row.groups["form"] for row in choice.candidates if "form" in row.groups).most_common()),
@@ -237,8 +264,9 @@ def _arm(choice: Choice, choices: Mapping[str, Choice], recipe: Recipe) -> JSOND
         "rules": [str(rule) for rule in plan.select],
         "train": {key: value for key, value in own.items() if usual.get(key) != value},
         "candidates": len(choice.candidates),
-        "kept": len(owner.outcome.kept),
-        "dropped_by": dict(owner.outcome.dropped_by) if plan.control_of is None else {},
+        "kept": len(choice.chosen),
+        "replicates": [{"candidates": len(one.candidates), "kept": len(one.chosen)} for one in everywhere],
+        "dropped_by": dict(choice.outcome.dropped_by) if choice.outcome else {},
         "control": plan.control,
         "reference": plan.reference,
     }
@@ -260,11 +288,10 @@ def _usage(job: Job) -> JSONDict:
     }
 
 
-def missing(recipe: Recipe, pools: Mapping[str, Pool]) -> list[str]:
+def missing(recipe: Recipe, pools: Sequence[Pool]) -> list[str]:
     """Say what was asked for and is not there, and why; empty when the run is complete."""
     found = []
-    for name, pool in pools.items():
-        counts = pool.counts
+    for name, counts in _funnels(pools).items():
         if counts["kept"] >= counts["wanted"]:
             continue
         why = {**counts["failed_by"], **counts["dropped_by"]}

@@ -17,7 +17,7 @@ from homespun.errors import RecipeError
 from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
 from homespun.registry import Strategy
-from homespun.task import ModelSpec, Price, Task
+from homespun.task import Draws, ModelSpec, Price, Task
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 AnyStrategy = SerializeAsAny[Strategy]
@@ -58,6 +58,12 @@ class Recipe(BaseModel):
     name: Name
     language: str = Field("en", description="language of prompts and rows: en or ja")
     seed: int = 0
+    draws: Draws | None = Field(
+        None,
+        description="what every replicate draws anew: pool, split or fixed; default: split where rows are paid"
+        " for or come from a file, else pool",
+    )
+    worth: float = Field(3.0, gt=0, le=100, description="points of the metric below which a difference does not matter")
     models: dict[str, ModelSpec] = Field(
         {}, description="writer and student (default embedded); judge and scorer default to the writer"
     )

@@ -324,7 +324,9 @@ def _stages(run: RunData) -> list[StageCost]:
         kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        title = f"{STAGES[kind]} {rest.replace('/seed-', ', seed ').replace(BASELINE + '/', 'untrained, ')}"
+        for mark, words in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
+            rest = rest.replace(mark, words)
+        title = f"{STAGES[kind]} {rest}"
         units, unit = entry.get("units", 0), entry.get("unit", "rows")
         found.append(StageCost(title, seconds, units, unit, tokens, rate, name in resumed))
     return found

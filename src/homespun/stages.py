@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from homespun.armplan import ArmPlan, Choice, control_seed
+from homespun.armplan import ArmPlan, Choice
 from homespun.engine.ahead import ahead
 from homespun.engine.local import SHARD_ROWS, each_shard
 from homespun.errors import DegenerateError
@@ -26,6 +26,7 @@ from homespun.job import RUNNING, Job
 from homespun.models.load import model_identity
 from homespun.records import Document, JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
+from homespun.replicates import Replicate
 from homespun.score.base import Scorer
 from homespun.select.arms import apply, cut, first_variants
 from homespun.select.base import Columns
@@ -52,6 +53,7 @@ Items = Mapping[str, Sequence[Item]]  #: evaluation -> its items
 
 PAGE = "report/index.html"
 SUMMARY = "summary"  #: the last stage: results.json, manifest.json and the page
+FEW_SHOT = "_few-shot"  #: the untrained student with some rows in its prompt
 BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter or digit
 
 
@@ -109,25 +111,27 @@ class Pool:
 
     store: Store
     name: str
+    mark: str  #: of its replicate
     counts: JSONDict  #: see Funnel.counts; with `wanted`
 
     def accepted(self) -> list[Row]:
         """Read the rows that passed the generator's own checks, in plan order."""
-        rows, checks = pool_files(self.name)
+        rows, checks = pool_files(self.name, self.mark)
         attempts = attempts_from(self.store.read_table(rows))
         return Piece(attempts, verdicts_from(self.store.read_table(checks))).accepted
 
 
-def pool_files(name: str) -> tuple[str, str]:
-    """Return where a generator's answers and its verdicts on them stand."""
-    return f"pool/{name}.parquet", f"pool/{name}.verdicts.parquet"
+def pool_files(name: str, mark: str = "") -> tuple[str, str]:
+    """Return where a generator's answers and its verdicts on them stand; `mark`: of a replicate."""
+    return f"pool/{name}{mark}.parquet", f"pool/{name}{mark}.verdicts.parquet"
 
 
-def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, str]:
+def generate(job: Job, replicate: Replicate, name: str, against: Sequence[Reference]) -> tuple[Pool, str]:
     """Write a generator's rows, unless they are there. Returns the pool and its fingerprint.
 
     Args:
         job: the run.
+        replicate: whose rows they are.
         name: of the generator.
         against: texts of the evaluations; rows that repeat one are dropped.
     """
@@ -136,31 +140,31 @@ def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, s
         {
             **job.base(),
             "settings": settings(generator),
-            "seed": job.recipe.seed,
+            "seed": replicate.seed,
             "name": name,
             "writer": job.identity("writer"),
             "against": content_hash([list(text) for text in against]),
             **job.source_of(generator),
         }
     )
-    stage = f"pool/{name}"
+    stage, files = f"pool/{name}{replicate.mark}", pool_files(name, replicate.mark)
     if job.finished(stage, fingerprint) and not job.again(stage):
-        return Pool(job.store, name, cast(JSONDict, job.store.marker(stage))["counts"]), fingerprint
+        return Pool(job.store, name, replicate.mark, cast(JSONDict, job.store.marker(stage))["counts"]), fingerprint
     job.begin(stage)
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
     work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
     started = time.monotonic()
     guard = Guard(against, job.recipe.language)
-    with ahead(_scored_ahead(job)) as accepted:
-        ctx = replace(job.context, accepted=accepted)
+    with ahead(_scored_ahead(job, replicate)) as accepted:
+        ctx = replace(job.context_of(replicate), accepted=accepted)
         pieces = generator(name, ctx, work, against)
-        funnel = _written(job.store, name, pieces, guard, again=not generator.checks_against)
+        funnel = _written(job.store, files, pieces, guard, again=not generator.checks_against)
     counts = funnel.counts()
     counts["wanted"] = counts["kept"] if generator.fixed else generator.wanted(ctx)
     job.finish(
         stage,
         fingerprint,
-        list(pool_files(name)),
+        list(files),
         counts=counts,
         seconds=work.seconds or time.monotonic() - started,
         units=counts["asked"],
@@ -169,12 +173,12 @@ def generate(job: Job, name: str, against: Sequence[Reference]) -> tuple[Pool, s
         tokens=funnel.completion_tokens,
         **guard.facts(),
     )
-    return Pool(job.store, name, counts), fingerprint
+    return Pool(job.store, name, replicate.mark, counts), fingerprint
 
 
-def _written(store: Store, name: str, pieces: Pieces, guard: Guard, *, again: bool) -> Funnel:
+def _written(store: Store, files: tuple[str, str], pieces: Pieces, guard: Guard, *, again: bool) -> Funnel:
     """Write pieces as they come, and count them; `again`: nobody has checked them against the evaluations."""
-    rows, checks = pool_files(name)
+    rows, checks = files
     funnel = Funnel()
     with closing(pieces):
         first = next(pieces, None)  # before pyarrow is loaded: the first requests are on their way meanwhile
@@ -191,7 +195,7 @@ def _written(store: Store, name: str, pieces: Pieces, guard: Guard, *, again: bo
     return funnel
 
 
-def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
+def _scored_ahead(job: Job, replicate: Replicate) -> list[Callable[[Sequence[Row]], object]]:
     """Return the scorers that may ask about a row while the next is written: by a server that does not write."""
     steps: list[Callable[[Sequence[Row]], object]] = []
     for name, strategy in job.recipe.score.items():
@@ -201,8 +205,8 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
         if elsewhere and not scorer.whole_pool:
 
             def step(rows: Sequence[Row], name: str = name, scorer: Scorer = scorer) -> None:
-                RUNNING.set(f"scores/{name}")
-                scorer(rows, job.context.silent(), name=name)
+                RUNNING.set(f"scores/{name}{replicate.mark}")
+                scorer(rows, job.context_of(replicate).silent(), name=name)
 
             steps.append(step)
     return steps
@@ -211,8 +215,8 @@ def _scored_ahead(job: Job) -> list[Callable[[Sequence[Row]], object]]:
 # Score
 
 
-def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tuple[Scores, str]:
-    """Score every row once, or read the scores back. Returns them and their fingerprint."""
+def score(job: Job, replicate: Replicate, name: str, rows: Sequence[Row], pool_fingerprint: str) -> Scores:
+    """Score every row of a replicate once, or read the scores back."""
     scorer = cast(Scorer, job.recipe.score[name])
     roles = {role: job.identity(role) for role in dict.fromkeys(("scorer", "judge", "writer", scorer.role))}
     own = {"own": model_identity(scorer.own_model)} if scorer.own_model else {}
@@ -221,20 +225,21 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
             **job.base(),
             "settings": settings(scorer),
             "columns": scorer.columns(),
-            "seed": job.recipe.seed,
+            "seed": replicate.seed,
             "name": name,
             "pool": pool_fingerprint,
             "rows": [row.id for row in rows],  # a pool gets more of them when what failed is asked for again
             "models": roles | own,
         }
     )
-    stage, output = f"scores/{name}", f"scores/{name}.parquet"
+    stage = f"scores/{name}{replicate.mark}"
+    output = f"{stage}.parquet"
     if job.finished(stage, fingerprint):
-        return scores_from(job.store.read_table(output)), fingerprint
+        return scores_from(job.store.read_table(output))
     job.begin(stage)
     work = job.store.work(stage, fingerprint)
     with job.progress.bar(f"score {name}", len(rows), "rows") as bar:
-        quiet = job.context.silent()
+        quiet = job.context_of(replicate).silent()
         tables = each_shard(
             rows,
             lambda shard: scores_table(scorer(shard, quiet, name=name, advance=bar.advance)),
@@ -244,7 +249,7 @@ def score(job: Job, name: str, rows: Sequence[Row], pool_fingerprint: str) -> tu
         )
     job.store.write_table(output, _concat(tables))
     job.finish(stage, fingerprint, [output], seconds=work.seconds, units=len(rows), unit="rows")
-    return scores_from(job.store.read_table(output)), fingerprint
+    return scores_from(job.store.read_table(output))
 
 
 def _concat(tables: Sequence[pa.Table]) -> pa.Table:
@@ -258,7 +263,11 @@ def _concat(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def select(
-    job: Job, plans: Sequence[ArmPlan], rows: Mapping[str, Sequence[Row]], scores: Sequence[Scores]
+    job: Job,
+    replicate: Replicate,
+    plans: Sequence[ArmPlan],
+    rows: Mapping[str, Sequence[Row]],
+    scores: Sequence[Scores],
 ) -> dict[str, Choice]:
     """Turn rules into verdicts and write them. Asks no model, so it is done anew each time.
 
@@ -272,17 +281,18 @@ def select(
         if plan.variants is not None:
             candidates = list(first_variants(candidates, plan.variants))
         if plan.size is not None:
-            candidates = list(cut(candidates, plan.size, job.recipe.seed))
+            candidates = list(cut(candidates, plan.size, replicate.seed))
         if plan.control_of is not None:
-            chosen[plan.name] = Choice(plan, tuple(candidates), None)
-            for seed in plan.trainer.seeds if plan.trainer else (0,):
-                drawn = {row.id for row in chosen[plan.name].rows(control_seed(job.recipe.seed, seed), chosen)}
+            owner = chosen[plan.control_of]
+            chosen[plan.name] = Choice(plan, owner.candidates, None, owner.chosen)
+            for seed in replicate.seeds:
+                drawn = {row.id for row in chosen[plan.name].rows(job.recipe.seed, seed)}
                 verdicts = [Verdict(row.id, row.id in drawn, "random draw") for row in candidates]
-                _write_verdicts(job, f"arms/{plan.name}/seed-{seed}", verdicts)
+                _write_verdicts(job, f"arms/{plan.name}{replicate.mark}/seed-{seed}", verdicts)
             continue
-        outcome = apply(plan.select, candidates, columns, job.recipe.seed)
-        chosen[plan.name] = Choice(plan, tuple(candidates), outcome)
-        output = _write_verdicts(job, f"arms/{plan.name}", outcome.verdicts)
+        outcome = apply(plan.select, candidates, columns, replicate.seed)
+        chosen[plan.name] = Choice(plan, tuple(candidates), outcome, outcome.kept)
+        output = _write_verdicts(job, f"arms/{plan.name}{replicate.mark}", outcome.verdicts)
         if not outcome.kept:
             dropped = ", ".join(f"{rule}: {count}" for rule, count in outcome.dropped_by.items())
             raise DegenerateError(

@@ -98,13 +98,14 @@ def compare(
     design = design or Design()
     metric = evaluation.primary
     plain = _by_mode(baseline["untrained"][0], evaluation)
+    prompted = {name: seeds for name, seeds in baseline.items() if name != "untrained"}
     modes = {name: _primary_mode(results) for name, results in arms.items() if results}
     mode = next(iter(modes.values()), next(iter(plain)))
     first = plain[mode]
     read = _Reader(evaluation, task, [result.item_id for result in first], first)
     measured = {name: read.arm(arms[name], mode) for name in modes}
-    untrained = {name: read.fixed(results) for name, results in plain.items()}
-    untrained |= {name: read.arm(seeds, "few_shot") for name, seeds in baseline.items() if name != "untrained"}
+    untrained: dict[str, _Arm] = {name: read.fixed(results) for name, results in plain.items()}
+    untrained |= {name: read.arm(seeds, "few_shot") for name, seeds in prompted.items()}
     spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in untrained[mode].values}
     judge = _Judge(read, design, metric, measured, against)
 
@@ -133,11 +134,9 @@ def compare(
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
         "mode": mode,
-        "baseline": {name: evaluation.summary(results, task) for name, results in plain.items()}
-        | {
-            name: {key: float(np.mean([evaluation.summary(r, task)[key] for r in seeds.values()])) for key in (metric,)}
-            for name, seeds in baseline.items()
-            if name != "untrained"
+        "baseline": {
+            **{name: evaluation.summary(results, task) for name, results in plain.items()},
+            **{name: {metric: float(untrained[name].values[metric].mean())} for name in prompted},
         },
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
@@ -189,10 +188,10 @@ class _Reader:
         """
         found = {}
         for name, values in self.evaluation.values(answers, self.task).items():
-            applies = ~np.isnan(values).all(axis=0)
+            applies = np.asarray(~np.isnan(values).all(axis=0))
             found[name] = values[:, applies]
             if self.by_group(name):
-                kept = [group for group, one in zip(self.groupings[0], applies, strict=True) if one]
+                kept = [group for group, one in zip(self.groupings[0], applies.tolist(), strict=True) if one]
                 found[name] = inference.group_means(found[name], kept)
         return found
 
@@ -259,7 +258,9 @@ class _Judge:
         ]
         #: variance of drawing rows, for a draw of one row from endlessly many
         self.drawing = Part(
-            _pooled([max(s - self.training.variance, 0.0) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]),
+            _pooled(
+                [max(s - self.training.variance, 0.0) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
+            ),
             max(sum(df for _, df, _ in drawn), 1),
         )
 

@@ -63,7 +63,9 @@ def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
     }[verdict]
     parts = [f"{begin}: {_measured(comparison)}."]
     if verdict == "no difference that matters":
-        parts.append(f"It is smaller than {_worth(comparison)} (two one-sided tests, {_p(comparison['p_equivalent'])}).")
+        parts.append(
+            f"It is smaller than {_worth(comparison)} (two one-sided tests, {_p(comparison['p_equivalent'])})."
+        )
     if verdict == "no evidence":
         parts.append(_what_it_takes(comparison))
     if verdict == "no verdict":

@@ -94,6 +94,7 @@ class Generator(Strategy):
 
     payload: ClassVar[Literal["labelled", "response", "variant"]] = "labelled"  #: what its rows are
     fixed: ClassVar[bool] = False  #: its rows are there already, so none is missing where a check drops some
+    anew: ClassVar[bool] = True  #: another seed gives other rows, so that replicates can have some each
     checks_against: ClassVar[bool] = False  #: it drops rows that repeat an evaluation text, and asks for others
 
     def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:
@@ -115,6 +116,10 @@ class Generator(Strategy):
     def answers(self, ctx: Context, rate: float) -> int:
         """Return how many answers it will ask for if this share of them is accepted."""
         return self.wanted(ctx)
+
+    def cells(self, ctx: Context) -> int:
+        """Return how many labels, documents or prompts every part of the rows should have."""
+        return len(ctx.described.labels) if ctx.described else 1
 
     def wanted(self, ctx: Context) -> int:
         """Return how many accepted rows are asked for; fewer in the end means that some are missing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.engine.context import Context
 from homespun.generate.base import Pieces
@@ -21,6 +21,7 @@ class Original(CountedVariants):
     """Hands on every document unchanged. A second copy would be the same row, so there is one."""
 
     kind: Literal["original"] = "original"
+    anew: ClassVar[bool] = False
     variants: Literal[1] = 1
 
     def __call__(self, name: str, ctx: Context, work: Work, against: Sequence[Reference] = ()) -> Pieces:

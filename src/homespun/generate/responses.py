@@ -90,6 +90,10 @@ class Responses(Generator):
         """
         return find_source("prompts", self.prompts, sources)
 
+    def cells(self, ctx: Context) -> int:
+        """Return the number of prompts."""
+        return self.wanted(ctx) // self.n
+
     def wanted(self, ctx: Context) -> int:
         """Return the number of prompts times `n`; reads and checks them all.
 

@@ -66,6 +66,10 @@ class CountedVariants(VariantGenerator):
 
     variants: int = Field(1, ge=1, description="variants wanted of every document")
 
+    def cells(self, ctx: Context) -> int:
+        """Return the number of documents; reads the source."""
+        return len(self.read(ctx))
+
     def wanted(self, ctx: Context) -> int:
         """Return the number of documents times `variants`; reads the source."""
         return len(self.read(ctx)) * self.variants

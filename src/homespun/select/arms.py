@@ -114,8 +114,8 @@ def first_variants(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
 
 
 def label_of(row: Row) -> str:
-    """Return what a row is balanced by: its label, a variant's document; the empty string where rows have neither."""
-    return row.groups.get("label") or row.groups.get("document", "")
+    """Return what a row is balanced by: its label, a variant's document, a response's prompt; empty without any."""
+    return row.groups.get("label") or row.groups.get("document") or row.groups.get("prompt", "")
 
 
 def check_columns(rules: Sequence[Rule], columns: Mapping[str, Collection[str]]) -> None:
