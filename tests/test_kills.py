@@ -165,7 +165,7 @@ def told(root: Path) -> dict[str, object]:
     return {
         "results": results,
         "stages": json.loads((root / "manifest.json").read_text())["stages"],
-        "page": render(page),
+        "page": render(page).replace(str(root), "DIR"),
     }
 
 
