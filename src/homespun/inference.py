@@ -63,7 +63,8 @@ def _interaction(values: Floats) -> float:
     """Return the part of a mean's variance that is the interaction of replicates and units."""
     replicates, units = values.shape
     residual = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    return float((residual**2).sum()) / max((replicates - 1) * (units - 1), 1) / (replicates * units)
+    df = max(replicates - 1, 1) * max(units - 1, 1)
+    return float((residual**2).sum() / (df * replicates * units))
 
 
 def unit_part(gaps: Floats) -> Part:
