@@ -19,7 +19,7 @@ import numpy as np
 
 from homespun import inference, stats
 from homespun.evaluate.base import Evaluation, ItemResult, Mode
-from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence
+from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
@@ -129,7 +129,8 @@ def compare(
             if entry[f"versus_{kind}"]:
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
-    return {
+    held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
+    found = {
         "items": len(read.items),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
@@ -138,9 +139,18 @@ def compare(
             **{name: evaluation.summary(results, task) for name, results in plain.items()},
             **{name: {metric: float(untrained[name].values[metric].mean())} for name in prompted},
         },
+        # what the run can tell: of the first kind of comparison that it has, the arm that is hardest to tell apart
+        "shows": next((one["smallest_visible"] for one in _hardest(held)), None),
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
+    return found | {"sentence": shows(found)}
+
+
+def _hardest(comparisons: Sequence[JSONDict | None]) -> list[JSONDict]:
+    """Return comparisons with a smallest visible difference: of one kind after the other, the largest first."""
+    known = [one for one in comparisons if one and one["smallest_visible"] is not None]
+    return sorted(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]))
 
 
 def _by_mode(results: Sequence[ItemResult], evaluation: Evaluation) -> dict[Mode, list[ItemResult]]:
@@ -415,7 +425,9 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
         metric = evaluation["metric"]
-        lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
+        lines.append(
+            f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items. {evaluation['sentence']}".strip()
+        )
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():

@@ -80,6 +80,14 @@ def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def shows(evaluation: Mapping[str, Any]) -> str:
+    """Return which differences an evaluation's verdicts can show, in words; empty where nothing measures chance."""
+    if evaluation.get("shows") is None:
+        return ""
+    replicates = max(len(entry["seeds"]) for entry in evaluation["arms"].values())
+    return f"{replicates} replicates show differences of {100 * evaluation['shows']:.1f} points or more (80 % power)."
+
+
 def _worth(comparison: Mapping[str, Any]) -> str:
     return f"{100 * comparison['worth']:g} points"
 
