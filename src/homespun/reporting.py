@@ -324,8 +324,8 @@ def _stages(run: RunData) -> list[StageCost]:
         kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        for mark, words in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
-            rest = rest.replace(mark, words)
+        for mark, said in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
+            rest = rest.replace(mark, said)
         title = f"{STAGES[kind]} {rest}"
         units, unit = entry.get("units", 0), entry.get("unit", "rows")
         found.append(StageCost(title, seconds, units, unit, tokens, rate, name in resumed))

@@ -130,7 +130,7 @@ def compare(
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
     held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
-    found = {
+    found: JSONDict = {
         "items": len(read.items),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
@@ -425,9 +425,8 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
         metric = evaluation["metric"]
-        lines.append(
-            f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items. {evaluation['sentence']}".strip()
-        )
+        lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
+        lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():

@@ -17,6 +17,13 @@ from homespun.report.format import change_in_words, change_of, is_share, metric_
 from homespun.report.results_view import arms_of, baseline_name, evaluations_of, primary_of
 
 MARKS = {"helped": "▲", "hurt": "▼", "no difference that matters": "=", "no evidence": "○", "no verdict": "·"}
+SAID = {  #: of one way of selecting rows, and of several
+    "helped": ("helped", "helped"),
+    "hurt": ("hurt", "hurt"),
+    "no difference that matters": ("makes no difference that matters", "make no difference that matters"),
+    "no evidence": ("shows no evidence", "show no evidence"),
+    "no verdict": ("has no verdict", "have no verdict"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def _sentence(versus: Mapping[str, Any], other: str) -> str:
 
 def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: Axis) -> Against:
     metric, reference = versus["metric"], arm.get("reference") or "the reference"
-    control = key == "versus_control"
+    control, (low, middle, high) = key == "versus_control", _ends(versus)
     other = "a random choice of as many rows" if control else f"all rows ({reference})"
     return Against(
         name="random control" if control else reference,
@@ -78,7 +85,7 @@ def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: 
         verdict=versus["verdict"],
         sentence=_sentence(versus, other),
         change=change_of(metric, versus["difference"]) + (" points" if is_share(metric) else ""),
-        strip=(axis.at(0), *(axis.at(end) for end in _ends(versus))),
+        strip=(axis.at(0), axis.at(low), axis.at(middle), axis.at(high)),
     )
 
 
@@ -164,8 +171,9 @@ def headline(data: ReportData, view: VerdictsView | None) -> str:
     counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
     if counts["no evidence"] == ways:
         return f"No evidence that any of the {ways} ways of selecting rows beats a random choice."
-    parts = [f"{word} for {count}" for word, count in counts.items() if count]
-    return f"{ways} ways of selecting rows: {', '.join(parts)}."
+    parts = [f"{count} {SAID[word][count > 1]}" for word, count in counts.items() if count]
+    first, *others = parts
+    return f"{first.replace(' ', f' of {ways} ways of selecting rows ', 1)}{''.join(f', {part}' for part in others)}."
 
 
 def _how_far(data: ReportData) -> str:
