@@ -102,13 +102,16 @@ def plan(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change the recipe: train.epochs=3")
     ] = None,
+    worth: Annotated[
+        float | None, typer.Option(help="points that a verdict should be able to show; says how many replicates")
+    ] = None,
 ) -> int:
-    """Try a handful of rows of every stage and say what the run will take: calls, tokens, time, money."""
+    """Try a handful of rows of every stage and say what the run will take, and which differences it can show."""
     from homespun import planview
     from homespun.plan import plan as estimate
     from homespun.recipefile import load
 
-    loaded = load(recipe, overrides or [])
+    loaded = load(recipe, [*(overrides or []), *([f"worth={worth:g}"] if worth is not None else [])])
     folder = out or Path("runs") / loaded.name
     for line in planview.lines(estimate(loaded, folder, _progress()), folder, loaded.budget):
         _say(line)
