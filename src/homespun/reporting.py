@@ -292,7 +292,7 @@ def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
             f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'
             " instead of the task; more keywords or a higher temperature vary the rows"
         )
-    found += [_disagreement(scores, rows, labels) for scores in run.scores if "raw_label" in scores.columns]
+    found += [_disagreement(scores, rows, labels) for scores in run.scores if any(scores.columns.get("raw_label", ()))]
     for one, other, value in _near_copies(columns):
         found.append(f"{one} and {other} rank the rows nearly alike (Spearman {value:.2f}): one filter, not two")
     if damaged := (run.results or {}).get("usage", {}).get("damaged"):
@@ -315,7 +315,7 @@ def _disagreement(scores: Scores, rows: Sequence[Row], labels: Sequence[str]) ->
     said = f"{scores.name} disagrees with the label of {other('raw_label')} rows"
     if scores.columns["label"] == scores.columns["raw_label"]:
         return said
-    return f"{said}; calibrated, of {other('label')}, which no longer shows whether the rows of one label are wrong"
+    return f"{said}; calibrated, of {other('label')}: wrong rows of one label alone show best uncalibrated"
 
 
 def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]:
