@@ -195,7 +195,7 @@ def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], ans
         curve = {seed: answered[name].curve for seed, answered in answers[arm].items()}
         points = sorted(next(iter(curve.values())))
         values = [
-            evaluation.values([seed[exposures] for seed in curve.values()], job.recipe.described)
+            evaluation.by_unit([seed[exposures] for seed in curve.values()], job.recipe.described)
             for exposures in points
         ]
         if points:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from homespun import inference, stats
-from homespun.evaluate.base import Evaluation, ItemResult, Mode
+from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
 from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
@@ -176,7 +176,7 @@ class _Reader:
     @property
     def groupings(self) -> list[list[str]]:
         """For every way in which items belong together the group of each."""
-        return [[result.groups.get(name, result.item_id) for result in self.first] for name in self.evaluation.grouped]
+        return [groups_of(self.first, name) for name in self.evaluation.grouped]
 
     def arm(self, results: SeedResults, mode: Mode) -> _Arm:
         """Return an arm's values in one mode."""
@@ -197,21 +197,13 @@ class _Reader:
         Where items belong together in one way, a mean over items becomes one over groups, each by its mean.
         """
         found = {}
-        for name, values in self.evaluation.values(answers, self.task).items():
-            applies = np.asarray(~np.isnan(values).all(axis=0))
-            found[name] = values[:, applies]
-            if self.by_group(name):
-                kept = [group for group, one in zip(self.groupings[0], applies.tolist(), strict=True) if one]
-                found[name] = inference.group_means(found[name], kept)
+        for name, values in self.evaluation.by_unit(answers, self.task).items():
+            found[name] = values[:, ~np.isnan(values).all(axis=0)]
         return found
-
-    def by_group(self, metric: str) -> bool:
-        """Whether the values of a metric are those of groups."""
-        return len(self.evaluation.grouped) == 1 and metric != "macro_f1"
 
     def units(self, gaps: Floats, metric: str) -> Part:
         """Return the part of the items, or of the groups to which they belong."""
-        if self.evaluation.grouped and not self.by_group(metric):
+        if self.evaluation.grouped and not self.evaluation.by_group(metric):
             return inference.crossed_part(gaps, self.groupings)
         return inference.unit_part(gaps)
 
@@ -330,7 +322,7 @@ class _Judge:
     def _per_replicate(self, seeds: Sequence[int], mine: Floats, theirs: Floats) -> JSONDict:
         """Return an exact test per replicate: McNemar's, or flipped signs where items belong together."""
         if self.read.evaluation.grouped:
-            if not self.read.by_group(self.metric):
+            if not self.read.evaluation.by_group(self.metric):
                 return {}
             flips = [inference.sign_flips(gap) for gap in mine - theirs]
             return {"sign_flips": [{"seed": seed, "p": p} for seed, p in zip(seeds, flips, strict=True)]}
