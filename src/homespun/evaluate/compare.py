@@ -11,6 +11,7 @@ the same kind of other arm, one family per question, because each question is an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -131,7 +132,7 @@ def compare(
         entry["sentence"] = arm_sentence(entry)
     held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
     found: JSONDict = {
-        "items": len(read.items),
+        "items": read.counted(metric),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
         "mode": mode,
@@ -200,6 +201,11 @@ class _Reader:
         for name, values in self.evaluation.by_unit(answers, self.task).items():
             found[name] = values[:, ~np.isnan(values).all(axis=0)]
         return found
+
+    def counted(self, metric: str) -> int:
+        """Return to how many items a metric applies."""
+        values = self.evaluation.values([self.first], self.task)
+        return int((~np.isnan(values[metric])).sum()) if metric in values else len(self.items)
 
     def units(self, gaps: Floats, metric: str) -> Part:
         """Return the part of the items, or of the groups to which they belong."""
@@ -292,7 +298,8 @@ class _Judge:
             "against": against,
             "relation": relation,
             "draws": self.design.draws,
-            "items": mine.shape[1],
+            "items": self.read.counted(metric),
+            "units": mine.shape[1],
             "replicates": len(seeds),
             "same_answers": bool((gaps == 0).all()),
             "worth": self.design.worth if stats.is_share(metric) else None,
@@ -405,10 +412,11 @@ def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None) -> JSO
         return {"smallest_visible": None, "replicates_needed": None, "items_needed": None}
     unit, others = parts["items"], [part for name, part in parts.items() if name != "items"]
     level, known = comparison["level"] / comparison["family"], unit.df > 0
+    units = inference.items_needed(worth, comparison["units"], unit, others, level)
     return {
         "smallest_visible": inference.smallest_visible(list(parts.values()), level) if known else None,
         "replicates_needed": inference.replicates_needed(worth, unit, chance.once, level, chance.stays),
-        "items_needed": inference.items_needed(worth, comparison["items"], unit, others, level),
+        "items_needed": units and math.ceil(units * comparison["items"] / comparison["units"]),
     }
 
 
