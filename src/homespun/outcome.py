@@ -47,6 +47,8 @@ TOUCHES = {
     "task": "everything",
     "language": "everything",
     "seed": "everything",
+    "draws": "the rows that replicates get, their scores, the arms, training and evaluation",
+    "worth": "nothing: it only says which differences matter",
     "models": "the stages that use the changed model, and all after them",
     "sources": "the rows of the generators that take them, all scores, and the arms",
     "generate": "the rows of that generator, all scores, and the arms",
