@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from homespun.errors import StoreError
 from homespun.evaluate.base import ItemResult
 from homespun.evaluate.classification import Classification
-from homespun.evaluate.compare import Against, compare
+from homespun.evaluate.compare import compare
+from homespun.evaluate.versus import Against
 from homespun.report import html
 from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, ScoreColumn
 from homespun.report.format import tied
@@ -229,7 +230,7 @@ def test_what_compare_writes_is_shown() -> None:
     against = {"judge": Against("judge/random", "unfiltered")}
     data = sample.sample(1)
     data.results["evaluations"]["accuracy"] = compare(
-        Classification(data="reviews.jsonl"), task, answers(40, 0), arms, against
+        Classification(data="reviews.jsonl"), task, {"untrained": {0: answers(40, 0)}}, arms, against
     )
     found = Page(render(data))
     entry = data.results["evaluations"]["accuracy"]["arms"]["judge"]
