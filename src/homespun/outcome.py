@@ -117,11 +117,11 @@ def results(
     looks: Sequence[int] = (),
 ) -> JSONDict:
     """Return the content of results.json; `looks`: replicates of the results that were looked at before."""
-    from homespun.evaluate import compare
+    from homespun.evaluate import compare, versus
 
     funnels = _funnels(pools)
     first_choices = choices[0]
-    design = compare.Design(draws_of(job.recipe), job.recipe.worth / 100, looks)
+    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
@@ -137,7 +137,7 @@ def results(
                 if arm not in (BASELINE, FEW_SHOT)
             },
             {
-                arm: compare.Against(
+                arm: versus.Against(
                     choice.plan.control, choice.plan.reference, len(choice.chosen), len(choice.candidates)
                 )
                 for arm, choice in first_choices.items()
