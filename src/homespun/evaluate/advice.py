@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from homespun.evaluate.versus import VERDICTS
+
 UNEVEN = 0.1  #: share of tokens from which on a difference between an arm and its control is told
 TOLERABLE = 0.1  #: loss of accuracy up to which fewer variants are advised, by the far end of its interval
 Found = Mapping[str, Any]
@@ -95,6 +97,8 @@ def _lowest(found: Found) -> float:
 
 
 def _interval(value: Found) -> str:
+    if value["low"] is None:
+        return "one replicate"
     return f"95 % interval {points(value['low'])} to {points(value['high'])}"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -27,6 +27,7 @@ Relation = Literal["control", "reference", "baseline"]
 RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
 
 Verdict = Literal["helped", "hurt", "no difference that matters", "no evidence", "no verdict"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SeedResults = Mapping[int, Sequence[ItemResult]]  #: replicate -> results of every item, in any modes
 
 

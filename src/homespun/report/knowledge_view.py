@@ -262,7 +262,9 @@ def _before_after(entry: Mapping[str, Any], metric: str, axis: Axis) -> BeforeAf
         high=axis.at(ends[1]),
         after=value_of(metric, after["mean"]),
         change=change_of(metric, change.get("difference", after["mean"] - entry["before"])),
-        interval=f"{change_of(metric, change['low'])} to {change_of(metric, change['high'])}" if change else "",
+        interval=f"{change_of(metric, change['low'])} to {change_of(metric, change['high'])}"
+        if change and change["low"] is not None
+        else "",
         verdict=change.get("verdict", ""),
         bits=f"{bits['before']:.2f} → {bits['after']:.2f}" if (bits := entry.get("bits")) else "",
     )
