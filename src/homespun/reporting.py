@@ -34,7 +34,7 @@ from homespun.report.data import (
 )
 from homespun.report.html import render
 from homespun.select.explain import nearest_to_threshold
-from homespun.stages import BASELINE, PAGE, SUMMARY
+from homespun.stages import BASELINE, FEW_SHOT, PAGE, SUMMARY
 from homespun.store import Store, file_hash
 from homespun.text.diversity import distinct_n
 from homespun.text.words import words
@@ -324,8 +324,9 @@ def _stages(run: RunData) -> list[StageCost]:
         kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        for mark, words in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
-            rest = rest.replace(mark, words)
+        marks = ("@", ", replicate "), (f"{FEW_SHOT}/", "untrained, few-shot/"), ("/seed-", ", seed ")
+        for mark, said in (*marks, (f"{BASELINE}/", "untrained, ")):
+            rest = rest.replace(mark, said)
         title = f"{STAGES[kind]} {rest}"
         units, unit = entry.get("units", 0), entry.get("unit", "rows")
         found.append(StageCost(title, seconds, units, unit, tokens, rate, name in resumed))

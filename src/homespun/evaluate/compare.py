@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -98,14 +98,19 @@ def compare(
     design = design or Design()
     metric = evaluation.primary
     plain = _by_mode(baseline["untrained"][0], evaluation)
-    prompted = {name: seeds for name, seeds in baseline.items() if name != "untrained"}
+    prompted: dict[str, SeedResults] = {
+        mode: seeds
+        for name, seeds in baseline.items()
+        if name != "untrained"
+        for mode in _by_mode(next(iter(seeds.values())), evaluation)
+    }
     modes = {name: _primary_mode(results) for name, results in arms.items() if results}
     mode = next(iter(modes.values()), next(iter(plain)))
     first = plain[mode]
     read = _Reader(evaluation, task, [result.item_id for result in first], first)
     measured = {name: read.arm(arms[name], mode) for name in modes}
     untrained: dict[str, _Arm] = {name: read.fixed(results) for name, results in plain.items()}
-    untrained |= {name: read.arm(seeds, "few_shot") for name, seeds in prompted.items()}
+    untrained |= {name: read.arm(seeds, cast(Mode, name)) for name, seeds in prompted.items()}
     spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in untrained[mode].values}
     judge = _Judge(read, design, metric, measured, against)
 
@@ -225,7 +230,7 @@ def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread],
         }
     primary = _primary_mode(results)
     per_seed = [_by_mode(results[seed], read.evaluation) for seed in arm.seeds]
-    for mode in per_seed[0]:
+    for mode in [mode for mode in per_seed[0] if all(mode in seed for seed in per_seed)]:
         scored = [read.evaluation.summary(seed[mode], read.task) for seed in per_seed]
         prefix = "" if mode == primary else f"{mode}_"
         for name in scored[0]:

@@ -13,8 +13,9 @@ FAR_AWAY = 50_000  #: item counts above this are not worth planning for
 WAYS = {  #: how the untrained student was asked, in words
     "constrained": "by label likelihood",
     "free": "by its own answers",
-    "calibrated": "by label likelihood with its bias taken off",
+    "calibrated": "with its bias for a label taken off (fitted on these texts, without their labels)",
     "few_shot": "with some of the rows in its prompt",
+    "few_shot_calibrated": "with some of the rows in its prompt and its bias taken off (as fitted on these texts)",
 }
 
 
