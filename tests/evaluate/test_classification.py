@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -323,7 +324,7 @@ def test_what_has_no_posterior_is_not_calibrated():
     unknown = predict_constrained(ScriptedModel(logprob=lambda query, text: -math.inf), TASK, ITEMS, "en")
     free = predict_free(ScriptedModel(reply=lambda r: "positive"), TASK, ITEMS, "en")
     assert even.derived({"constrained": unknown, "free": free}) == {}
-    found = even.derived({"constrained": [*biased(2, 2, 1), unknown[0]]})["calibrated"]
+    found = even.derived({"constrained": [*biased(2, 2, 1), replace(unknown[0], item_id="4")]})["calibrated"]
     assert [bool(one.predicted) for one in found] == [True] * 4 + [False]
 
 

@@ -229,7 +229,7 @@ def test_what_compare_writes_is_shown() -> None:
     against = {"judge": Against("judge/random", "unfiltered")}
     data = sample.sample(1)
     data.results["evaluations"]["accuracy"] = compare(
-        Classification(data="reviews.jsonl"), task, answers(40, 0), arms, against
+        Classification(data="reviews.jsonl"), task, {"untrained": {0: answers(40, 0)}}, arms, against
     )
     found = Page(render(data))
     entry = data.results["evaluations"]["accuracy"]["arms"]["judge"]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from homespun.records import Document, Row
     from homespun.stats import Floats
 
-#: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after some
-#: rows of the pool with their labels, or both
+#: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after
+#: some rows of the pool with their labels, or both
 Mode = Literal["constrained", "free", "calibrated", "few_shot", "few_shot_calibrated"]
 
 
@@ -55,6 +55,11 @@ class ItemResult:
     def probability_gold(self) -> float:
         """Probability of the right label among the labels; nan when answered freely."""
         return self.posterior.get(self.gold, float("nan"))
+
+
+def groups_of(results: Sequence[ItemResult], name: str) -> list[str]:
+    """Return the group of every item; one that names none is a group of its own."""
+    return [result.groups.get(name, result.item_id) for result in results]
 
 
 class Evaluation(Strategy):
@@ -152,8 +157,21 @@ class Evaluation(Strategy):
             for name in names
         }
 
+    def by_group(self, metric: str) -> bool:
+        """Whether a metric is a mean over groups; one that is no mean over items is not."""
+        return len(self.grouped) == 1 and metric != "macro_f1"
+
+    def by_unit(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
+        """Return `values`, or where items belong together in one way, those of their groups, each by its mean."""
+        from homespun.inference import group_means
+
+        return {
+            name: group_means(values, groups_of(answers[0], self.grouped[0])) if self.by_group(name) else values
+            for name, values in self.values(answers, task).items()
+        }
+
     def summary(self, results: Sequence[ItemResult], task: Task | None) -> dict[str, float]:
         """Return every metric of one model's results in one mode."""
         import numpy as np
 
-        return {name: float(np.nanmean(values)) for name, values in self.values([results], task).items()}
+        return {name: float(np.nanmean(values)) for name, values in self.by_unit([results], task).items()}

@@ -18,8 +18,8 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 
 from homespun import inference, stats
-from homespun.evaluate.base import Evaluation, ItemResult, Mode
-from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence
+from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
+from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
@@ -134,7 +134,8 @@ def compare(
             if entry[f"versus_{kind}"]:
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
-    return {
+    held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
+    found: JSONDict = {
         "items": len(read.items),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
@@ -143,9 +144,18 @@ def compare(
             **{name: evaluation.summary(results, task) for name, results in plain.items()},
             **{name: {metric: float(untrained[name].values[metric].mean())} for name in prompted},
         },
+        # what the run can tell: of the first kind of comparison that it has, the arm that is hardest to tell apart
+        "shows": next((one["smallest_visible"] for one in _hardest(held)), None),
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
+    return found | {"sentence": shows(found)}
+
+
+def _hardest(comparisons: Sequence[JSONDict | None]) -> list[JSONDict]:
+    """Return comparisons with a smallest visible difference: of one kind after the other, the largest first."""
+    known = [one for one in comparisons if one and one["smallest_visible"] is not None]
+    return sorted(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]))
 
 
 def _by_mode(results: Sequence[ItemResult], evaluation: Evaluation) -> dict[Mode, list[ItemResult]]:
@@ -171,7 +181,7 @@ class _Reader:
     @property
     def groupings(self) -> list[list[str]]:
         """For every way in which items belong together the group of each."""
-        return [[result.groups.get(name, result.item_id) for result in self.first] for name in self.evaluation.grouped]
+        return [groups_of(self.first, name) for name in self.evaluation.grouped]
 
     def arm(self, results: SeedResults, mode: Mode) -> _Arm:
         """Return an arm's values in one mode."""
@@ -192,21 +202,13 @@ class _Reader:
         Where items belong together in one way, a mean over items becomes one over groups, each by its mean.
         """
         found = {}
-        for name, values in self.evaluation.values(answers, self.task).items():
-            applies = np.asarray(~np.isnan(values).all(axis=0))
-            found[name] = values[:, applies]
-            if self.by_group(name):
-                kept = [group for group, one in zip(self.groupings[0], applies.tolist(), strict=True) if one]
-                found[name] = inference.group_means(found[name], kept)
+        for name, values in self.evaluation.by_unit(answers, self.task).items():
+            found[name] = values[:, ~np.isnan(values).all(axis=0)]
         return found
-
-    def by_group(self, metric: str) -> bool:
-        """Whether the values of a metric are those of groups."""
-        return len(self.evaluation.grouped) == 1 and metric != "macro_f1"
 
     def units(self, gaps: Floats, metric: str) -> Part:
         """Return the part of the items, or of the groups to which they belong."""
-        if self.evaluation.grouped and not self.by_group(metric):
+        if self.evaluation.grouped and not self.evaluation.by_group(metric):
             return inference.crossed_part(gaps, self.groupings)
         return inference.unit_part(gaps)
 
@@ -325,7 +327,7 @@ class _Judge:
     def _per_replicate(self, seeds: Sequence[int], mine: Floats, theirs: Floats) -> JSONDict:
         """Return an exact test per replicate: McNemar's, or flipped signs where items belong together."""
         if self.read.evaluation.grouped:
-            if not self.read.by_group(self.metric):
+            if not self.read.evaluation.by_group(self.metric):
                 return {}
             flips = [inference.sign_flips(gap) for gap in mine - theirs]
             return {"sign_flips": [{"seed": seed, "p": p} for seed, p in zip(seeds, flips, strict=True)]}
@@ -421,6 +423,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     for name, evaluation in results.get("evaluations", {}).items():
         metric = evaluation["metric"]
         lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
+        lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():
