@@ -47,6 +47,8 @@ TOUCHES = {
     "task": "everything",
     "language": "everything",
     "seed": "everything",
+    "draws": "everything",
+    "worth": "the verdicts",
     "models": "the stages that use the changed model, and all after them",
     "sources": "the rows of the generators that take them, all scores, and the arms",
     "generate": "the rows of that generator, all scores, and the arms",
@@ -335,6 +337,7 @@ def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
     compared = [
         entry["versus_control"]
         for evaluation in found["evaluations"].values()
+        if not evaluation.get("general")
         for entry in evaluation["arms"].values()
         if entry["versus_control"]
     ]

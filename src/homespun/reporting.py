@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from homespun import stats
+from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.base import Funnel as Counted
 from homespun.generate.base import Piece
@@ -96,9 +97,11 @@ def _sentences(results: Mapping[str, Any] | None) -> list[str]:
         return []
     found = []
     for evaluation in results["evaluations"].values():
+        if evaluation.get("general") and "recommendation" not in results:
+            continue
         found += tuning_sentences(evaluation)
         found += [entry["sentence"] for entry in evaluation["arms"].values() if entry["sentence"]]
-    return found
+    return found + general_sentences(results)
 
 
 def _funnel(run: RunData, name: str) -> Funnel:

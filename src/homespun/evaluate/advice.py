@@ -315,7 +315,8 @@ def _forgetting(found: Found) -> list[str]:
         told += f" training on {mine['arm']}"
         if mine["change"]:
             words = {"hurt": "it forgot", "helped": "a gain", "no evidence": "no evidence of forgetting or gain"}
-            told += f": {words[mine['change']['verdict']]} ({points(mine['change']['difference'])} points,"
+            verdict = mine["change"]["verdict"]
+            told += f": {words.get(verdict, verdict)} ({points(mine['change']['difference'])} points,"
             told += f" {_interval(mine['change'])})"
         if bits := mine["bits"]:
             told += f"; plain text takes {bits['after']:.2f} bits per byte, {bits['before']:.2f} before"

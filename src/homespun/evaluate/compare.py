@@ -19,6 +19,7 @@ import numpy as np
 
 from homespun import inference, stats
 from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
+from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
@@ -421,6 +422,8 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     """Return results.json in a few lines: per evaluation the untrained model, each arm, each verdict."""
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
+        if evaluation.get("general") and "recommendation" not in results:
+            continue
         metric = evaluation["metric"]
         lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
         lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
@@ -442,7 +445,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
             entry[key] for entry in evaluation["arms"].values() for key in ("versus_control", "versus_reference")
         ]
         lines += [f"  {comparison['sentence']}" for comparison in compared if comparison]
-    return lines
+    return lines + general_sentences(results)
 
 
 def tuning_sentences(evaluation: Mapping[str, Any]) -> list[str]:
