@@ -24,7 +24,7 @@ from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, sh
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
-from homespun.task import Draws, Task
+from homespun.task import Controls, Draws, Task
 
 Relation = Literal["control", "reference", "baseline"]
 RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
@@ -50,6 +50,7 @@ class Design:
     draws: Draws = "pool"
     worth: float = 0.03  #: difference below which two arms are as good as equal, as a share
     looks: Sequence[int] = ()  #: replicates of the looks before this one
+    controls: Controls = "rows"  #: what a control has as much of as its arm
 
 
 class _Chance(NamedTuple):
@@ -298,6 +299,7 @@ class _Judge:
             "against": against,
             "relation": relation,
             "draws": self.design.draws,
+            **({"alike": self.design.controls} if relation == "control" else {}),
             "items": mine.shape[1],
             "replicates": len(seeds),
             "same_answers": bool((gaps == 0).all()),

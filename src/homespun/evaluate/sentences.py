@@ -32,7 +32,7 @@ def _p(value: float) -> str:
 
 def _other(comparison: Mapping[str, Any]) -> str:
     if comparison["relation"] == "control":
-        return "a random choice of as many rows"
+        return f"a random choice of as many {comparison.get('alike', 'rows')}"
     if comparison["relation"] == "reference":
         return f"all rows ({comparison['against']})"
     return "the untrained model"
