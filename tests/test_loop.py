@@ -95,6 +95,21 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
     assert not list((tmp_path / "run/work").rglob("*.parquet"))
 
 
+def test_shares_and_shots_change_no_answer_that_was_given(finished, recipe_text, tmp_path, monkeypatch):
+    def never(*_args, **_kwargs):
+        raise AssertionError("a model was asked again")
+
+    from homespun.evaluate.classification import Classification
+
+    monkeypatch.setattr(Classification, "predict", never)
+    monkeypatch.setattr(Classification, "predict_shown", never)
+    settings = "items.jsonl, shots: 0, shares: {positive: 0.9, negative: 0.1}}"
+    outcome, _ = run(recipe_text.replace("items.jsonl}", settings), tmp_path)
+    before, after = (one.results["evaluations"]["accuracy"]["baseline"] for one in (finished, outcome))
+    assert set(after) == {"constrained", "free", "calibrated"}
+    assert after["constrained"] == before["constrained"] and after["calibrated"] != before["calibrated"]
+
+
 def test_labels_are_balanced_and_controls_match_their_arm(finished, tmp_path):
     store = Store(tmp_path / "run")
     pools = []
