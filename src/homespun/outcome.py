@@ -48,7 +48,8 @@ TOUCHES = {
     "language": "everything",
     "seed": "everything",
     "draws": "the rows that replicates get, their scores, the arms, training and evaluation",
-    "worth": "nothing: it only says which differences matter",
+    "worth": "the verdicts",
+    "controls": "the random controls, their training and evaluation",
     "models": "the stages that use the changed model, and all after them",
     "sources": "the rows of the generators that take them, all scores, and the arms",
     "generate": "the rows of that generator, all scores, and the arms",
@@ -121,7 +122,7 @@ def results(
 
     funnels = _funnels(pools)
     first_choices = choices[0]
-    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks)
+    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks, job.recipe.controls)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
@@ -166,6 +167,7 @@ def results(
         "draws": design.draws,
         "replicates": list(seeds_of(job.recipe)),
         "worth": design.worth,
+        "controls": design.controls,
         "looks": [*looks, *([len(seeds_of(job.recipe))] if answers and len(seeds_of(job.recipe)) not in looks else [])],
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
@@ -337,6 +339,7 @@ def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
     compared = [
         entry["versus_control"]
         for evaluation in found["evaluations"].values()
+        if not evaluation.get("general")
         for entry in evaluation["arms"].values()
         if entry["versus_control"]
     ]

@@ -21,7 +21,7 @@ from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats
-from homespun.task import Draws, Task
+from homespun.task import Controls, Draws, Task
 
 Relation = Literal["control", "reference", "baseline"]
 RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
@@ -48,6 +48,7 @@ class Design:
     draws: Draws = "pool"
     worth: float = 0.03  #: difference below which two arms are as good as equal, as a share
     looks: Sequence[int] = ()  #: replicates of the looks before this one
+    controls: Controls = "rows"  #: what a control has as much of as its arm
 
 
 class _Chance(NamedTuple):
@@ -186,6 +187,7 @@ class Judge:
             "against": against,
             "relation": relation,
             "draws": self.design.draws,
+            **({"alike": self.design.controls} if relation == "control" else {}),
             "items": self.read.counted(metric),
             "units": mine.shape[1],
             "replicates": len(seeds),

@@ -78,7 +78,7 @@ def _sentence(versus: Mapping[str, Any], other: str) -> str:
 def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: Axis) -> Against:
     metric, reference = versus["metric"], arm.get("reference") or "the reference"
     control, (low, middle, high) = key == "versus_control", _ends(versus)
-    other = "a random choice of as many rows" if control else f"all rows ({reference})"
+    other = f"a random choice of as many {versus.get('alike', 'rows')}" if control else f"all rows ({reference})"
     return Against(
         name="random control" if control else reference,
         control=control,
