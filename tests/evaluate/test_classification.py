@@ -367,3 +367,12 @@ def test_rows_shown_stand_before_the_item():
         plain[-1],
     )
     assert {one.mode for one in found} == {"few_shot"} and found[0].posterior["positive"] == 0.5
+
+
+def test_items_that_belong_together(write):
+    path = write(*(record(number, author=f"a{number % 2}") for number in range(4)))
+    evaluation = Classification(data=path, groups=["author"])
+    assert [item.groups for item in evaluation.load_items(TASK)] == [{"author": "a0"}, {"author": "a1"}] * 2
+    assert evaluation.grouped == ("author",)
+    with pytest.raises(DataError, match='no column "writer" for groups; there are: .*author'):
+        Classification(data=path, groups=["writer"]).load_items(TASK)

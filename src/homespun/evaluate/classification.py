@@ -57,7 +57,15 @@ class Classification(Evaluation):
         {}, description="label -> its share of the items, to take a model's bias off; default: all equal"
     )
     shots: int = Field(8, ge=0, description="rows in the prompt of the untrained student, asked so as well; 0: never")
+    groups: tuple[str, ...] = Field(
+        (), max_length=2, description="columns that say which items belong together (an author, a premise)"
+    )
     not_asked: ClassVar[frozenset[str]] = frozenset({"shares", "shots"})
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """The columns of the recipe: items with the same value are no independent sample."""
+        return self.groups
 
     @property
     def few_shots(self) -> int:
@@ -112,7 +120,7 @@ class Classification(Evaluation):
         """
         task = _known(task)
         self.check(task)
-        items = read_items(self._records(), task, self.columns, where=self._where)
+        items = read_items(self._records(), task, self.columns, where=self._where, groups=self.groups)
         if self.limit is not None and self.limit < len(items):
             drawn = sorted(items, key=lambda item: content_hash([item.id, dict(item.fields)]))[: self.limit]
             chosen = {item.id for item in drawn}
@@ -130,7 +138,8 @@ class Classification(Evaluation):
     ) -> list[ItemResult]:
         """Return one result per item, in the items' order."""
         ask = predict_constrained if mode == "constrained" else predict_free
-        return ask(model, _known(task), items, language, advance)
+        results = ask(model, _known(task), items, language, advance)
+        return [replace(result, groups=item.groups) for result, item in zip(results, items, strict=True)]
 
     def predict_shown(
         self,
@@ -144,7 +153,8 @@ class Classification(Evaluation):
         """Return one result per item from a model that has rows with their labels before it."""
         answered = [(row.payload.fields, row.payload.output) for row in shown if isinstance(row.payload, Labelled)]
         results = predict_constrained(model, _known(task), items, language, advance, answered)
-        return [replace(result, mode="few_shot") for result in results]
+        found = zip(results, items, strict=True)
+        return [replace(result, mode="few_shot", groups=item.groups) for result, item in found]
 
     def derived(self, results: Mapping[Mode, Sequence[ItemResult]]) -> dict[Mode, list[ItemResult]]:
         """Return the answers by likelihood with the model's bias taken off; nothing where no posterior is known."""
@@ -220,6 +230,7 @@ def read_items(
     columns: Mapping[str, str],
     where: Callable[[int], str],
     labelled: bool = True,
+    groups: Sequence[str] = (),
 ) -> list[Item]:
     """Return records as items.
 
@@ -229,6 +240,7 @@ def read_items(
         columns: field, `label` or `id` -> column name; default the same name.
         where: record index -> its place in words, for messages.
         labelled: False reads no label (`gold` is empty).
+        groups: columns that say which items belong together.
 
     Raises:
         DataError: nothing there, a column or a label is missing or unknown, an id repeats.
@@ -238,6 +250,9 @@ def read_items(
     items: list[Item] = []
     seen: dict[str, int] = {}
     for index, record in enumerate(records):
+        for name in groups:
+            if record.get(name) is None:
+                raise DataError(f'{where(index)}: no column "{name}" for groups; there are: {", ".join(record)}')
         for name, column in wanted.items():
             if column not in record:
                 raise DataError(
@@ -258,7 +273,8 @@ def read_items(
         if item_id in seen:
             raise DataError(f'{where(index)}: id "{item_id}" is that of record {seen[item_id] + 1} too')
         seen[item_id] = index
-        items.append(Item(item_id, {name: str(record[wanted[name]]) for name in task.fields}, gold))
+        fields = {name: str(record[wanted[name]]) for name in task.fields}
+        items.append(Item(item_id, fields, gold, {name: str(record[name]) for name in groups}))
     if not items:
         raise DataError("there is no item to evaluate on")
     return items
