@@ -374,5 +374,5 @@ def test_items_that_belong_together(write):
     evaluation = Classification(data=path, groups=["author"])
     assert [item.groups for item in evaluation.load_items(TASK)] == [{"author": "a0"}, {"author": "a1"}] * 2
     assert evaluation.grouped == ("author",)
-    with pytest.raises(DataError, match='no column "writer" for groups; there are: .*author'):
+    with pytest.raises(DataError, match='no column "writer" for groups'):
         Classification(data=path, groups=["writer"]).load_items(TASK)
