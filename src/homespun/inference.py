@@ -11,7 +11,7 @@ of (t x standard error)² over parts. Where one part is all it is Student's t; b
 Cox's weighting of the quantiles (1950) and than Satterthwaite's degrees of freedom, which at two and three replicates
 err up to 6 and 12 % of the time. benchmarks/intervals.py simulates all three; docs/comparison.md prints the tables.
 
-Nothing here knows arms or files; compare.py says which values are held against which.
+Nothing here knows arms or files; evaluate/versus.py says which values are held against which.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def half_width(parts: Sequence[Part], alpha: Any = LEVEL) -> Any:
 def two_sided(distance: Any, parts: Sequence[Part]) -> Any:
     """Return the p at which the interval's half-width is `distance`; 1 at a distance of 0."""
     distance = np.abs(np.asarray(distance, dtype=np.float64))
-    low, high = np.full(distance.shape, -700.0), np.zeros(distance.shape)  # logarithms of p
+    low, high = np.full(distance.shape, -340.0), np.zeros(distance.shape)  # logarithms of p; t² overflows below
     for _ in range(60):
         middle = (low + high) / 2
         wide = half_width(parts, np.exp(middle)) > distance  # p is larger than this

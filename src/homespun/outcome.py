@@ -47,7 +47,7 @@ TOUCHES = {
     "task": "everything",
     "language": "everything",
     "seed": "everything",
-    "draws": "everything",
+    "draws": "the rows that replicates get, their scores, the arms, training and evaluation",
     "worth": "the verdicts",
     "controls": "the random controls, their training and evaluation",
     "models": "the stages that use the changed model, and all after them",
@@ -118,11 +118,11 @@ def results(
     looks: Sequence[int] = (),
 ) -> JSONDict:
     """Return the content of results.json; `looks`: replicates of the results that were looked at before."""
-    from homespun.evaluate import compare
+    from homespun.evaluate import compare, versus
 
     funnels = _funnels(pools)
     first_choices = choices[0]
-    design = compare.Design(draws_of(job.recipe), job.recipe.worth / 100, looks, job.recipe.controls)
+    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks, job.recipe.controls)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
@@ -138,7 +138,7 @@ def results(
                 if arm not in (BASELINE, FEW_SHOT)
             },
             {
-                arm: compare.Against(
+                arm: versus.Against(
                     choice.plan.control, choice.plan.reference, len(choice.chosen), len(choice.candidates)
                 )
                 for arm, choice in first_choices.items()

@@ -7,7 +7,7 @@ A replicate is one of the recipe's `train.seeds`. `draws` says what it draws bes
 - `fixed`: all share one pool and one choice of rows; only the controls are drawn anew
 
 Overlapping samples of one pool are no replicates: two of 80 % correlate at .4 (docs/comparison.md), so they are not
-offered. What follows for verdicts is evaluate/compare.py's business.
+offered. What follows for verdicts is evaluate/versus.py's business.
 """
 
 from __future__ import annotations

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homespun import inference
 from homespun.evaluate.base import Evaluation, ItemResult
 from homespun.evaluate.classification import Classification
-from homespun.evaluate.compare import Against, compare, summary_lines
+from homespun.evaluate.compare import compare, summary_lines
 from homespun.evaluate.sentences import sentence
-from homespun.stats import mcnemar_exact
+from homespun.evaluate.versus import Against, Design
+from homespun.inference import Part
 from homespun.task import Task
 
 LABELS = ["positive", "negative"]
 TASK = Task(description="Decide.", fields=("text",), labels=dict.fromkeys(LABELS, "as it is named"))
 ACCURACY = Classification(data="items.jsonl")
-AGAINST = {"judge": Against("judge/random", "unfiltered")}
+AGAINST = {"judge": Against("judge/random", "unfiltered", kept=60, candidates=100)}
 
 
 def results(right, mode="constrained"):
@@ -32,18 +34,40 @@ def flags(items, wrong_from, wrong):
     return [not wrong_from <= i < wrong_from + wrong for i in range(items)]
 
 
-def run(judge, random, reference, baseline=None, metric="accuracy", against=AGAINST):
-    arms = {
-        name: {seed: results(right) for seed, right in enumerate(per_seed)}
-        for name, per_seed in (("unfiltered", reference), ("judge", judge), ("judge/random", random))
+def untrained(answers):
+    return {"untrained": {0: answers}}
+
+
+def arms_of(**rights):
+    """Arms by name (`__` for the slash), each with the flags of its replicates."""
+    return {
+        name.replace("__", "/"): {seed: results(right) for seed, right in enumerate(per_seed)}
+        for name, per_seed in rights.items()
     }
-    untrained = baseline or results(flags(len(judge[0]), 0, len(judge[0]) // 2))
-    return compare(Classification(data="items.jsonl", metric=metric), TASK, untrained, arms, against)
+
+
+def run(judge, random, reference, metric="accuracy", design=None, baseline=None):
+    arms = arms_of(unfiltered=reference, judge=judge, judge__random=random)
+    asked = baseline or untrained(results(flags(len(judge[0]), 0, len(judge[0]) // 2)))
+    return compare(Classification(data="items.jsonl", metric=metric), TASK, asked, arms, AGAINST, design)
+
+
+def values(per_seed):
+    return np.asarray(per_seed, dtype=float)
+
+
+def shaken(items, *wrong):
+    """One row of flags per replicate, each with its number of wrong items at a place of its own."""
+    return [flags(items, 3 * place, count) for place, count in enumerate(wrong)]
+
+
+# entries
 
 
 def test_the_documented_shape():
     found = run([flags(100, 0, 10)] * 2, [flags(100, 0, 30)] * 2, [flags(100, 0, 12), flags(100, 0, 14)])
     assert found["items"] == 100
+    assert found["groups"] == []
     assert set(found["baseline"]) == {"constrained"}
     arm = found["arms"]["judge"]
     accuracy = arm["metrics"]["accuracy"]
@@ -55,87 +79,25 @@ def test_the_documented_shape():
     assert arm["versus_control"]["verdict"] == "helped"
     assert arm["versus_control"]["against"] == "judge/random"
     assert arm["versus_reference"]["difference"] == pytest.approx(0.03)
-    for key in ("metric", "difference", "low", "high", "p", "verdict"):
-        assert key in arm["versus_reference"]
     assert found["arms"]["unfiltered"]["versus_control"] is None
     assert found["arms"]["judge/random"]["versus_reference"] is None
     assert found["arms"]["judge/random"]["sentence"] == ""
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def test_mcnemar_per_seed():
+def test_mcnemar_per_replicate():
     judge, random = flags(60, 0, 4), flags(60, 2, 12)
     mcnemar = run([judge, judge], [random, judge], [random] * 2)["arms"]["judge"]["versus_control"]["mcnemar"]
-    assert mcnemar[0] == {"seed": 0, "b": 10, "c": 2, "p": mcnemar_exact(10, 2)}
+    assert mcnemar[0] == {"seed": 0, "b": 10, "c": 2, "p": inference.mcnemar_exact(10, 2)}
     assert mcnemar[1] == {"seed": 1, "b": 0, "c": 0, "p": 1.0}
 
 
-def test_hurt_and_its_sentence():
-    found = run([flags(200, 0, 60)] * 3, [flags(200, 0, 10)] * 3, [flags(200, 0, 60)] * 3)["arms"]["judge"]
-    assert found["versus_control"]["verdict"] == "hurt"
-    assert found["versus_control"]["sentence"].startswith(
-        "judge hurt: -25.0 points of accuracy against a random choice of as many rows (95 % interval -3"
-    )
-    assert found["versus_reference"]["same_answers"]
-    assert found["versus_reference"]["verdict"] == "no evidence"
-    assert "the same answer to every item as all rows (unfiltered)" in found["sentence"]
-
-
-def test_no_evidence_says_what_it_takes():
-    control = run([flags(300, 0, 30)] * 2, [flags(300, 10, 32)] * 2, [flags(300, 0, 31)] * 2)
-    found = control["arms"]["judge"]["versus_control"]
-    assert found["verdict"] == "no evidence"
-    assert found["items_needed"] > 300
-    assert "No evidence about judge: +0.7 points" in found["sentence"]
-    assert "it would take about" in found["sentence"]
-    assert "there are 300" in found["sentence"]
-    assert "One training seed" not in found["sentence"]
-
-
-def test_one_seed_says_so():
-    found = run([flags(100, 0, 5)], [flags(100, 0, 40)], [flags(100, 0, 20)])
-    assert found["arms"]["judge"]["versus_control"]["sentence"].endswith(
-        "One training seed: how far chance in training moves this was not measured."
-    )
-    assert found["seed_sd"] == {"accuracy": None, "macro_f1": None}
-
-
-def test_seeds_that_disagree_are_named():
-    judge = [flags(400, 0, 20), flags(400, 0, 120)]
-    found = run(judge, [flags(400, 0, 100), flags(400, 0, 60)], [flags(400, 0, 60), flags(400, 0, 90)])
-    versus = found["arms"]["judge"]["versus_control"]
-    assert versus["verdict"] == "no evidence"
-    assert versus["items_needed"] is None
-    assert "comes from the training seeds" in versus["sentence"]
-
-
-def test_holm_runs_over_the_arms_of_a_question():
-    rng = np.random.default_rng(0)
-    random = rng.random(300) < 0.8
-    arms, against = {"unfiltered": {0: results(random)}}, {}
-    for number in range(4):
-        better = random.copy()
-        better[np.flatnonzero(~random)[: 6 + number]] = True
-        better[np.flatnonzero(random)[: number % 2]] = False
-        arms |= {f"arm{number}": {0: results(better)}, f"arm{number}/random": {0: results(random)}}
-        against[f"arm{number}"] = Against(f"arm{number}/random", "unfiltered")
-    found = compare(ACCURACY, TASK, results(random), arms, against)["arms"]
-    family = [found[name]["versus_control"] for name in against]
-    assert [versus["family"] for versus in family] == [4] * 4
-    smallest = min(versus["p"] for versus in family)
-    assert min(versus["p_holm"] for versus in family) == pytest.approx(min(1, 4 * smallest))
-    assert found["arm0"]["versus_baseline"]["family"] == 9
-    assert "after Holm's correction over 4 arms" in family[0]["sentence"]
-
-
-def test_only_common_seeds_are_paired():
-    arms = {
-        "judge": {0: results(flags(50, 0, 5)), 1: results(flags(50, 0, 25))},
-        "judge/random": {0: results(flags(50, 0, 10))},
-    }
-    found = compare(ACCURACY, TASK, results(flags(50, 0, 25)), arms, AGAINST)["arms"]["judge"]
-    assert found["versus_control"]["seeds"] == 1
-    assert found["versus_control"]["difference"] == pytest.approx(0.1)
+def test_only_common_replicates_are_paired():
+    arms = arms_of(judge=shaken(50, 5, 25, 5), judge__random=shaken(50, 10, 25))
+    found = compare(ACCURACY, TASK, untrained(results(flags(50, 0, 25))), arms, AGAINST)["arms"]["judge"]
+    assert found["versus_control"]["replicates"] == 2
+    assert found["versus_control"]["difference"] == pytest.approx(0.05)
+    assert found["versus_baseline"]["replicates"] == 3
     assert found["versus_reference"] is None
 
 
@@ -145,40 +107,33 @@ def test_results_of_other_items_cannot_be_paired():
 
 
 def test_modes_both_and_free():
-    untrained = results(flags(40, 0, 20)) + results(flags(40, 0, 30), "free")
+    asked = untrained(results(flags(40, 0, 20)) + results(flags(40, 0, 30), "free"))
     both = {0: results(flags(40, 0, 4)) + results(flags(40, 0, 8), "free")}
-    found = compare(ACCURACY, TASK, untrained, {"unfiltered": both}, {})
+    found = compare(ACCURACY, TASK, asked, {"unfiltered": both}, {})
     assert found["mode"] == "constrained"
-    assert set(found["baseline"]) == {"constrained", "free"}
+    assert {"constrained", "free"} <= set(found["baseline"])
     metrics = found["arms"]["unfiltered"]["metrics"]
     assert metrics["accuracy"]["mean"] == pytest.approx(0.9)
     assert metrics["free_accuracy"] == {"mean": pytest.approx(0.8), "low": None, "high": None, "seeds": [0.8]}
     assert metrics["free_unparsed"]["mean"] == 0
-    free = compare(ACCURACY, TASK, untrained, {"unfiltered": {0: results(flags(40, 0, 8), "free")}}, {})
+    free = compare(ACCURACY, TASK, asked, {"unfiltered": {0: results(flags(40, 0, 8), "free")}}, {})
     assert free["mode"] == "free"
     assert free["arms"]["unfiltered"]["versus_baseline"]["difference"] == pytest.approx(0.55)
     assert set(free["arms"]["unfiltered"]["metrics"]) == {"accuracy", "macro_f1", "unparsed"}
 
 
 def test_without_arms_only_the_baseline():
-    found = compare(ACCURACY, TASK, results(flags(10, 0, 5)), {}, {})
+    found = compare(ACCURACY, TASK, untrained(results(flags(10, 0, 5))), {}, {})
     assert found["arms"] == {}
     assert found["baseline"]["constrained"]["accuracy"] == 0.5
     assert summary_lines({"evaluations": {"reviews": found}})[-1].endswith("50.0 %")
 
 
-def test_verdicts_follow_the_chosen_metric():
-    found = run([flags(100, 0, 10)], [flags(100, 0, 30)], [flags(100, 0, 10)], metric="macro_f1")
-    versus = found["arms"]["judge"]["versus_control"]
-    assert versus["metric"] == "macro_f1"
-    assert "points of macro-F1" in versus["sentence"]
-
-
 def test_summary_lines():
-    untrained = results(flags(100, 0, 30)) + [
+    asked = results(flags(100, 0, 30)) + [
         ItemResult(result.item_id, result.gold, "", "free") for result in results(flags(100, 0, 0))
     ]
-    found = run([flags(100, 0, 10)] * 2, [flags(100, 0, 30)] * 2, [flags(100, 0, 12)] * 2, untrained)
+    found = run([flags(100, 0, 10)] * 2, [flags(100, 0, 30)] * 2, [flags(100, 0, 12)] * 2, baseline=untrained(asked))
     text = "\n".join(summary_lines({"evaluations": {"reviews": found}}))
     assert "reviews: accuracy on 100 items" in text
     assert "untrained, constrained  70.0 %" in text
@@ -189,13 +144,267 @@ def test_summary_lines():
     assert "judge/random helped" not in text
 
 
+def test_verdicts_follow_the_chosen_metric():
+    found = run([flags(100, 0, 10)] * 2, [flags(100, 0, 30)] * 2, [flags(100, 0, 10)] * 2, metric="macro_f1")
+    versus = found["arms"]["judge"]["versus_control"]
+    assert versus["metric"] == "macro_f1"
+    assert "points of macro-F1" in versus["sentence"]
+
+
+# what varies by chance
+
+
+JUDGE, RANDOM, ALL = shaken(200, 10, 24, 15), shaken(200, 30, 22, 41), shaken(200, 20, 26, 20)
+
+
+def part(comparison, name):
+    return Part(**comparison["parts"][name])
+
+
+@pytest.mark.parametrize("draws", ["pool", "split"])
+def test_independent_replicates_vary_by_the_differences_within_them(draws):
+    found = run(JUDGE, RANDOM, ALL, design=Design(draws))["arms"]["judge"]
+    for kind, other in (("control", RANDOM), ("reference", ALL)):
+        versus, gaps = found[f"versus_{kind}"], values(JUDGE) - values(other)
+        expected = inference.paired(values(JUDGE), values(other))
+        assert set(versus["parts"]) == {"items", "replicates"}
+        assert part(versus, "replicates") == (pytest.approx(gaps.mean(axis=1).var(ddof=1) / 3), 2)
+        assert (versus["low"], versus["high"], versus["p"]) == (expected.low, expected.high, expected.p)
+
+
+def test_against_the_control_of_one_choice_the_luck_of_a_draw_stays():
+    versus = run(JUDGE, RANDOM, ALL, design=Design("fixed"))["arms"]["judge"]["versus_control"]
+    controls = np.array([30, 22, 41]) / 200
+    assert set(versus["parts"]) == {"items", "draws"}
+    assert part(versus, "draws") == (pytest.approx((1 + 1 / 3) * controls.var(ddof=1)), 2)
+    assert versus["sentence"].endswith("This is about this choice among these rows, not about the rule.")
+
+
+def test_a_control_that_never_changes_is_measured_by_the_training_of_the_arm():
+    """An arm that keeps every row has one control, itself in another order."""
+    versus = run(JUDGE, [RANDOM[0]] * 3, ALL, design=Design("fixed"))["arms"]["judge"]["versus_control"]
+    assert part(versus, "draws").variance == 0
+    assert versus["p"] is not None
+
+
+def fixed_run(against):
+    arms = arms_of(unfiltered=ALL, judge=JUDGE, judge__random=RANDOM, sum=JUDGE[::-1], sum__random=RANDOM[::-1])
+    found = compare(ACCURACY, TASK, untrained(results(flags(200, 0, 100))), arms, against, Design("fixed"))
+    return found["arms"]
+
+
+def test_against_all_rows_the_draw_is_that_of_the_controls_at_the_arms_own_size():
+    against = {"judge": AGAINST["judge"], "sum": Against("sum/random", "unfiltered", kept=20, candidates=100)}
+    found = fixed_run(against)
+    trainings = [values(right).mean(axis=1).var(ddof=1) for right in (ALL, JUDGE, JUDGE[::-1])]
+    training = np.mean(trainings)
+    control = values(RANDOM).mean(axis=1).var(ddof=1)
+    scales = {"judge": 1 / 60 - 1 / 100, "sum": 1 / 20 - 1 / 100}
+    drawing = np.mean([max(control - training, 0) / scale for scale in scales.values()])
+    for name, scale in scales.items():
+        versus = found[name]["versus_reference"]
+        assert part(versus, "draws") == (pytest.approx(drawing * scale), 4)
+        assert part(versus, "training") == (pytest.approx(2 * training / 3), 6)
+    baseline = found["judge"]["versus_baseline"]
+    assert set(baseline["parts"]) == {"items", "training"}
+    assert part(baseline, "training") == (pytest.approx(training / 3), 6)
+
+
+def test_an_arm_that_keeps_all_rows_is_no_draw():
+    versus = fixed_run({"judge": Against("judge/random", "unfiltered", 60, 100), "sum": Against(None, "unfiltered")})
+    assert part(versus["judge"]["versus_reference"], "draws").variance > 0
+    assert part(versus["sum"]["versus_reference"], "draws").variance == 0
+    whole = fixed_run({"judge": Against("judge/random", "unfiltered", kept=100, candidates=100)})
+    assert part(whole["judge"]["versus_reference"], "draws").variance == 0
+
+
+class Marked(Evaluation):
+    """An evaluation whose answers come with their marks."""
+
+    kind: str = "marked"
+    within: tuple[str, ...] = ()
+
+    @property
+    def primary(self):
+        return "accuracy"
+
+    @property
+    def grouped(self):
+        return self.within
+
+
+def marked(right, **groups):
+    """Answers with their marks; for every group's name the keys of all items."""
+    return [
+        ItemResult(
+            str(i), "gold", "", "free", marks={"accuracy": float(flag)}, groups={k: v[i] for k, v in groups.items()}
+        )
+        for i, flag in enumerate(right)
+    ]
+
+
+def grouped(judge, random, **groups):
+    arms = {
+        name: {seed: marked(right, **groups) for seed, right in enumerate(per_seed)}
+        for name, per_seed in (("judge", judge), ("judge/random", random))
+    }
+    asked = untrained(marked([0] * len(judge[0]), **groups))
+    return compare(Marked(within=tuple(groups)), None, asked, arms, AGAINST)
+
+
+def test_items_of_one_group_count_as_one():
+    documents = [f"d{i // 10}" for i in range(200)]
+    found = grouped(JUDGE, RANDOM, document=documents)
+    versus = found["arms"]["judge"]["versus_control"]
+    judge, random = (values(right).reshape(3, 20, 10).mean(axis=2) for right in (JUDGE, RANDOM))
+    expected = inference.paired(judge, random)
+    assert found["groups"] == [20]
+    assert (versus["items"], versus["units"]) == (200, 20)
+    assert part(versus, "items").df == 19
+    assert (versus["low"], versus["high"], versus["p"]) == (expected.low, expected.high, expected.p)
+    assert "mcnemar" not in versus
+    assert versus["sign_flips"][0] == {"seed": 0, "p": inference.sign_flips(judge[0] - random[0])}
+
+
+def test_items_that_belong_together_in_two_ways():
+    premise, hypothesis = [f"p{i // 10}" for i in range(200)], [f"h{i % 25}" for i in range(200)]
+    versus = grouped(JUDGE, RANDOM, premise=premise, hypothesis=hypothesis)["arms"]["judge"]["versus_control"]
+    assert part(versus, "items") == inference.crossed_part(values(JUDGE) - values(RANDOM), [premise, hypothesis])
+    assert versus["items"] == 200
+
+
+@pytest.mark.parametrize("names", [["document"], ["premise", "hypothesis"]])
+def test_one_group_allows_no_verdict(names):
+    keys = {name: [name] * 200 for name in names[:1]} | {name: [str(i) for i in range(200)] for name in names[1:]}
+    versus = grouped(JUDGE, RANDOM, **keys)["arms"]["judge"]["versus_control"]
+    assert versus["verdict"] == "no verdict"
+    assert versus["p"] is versus["low"] is versus["smallest_visible"] is None
+    assert versus["sentence"].startswith("No verdict about judge (all items belong to one group): ")
+
+
+# verdicts
+
+
+def test_helped_and_hurt():
+    found = run(shaken(200, 60, 62, 61), shaken(200, 10, 11, 12), shaken(200, 60, 62, 61))["arms"]["judge"]
+    assert found["versus_control"]["verdict"] == "hurt"
+    assert found["versus_control"]["sentence"].startswith(
+        "judge hurt: -25.0 points of accuracy against a random choice of as many rows (95 % interval -3"
+    )
+    assert found["versus_reference"]["same_answers"]
+    assert found["versus_reference"]["verdict"] == "no difference that matters"
+    assert "the same answer to every item as all rows (unfiltered)" in found["sentence"]
+
+
+def test_no_difference_that_matters():
+    judge, random = shaken(2000, 100, 104, 97), shaken(2000, 102, 99, 100)
+    versus = run(judge, random, random)["arms"]["judge"]["versus_control"]
+    assert versus["verdict"] == "no difference that matters"
+    assert versus["p_equivalent"] < versus["level"] < versus["p_holm"]
+    assert versus["worth"] == 0.03
+    assert "It is smaller than 3 points (two one-sided tests, p" in versus["sentence"]
+    strict = run(judge, random, random, design=Design(worth=0.001))["arms"]["judge"]["versus_control"]
+    assert strict["verdict"] == "no evidence"
+
+
+def test_no_evidence_says_what_it_takes():
+    versus = run(shaken(300, 30, 10, 50), shaken(300, 20, 45, 30), ALL_300)["arms"]["judge"]["versus_control"]
+    assert versus["verdict"] == "no evidence"
+    assert versus["replicates_needed"] > 3
+    visible = versus["smallest_visible"]
+    assert versus["sentence"].endswith(
+        f"3 replicates on 300 items show {100 * visible:.1f} points or more;"
+        f" 3 points would take about {versus['replicates_needed']} replicates."
+    )
+    level = versus["level"] / versus["family"]
+    found = inference.power(visible, [part(versus, name) for name in versus["parts"]], level)
+    assert found == pytest.approx(inference.POWER, abs=1e-3)
+
+
+ALL_300 = shaken(300, 30, 31, 32)
+
+
+def test_one_replicate_gives_no_verdict_but_an_exact_test():
+    versus = run([flags(100, 0, 5)], [flags(100, 0, 40)], [flags(100, 0, 20)])["arms"]["judge"]["versus_control"]
+    assert versus["verdict"] == "no verdict"
+    assert versus["p"] is versus["p_holm"] is versus["low"] is None
+    assert versus["sentence"] == (
+        "No verdict about judge (one replicate): +35.0 points of accuracy over a random choice of as many rows. On"
+        " these items alone the exact McNemar's test gives p < 0.001; how far chance in drawing and training moves it"
+        " takes at least two replicates to tell, better three."
+    )
+    alike = run([flags(100, 0, 5)], [flags(100, 0, 5)], [flags(100, 0, 20)])["arms"]["judge"]["versus_control"]
+    assert alike["verdict"] == "no verdict"
+
+
+def test_earlier_looks_lower_the_level():
+    judge, random = shaken(300, 20, 24, 19), shaken(300, 34, 38, 29)
+    first = run(judge, random, random)["arms"]["judge"]["versus_control"]
+    assert first["level"] == inference.level_at(3) > first["p"]
+    assert first["verdict"] == "helped"
+    second = run(judge, random, random, design=Design(looks=(2,)))["arms"]["judge"]["versus_control"]
+    assert second["level"] == inference.level_at(3, [2]) < second["p"] == first["p"]
+    assert second["verdict"] != "helped"
+
+
+def test_holm_runs_over_the_arms_of_a_question():
+    rng = np.random.default_rng(0)
+    random, arms, against = rng.random((3, 300)) < 0.8, {}, {}
+    arms["unfiltered"] = {seed: results(right) for seed, right in enumerate(random)}
+    for number in range(4):
+        better = random.copy()
+        for right in better:
+            right[np.flatnonzero(~right)[: 6 + number]] = True
+            right[np.flatnonzero(right)[: number % 2]] = False
+        arms[f"arm{number}"] = {seed: results(right) for seed, right in enumerate(better)}
+        arms[f"arm{number}/random"] = arms["unfiltered"]
+        against[f"arm{number}"] = Against(f"arm{number}/random", "unfiltered", 60, 100)
+    found = compare(ACCURACY, TASK, untrained(results(random[0])), arms, against)["arms"]
+    family = [found[name]["versus_control"] for name in against]
+    assert [versus["family"] for versus in family] == [4] * 4
+    assert [versus["p_holm"] for versus in family] == inference.holm([versus["p"] for versus in family])
+    assert found["arm0"]["versus_baseline"]["family"] == 9
+    assert "after Holm's correction over 4 arms" in family[0]["sentence"]
+
+
+def against_untrained(constrained, free, few_shot, arm=(12, 14, 13), design=None):
+    """One arm against an untrained student that errs so often when asked in three ways; the arm in the first."""
+    asked = untrained(results(flags(300, 0, constrained)) + results(flags(300, 0, free), "free"))
+    asked["few_shot"] = {seed: results(flags(300, 0, few_shot), "few_shot") for seed in range(len(arm))}
+    found = compare(ACCURACY, TASK, asked, arms_of(unfiltered=shaken(300, *arm)), {}, design)
+    return found["arms"]["unfiltered"]["versus_baseline"]
+
+
+def test_tuning_helped_only_above_every_way_of_asking():
+    versus = against_untrained(100, 150, 60)
+    assert versus["verdict"] == "helped"
+    assert versus["against"] == "constrained"
+    assert {"free", "few_shot"} <= set(versus["rivals"])
+    assert versus["p_all"] == max(versus["p"], *(one["p"] for one in versus["rivals"].values()))
+    assert versus["p_all"] == versus["rivals"]["few_shot"]["p"] > versus["p"]
+    for free, few_shot in ((150, 12), (5, 60)):
+        beaten = against_untrained(100, free, few_shot)
+        assert beaten["p"] < beaten["level"]
+        assert beaten["verdict"] == "no evidence"
+        assert "not against all of them" in beaten["sentence"]
+
+
+def test_tuning_hurt_when_below_the_way_that_was_asked_alike():
+    versus = against_untrained(10, 2, 290, arm=(60, 62, 61))
+    assert versus["verdict"] == "hurt"
+    assert versus["p_all"] == versus["p"]
+    above = against_untrained(100, 2, 2, arm=(60, 62, 61))
+    assert above["difference"] > 0
+    assert above["verdict"] == "no evidence"
+
+
 flag_rows = st.lists(st.booleans(), min_size=8, max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(flag_rows, min_size=2, max_size=2), st.lists(flag_rows, min_size=2, max_size=2))
-def test_verdicts_agree_with_their_numbers(judge, random):
-    found = run(judge, random, random)["arms"]["judge"]
+@given(*[st.lists(flag_rows, min_size=2, max_size=2)] * 2, st.sampled_from(["pool", "split", "fixed"]))
+def test_verdicts_agree_with_their_numbers(judge, random, draws):
+    found = run(judge, random, random, design=Design(draws))["arms"]["judge"]
     for kind in ("control", "reference", "baseline"):
         versus = found[f"versus_{kind}"]
         assert versus["low"] <= versus["difference"] <= versus["high"]
@@ -204,18 +413,9 @@ def test_verdicts_agree_with_their_numbers(judge, random):
             assert versus["low"] > 0
         elif versus["verdict"] == "hurt":
             assert versus["high"] < 0
-        assert versus["verdict"] in versus["sentence"].casefold()
+        said = "the same answer" if versus["same_answers"] else versus["verdict"]
+        assert said in versus["sentence"].casefold()
         assert versus["sentence"] == sentence("judge", versus)
-
-
-class Marked(Evaluation):
-    """An evaluation whose answers come with their marks."""
-
-    kind: str = "marked"
-
-    @property
-    def primary(self):
-        return "accuracy"
 
 
 def test_a_metric_counts_only_the_items_it_applies_to():
@@ -226,7 +426,7 @@ def test_a_metric_counts_only_the_items_it_applies_to():
         return [ItemResult(str(i), "gold", "", "free", marks=mark) for i, mark in enumerate(marks)]
 
     arms = {"facts": {0: answers([1] * 30, [1, 0, 0, 0]), 1: answers([1] * 30, [0, 0, 0, 0])}}
-    found = compare(Marked(), None, answers([0] * 30, [0] * 4), arms, {})
+    found = compare(Marked(), None, untrained(answers([0] * 30, [0] * 4)), arms, {})
     assert found["baseline"] == {"free": {"accuracy": 0.0, "accuracy_reverse": 0.0}}
     metrics = found["arms"]["facts"]["metrics"]
     assert metrics["accuracy"]["mean"] == 1.0

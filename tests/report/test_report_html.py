@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from homespun.errors import StoreError
 from homespun.evaluate.base import ItemResult
 from homespun.evaluate.classification import Classification
-from homespun.evaluate.compare import Against, compare
+from homespun.evaluate.compare import compare
+from homespun.evaluate.versus import Against
 from homespun.report import html
 from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, ScoreColumn
 from homespun.report.format import tied

@@ -1,78 +1,37 @@
 """From item results to verdicts: the `evaluations` part of results.json (docs/results-json.md).
 
 Every arm is held against its random control (did the choice help, beyond the number of rows?), against its
-reference (is it better than using every row?), and against the untrained student. What varies by chance follows from
-how the replicates were drawn (`Design`): where every replicate has candidates of its own, a difference is about the
-rule; where all share one choice, its luck stays in the difference and is measured by the controls' draws. A verdict
-needs p below the level of this look after Holm's correction; the correction runs over every arm that is held against
-the same kind of other arm, one family per question, because each question is answered on its own
-(docs/comparison.md). Statistics are in inference.py.
+reference (is it better than using every row?), and against the untrained student (versus.py). Written here are the
+metrics of every arm, with the comparisons and their sentences beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
-from homespun import inference, stats
-from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
+from homespun import stats
+from homespun.evaluate.base import Evaluation, Mode
 from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.sentences import METRIC_WORDS, SHORT, arm_sentence, sentence, shows
-from homespun.inference import Difference, Part
+from homespun.evaluate.versus import (
+    RELATIONS,
+    Against,
+    Arm,
+    Design,
+    Judge,
+    Reader,
+    SeedResults,
+    by_mode,
+    decide,
+    primary_mode,
+    with_rivals,
+)
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
-from homespun.task import Controls, Draws, Task
-
-Relation = Literal["control", "reference", "baseline"]
-RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
-
-Verdict = Literal["helped", "hurt", "no difference that matters", "no evidence", "no verdict"]
-SeedResults = Mapping[int, Sequence[ItemResult]]  #: replicate -> results of every item, in any modes
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """The arms that an arm is held against, and how much it chose."""
-
-    control: str | None = None
-    reference: str | None = None
-    kept: int = 0
-    candidates: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """How a run's replicates were drawn, and what its verdicts are held to."""
-
-    draws: Draws = "pool"
-    worth: float = 0.03  #: difference below which two arms are as good as equal, as a share
-    looks: Sequence[int] = ()  #: replicates of the looks before this one
-    controls: Controls = "rows"  #: what a control has as much of as its arm
-
-
-class _Chance(NamedTuple):
-    """What a comparison varies by, beside the items."""
-
-    parts: dict[str, Part]
-    once: float  #: their variance with one replicate
-    stays: float  #: share of it that more replicates leave as it is
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """Values per metric, shape (replicates, items), in one mode."""
-
-    seeds: tuple[int, ...]
-    values: Mapping[str, Floats]
-
-    def rows(self, metric: str, seeds: Sequence[int]) -> Floats:
-        """Return the values of some replicates; a model that no replicate changes has the same in each."""
-        if self.seeds == ():
-            return np.repeat(self.values[metric], len(seeds), axis=0)
-        return self.values[metric][[self.seeds.index(seed) for seed in seeds]]
+from homespun.task import Task
 
 
 def compare(
@@ -99,22 +58,22 @@ def compare(
     """
     design = design or Design()
     metric = evaluation.primary
-    plain = _by_mode(baseline["untrained"][0], evaluation)
+    plain = by_mode(baseline["untrained"][0], evaluation)
     prompted: dict[str, SeedResults] = {
         mode: seeds
         for name, seeds in baseline.items()
         if name != "untrained"
-        for mode in _by_mode(next(iter(seeds.values())), evaluation)
+        for mode in by_mode(next(iter(seeds.values())), evaluation)
     }
-    modes = {name: _primary_mode(results) for name, results in arms.items() if results}
+    modes = {name: primary_mode(results) for name, results in arms.items() if results}
     mode = next(iter(modes.values()), next(iter(plain)))
     first = plain[mode]
-    read = _Reader(evaluation, task, [result.item_id for result in first], first)
+    read = Reader(evaluation, task, [result.item_id for result in first], first)
     measured = {name: read.arm(arms[name], mode) for name in modes}
-    untrained: dict[str, _Arm] = {name: read.fixed(results) for name, results in plain.items()}
+    untrained: dict[str, Arm] = {name: read.fixed(results) for name, results in plain.items()}
     untrained |= {name: read.arm(seeds, cast(Mode, name)) for name, seeds in prompted.items()}
     spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in untrained[mode].values}
-    judge = _Judge(read, design, metric, measured, against)
+    judge = Judge(read, design, metric, measured, against)
 
     entries: dict[str, JSONDict] = {}
     for name, arm in measured.items():
@@ -126,11 +85,11 @@ def compare(
             "versus_reference": judge.versus(
                 name, measured.get(relation.reference or ""), relation.reference, "reference"
             ),
-            "versus_baseline": _with_rivals(rivals.pop(mode), rivals),
+            "versus_baseline": with_rivals(rivals.pop(mode), rivals),
             "seeds": list(arm.seeds),
         }
     for kind in RELATIONS:
-        _decide([entry[f"versus_{kind}"] for entry in entries.values() if entry[f"versus_{kind}"]], design)
+        decide([entry[f"versus_{kind}"] for entry in entries.values() if entry[f"versus_{kind}"]], design)
     for name, entry in entries.items():
         for kind in RELATIONS:
             if entry[f"versus_{kind}"]:
@@ -138,7 +97,7 @@ def compare(
         entry["sentence"] = arm_sentence(entry)
     held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
     found: JSONDict = {
-        "items": len(read.items),
+        "items": read.counted(metric),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
         "mode": mode,
@@ -160,67 +119,12 @@ def _hardest(comparisons: Sequence[JSONDict | None]) -> list[JSONDict]:
     return sorted(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]))
 
 
-def _by_mode(results: Sequence[ItemResult], evaluation: Evaluation) -> dict[Mode, list[ItemResult]]:
-    found: dict[Mode, list[ItemResult]] = {}
-    for result in results:
-        found.setdefault(result.mode, []).append(result)
-    return found | evaluation.derived(found)
-
-
-def _primary_mode(results: SeedResults) -> Mode:
-    return next(iter(results.values()))[0].mode
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Turns item results into values per metric, and says which items belong together."""
-
-    evaluation: Evaluation
-    task: Task | None
-    items: Sequence[str]
-    first: Sequence[ItemResult]
-
-    @property
-    def groupings(self) -> list[list[str]]:
-        """For every way in which items belong together the group of each."""
-        return [groups_of(self.first, name) for name in self.evaluation.grouped]
-
-    def arm(self, results: SeedResults, mode: Mode) -> _Arm:
-        """Return an arm's values in one mode."""
-        seeds = tuple(sorted(results))
-        asked = [_by_mode(results[seed], self.evaluation).get(mode, []) for seed in seeds]
-        for seed, answers in zip(seeds, asked, strict=True):
-            if [result.item_id for result in answers] != list(self.items):
-                raise ValueError(f"seed {seed} has results of other items than the untrained model")
-        return _Arm(seeds, self._values(asked))
-
-    def fixed(self, results: Sequence[ItemResult]) -> _Arm:
-        """Return the values of a model that no replicate changes."""
-        return _Arm((), self._values([results]))
-
-    def _values(self, answers: Sequence[Sequence[ItemResult]]) -> dict[str, Floats]:
-        """Return the values of every metric, without the items to which it does not apply.
-
-        Where items belong together in one way, a mean over items becomes one over groups, each by its mean.
-        """
-        found = {}
-        for name, values in self.evaluation.by_unit(answers, self.task).items():
-            found[name] = values[:, ~np.isnan(values).all(axis=0)]
-        return found
-
-    def units(self, gaps: Floats, metric: str) -> Part:
-        """Return the part of the items, or of the groups to which they belong."""
-        if self.evaluation.grouped and not self.evaluation.by_group(metric):
-            return inference.crossed_part(gaps, self.groupings)
-        return inference.unit_part(gaps)
-
-
 def _spread(arms: Iterable[Floats]) -> SeedSpread:
     """Pool over arms, those with the same answers (the same rows, trained once) counted once."""
     return stats.seed_spread(list({values.tobytes(): values for values in arms}.values()))
 
 
-def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], read: _Reader) -> JSONDict:
+def _metrics(arm: Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], read: Reader) -> JSONDict:
     """Return every metric; those of the primary mode with an interval, those of another without."""
     found: JSONDict = {}
     for name, values in arm.values.items():
@@ -232,8 +136,8 @@ def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread],
             "high": estimate.high,
             "seeds": [float(value) for value in seeds],
         }
-    primary = _primary_mode(results)
-    per_seed = [_by_mode(results[seed], read.evaluation) for seed in arm.seeds]
+    primary = primary_mode(results)
+    per_seed = [by_mode(results[seed], read.evaluation) for seed in arm.seeds]
     for mode in [mode for mode in per_seed[0] if all(mode in seed for seed in per_seed)]:
         scored = [read.evaluation.summary(seed[mode], read.task) for seed in per_seed]
         prefix = "" if mode == primary else f"{mode}_"
@@ -243,181 +147,6 @@ def _metrics(arm: _Arm, results: SeedResults, spreads: Mapping[str, SeedSpread],
                 mean = float(np.mean(shares))
                 found[f"{prefix}{name}"] = {"mean": mean, "low": None, "high": None, "seeds": shares}
     return found
-
-
-class _Judge:
-    """Holds arms against each other, still without a verdict."""
-
-    def __init__(
-        self, read: _Reader, design: Design, metric: str, arms: Mapping[str, _Arm], against: Mapping[str, Against]
-    ) -> None:
-        self.read, self.design, self.metric, self.arms, self.against = read, design, metric, arms, against
-        controls = {one.control: name for name, one in against.items() if one.control}
-        same_rows = {arm.values[metric].tobytes(): arm for name, arm in arms.items() if name not in controls}
-        many = [arm.values[metric] for arm in same_rows.values() if len(arm.seeds) > 1]
-        #: variance of one training with the same rows, where all replicates share them
-        self.training = Part(
-            _pooled([inference.replicate_variance(one) for one in many], [len(one) - 1 for one in many]),
-            max(sum(len(one) - 1 for one in many), 1),
-        )
-        drawn = [
-            (inference.replicate_variance(arms[control].values[metric]), len(arms[control].seeds) - 1, scale)
-            for control, name in controls.items()
-            if control in arms and len(arms[control].seeds) > 1 and (scale := _scale(against[name])) > 0
-        ]
-        #: variance of drawing rows, for a draw of one row from endlessly many
-        self.drawing = Part(
-            _pooled(
-                [max(s - self.training.variance, 0.0) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
-            ),
-            max(sum(df for _, df, _ in drawn), 1),
-        )
-
-    def versus(self, name: str, other: _Arm | None, against: str | None, relation: Relation) -> JSONDict | None:
-        """Return a paired comparison over the replicates that both have."""
-        if other is None:
-            return None
-        arm, metric = self.arms[name], self.metric
-        seeds = tuple(seed for seed in arm.seeds if seed in (other.seeds or arm.seeds))
-        if not seeds:
-            return None
-        mine, theirs = arm.rows(metric, seeds), other.rows(metric, seeds)
-        gaps, chance = mine - theirs, None
-        found = Difference(float(gaps.mean()))
-        if bool((gaps == 0).all()):
-            found = Difference(0.0, {}, 0.0, 0.0, 1.0)
-        elif min(gaps.shape) > 1:
-            chance = self._chance(relation, self.against.get(name, Against()), gaps, theirs)
-            found = inference.concluded(found.difference, {"items": self.read.units(gaps, metric), **chance.parts})
-        variance = sum(part.variance for part in found.parts.values())
-        return {
-            "metric": metric,
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
-            "p": found.p,
-            "against": against,
-            "relation": relation,
-            "draws": self.design.draws,
-            **({"alike": self.design.controls} if relation == "control" else {}),
-            "items": mine.shape[1],
-            "replicates": len(seeds),
-            "same_answers": bool((gaps == 0).all()),
-            "worth": self.design.worth if stats.is_share(metric) else None,
-            "parts": {part: {"variance": one.variance, "df": one.df} for part, one in found.parts.items()},
-            "items_share": found.parts["items"].variance / variance if variance else None,
-            "_chance": chance,
-            **self._per_replicate(seeds, mine, theirs),
-        }
-
-    def _chance(self, relation: Relation, against: Against, gaps: Floats, theirs: Floats) -> _Chance:
-        """Return what the difference varies by beside the items; docs/comparison.md has the table."""
-        replicates = len(gaps)
-        if self.design.draws != "fixed":
-            one = inference.replicate_variance(gaps)
-            return _Chance({"replicates": Part(one / replicates, replicates - 1)}, one, 0.0)
-        if relation == "control":  # under chance the arm's rows are one more draw
-            one = inference.replicate_variance(theirs)
-            return _Chance({"draws": Part(one * (1 + 1 / replicates), replicates - 1)}, 2 * one, 0.5)
-        drawing = Part(self.drawing.variance * _scale(against), self.drawing.df)
-        trainings = 2 if relation == "reference" else 1
-        training = Part(trainings * self.training.variance / replicates, self.training.df)
-        if relation == "baseline":
-            return _Chance({"training": training}, self.training.variance, 0.0)
-        once = drawing.variance + trainings * self.training.variance
-        return _Chance({"draws": drawing, "training": training}, once, drawing.variance / once if once else 0.0)
-
-    def _per_replicate(self, seeds: Sequence[int], mine: Floats, theirs: Floats) -> JSONDict:
-        """Return an exact test per replicate: McNemar's, or flipped signs where items belong together."""
-        if self.read.evaluation.grouped:
-            if not self.read.evaluation.by_group(self.metric):
-                return {}
-            flips = [inference.sign_flips(gap) for gap in mine - theirs]
-            return {"sign_flips": [{"seed": seed, "p": p} for seed, p in zip(seeds, flips, strict=True)]}
-        if not np.isin(mine, (0.0, 1.0)).all() or not np.isin(theirs, (0.0, 1.0)).all():
-            return {}
-        only_mine, only_theirs = (mine > theirs).sum(axis=1), (mine < theirs).sum(axis=1)
-        return {
-            "mcnemar": [
-                {"seed": seed, "b": int(b), "c": int(c), "p": inference.mcnemar_exact(int(b), int(c))}
-                for seed, b, c in zip(seeds, only_mine, only_theirs, strict=True)
-            ]
-        }
-
-
-def _pooled(values: Sequence[float], weights: Sequence[int]) -> float:
-    return float(np.average(values, weights=weights)) if values else 0.0
-
-
-def _scale(against: Against) -> float:
-    """Return how much a draw of the kept from the candidates varies: 0 when all are kept (a finite population)."""
-    return 1 / against.kept - 1 / against.candidates if against.kept else 0.0
-
-
-def _with_rivals(asked_alike: JSONDict | None, rivals: Mapping[str, JSONDict | None]) -> JSONDict | None:
-    """Add the other ways of asking the untrained student: tuning has to beat them all."""
-    if asked_alike:
-        told = ("difference", "low", "high", "p")
-        asked_alike["rivals"] = {name: {key: one[key] for key in told} for name, one in rivals.items() if one}
-    return asked_alike
-
-
-def _decide(comparisons: Sequence[JSONDict], design: Design) -> None:
-    """Add Holm's correction, the verdict and what it would take to one family of comparisons."""
-    able = [comparison for comparison in comparisons if comparison["p"] is not None]
-    for comparison in comparisons:
-        rivals = comparison.get("rivals", {}).values()
-        # above every way of asking the untrained student: the largest p counts; below: the one asked alike
-        above = comparison["difference"] > 0
-        lowest = min([comparison["difference"], *(one["difference"] for one in rivals)])
-        comparison["p_all"] = comparison["p"]
-        if rivals and above and comparison["p"] is not None:
-            comparison["p_all"] = max(comparison["p"], *(one["p"] for one in rivals)) if lowest > 0 else 1.0
-    adjusted = inference.holm([comparison["p_all"] for comparison in able])
-    alike = inference.holm([_equivalence(comparison) for comparison in able])
-    for comparison, p, p_alike in zip(able, adjusted, alike, strict=True):
-        comparison["p_holm"], comparison["p_equivalent"] = p, p_alike
-    for comparison in comparisons:
-        comparison["family"] = max(len(able), 1)
-        comparison["level"] = inference.level_at(comparison["replicates"], design.looks)
-        comparison.setdefault("p_holm", None)
-        comparison.setdefault("p_equivalent", None)
-        comparison["verdict"] = _verdict(comparison)
-        comparison |= _what_it_takes(comparison, comparison.pop("_chance"))
-
-
-def _parts(comparison: Mapping[str, Any]) -> dict[str, Part]:
-    return {name: Part(one["variance"], one["df"]) for name, one in comparison["parts"].items()}
-
-
-def _equivalence(comparison: Mapping[str, Any]) -> float:
-    if comparison["worth"] is None:
-        return 1.0
-    return float(
-        inference.equivalence(comparison["difference"], list(_parts(comparison).values()), comparison["worth"])
-    )
-
-
-def _verdict(comparison: Mapping[str, Any]) -> Verdict:
-    if comparison["p"] is None:
-        return "no verdict"
-    if comparison["p_holm"] < comparison["level"] and comparison["difference"] != 0:
-        return "helped" if comparison["difference"] > 0 else "hurt"
-    return "no difference that matters" if comparison["p_equivalent"] < comparison["level"] else "no evidence"
-
-
-def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None) -> JSONDict:
-    """Return the difference that this run shows with 80 % power, and what it takes to show one that matters."""
-    parts, worth = _parts(comparison), comparison["worth"]
-    if chance is None or worth is None:
-        return {"smallest_visible": None, "replicates_needed": None, "items_needed": None}
-    unit, others = parts["items"], [part for name, part in parts.items() if name != "items"]
-    level, known = comparison["level"] / comparison["family"], unit.df > 0
-    return {
-        "smallest_visible": inference.smallest_visible(list(parts.values()), level) if known else None,
-        "replicates_needed": inference.replicates_needed(worth, unit, chance.once, level, chance.stays),
-        "items_needed": inference.items_needed(worth, comparison["items"], unit, others, level),
-    }
 
 
 def summary_lines(results: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from homespun.report.charts import Axis, axis_over
 from homespun.report.data import ReportData
-from homespun.report.format import change_of, interval_of, is_share, metric_name, p_value, value_of
+from homespun.report.format import change_interval, change_of, interval_of, is_share, metric_name, p_value, value_of
 
 BASELINES = {
     "free": "untrained, free answer",
@@ -249,7 +249,7 @@ def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
     metric, p = versus["metric"], versus.get("p_holm")
     return Compared(
         change=change_of(metric, versus["difference"]),
-        interval="" if p is None else f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
+        interval=change_interval(metric, versus),
         p="–" if p is None else p_value(p),
         verdict=versus["verdict"],
     )
