@@ -15,7 +15,7 @@ import numpy as np
 from homespun import stats
 from homespun.evaluate.base import Evaluation, Mode
 from homespun.evaluate.besides import general_sentences
-from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
+from homespun.evaluate.sentences import METRIC_WORDS, SHORT, arm_sentence, sentence, shows
 from homespun.evaluate.versus import (
     RELATIONS,
     Against,
@@ -159,11 +159,12 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
         lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
         lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
-        width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
-        for mode, values in evaluation["baseline"].items():
+        ways = {f"untrained, {SHORT.get(mode, mode)}": values for mode, values in evaluation["baseline"].items()}
+        width = max(width, *map(len, ways))
+        for way, values in ways.items():
             unparsed = values.get("unparsed", 0.0)
             remark = f"  ({100 * unparsed:.0f} % of the answers could not be read)" if unparsed else ""
-            lines.append(f"  {f'untrained, {mode}':<{width}}  {100 * values[metric]:.1f} %{remark}")
+            lines.append(f"  {way:<{width}}  {100 * values[metric]:.1f} %{remark}")
         for arm, entry in evaluation["arms"].items():
             value = entry["metrics"][metric]
             seeds = ", ".join(f"{100 * seed:.1f}" for seed in value["seeds"])

@@ -18,6 +18,8 @@ WAYS = {  #: how the untrained student was asked, in words
     "few_shot": "with some of the rows in its prompt",
     "few_shot_calibrated": "with some of the rows in its prompt and its bias taken off (as fitted on these texts)",
 }
+#: the same, in a list
+SHORT = {"calibrated": "bias off", "few_shot": "few-shot", "few_shot_calibrated": "few-shot, bias off"}
 
 
 def _points(value: float) -> str:
