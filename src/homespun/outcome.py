@@ -18,7 +18,7 @@ from homespun import heldout, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate.base import Evaluation
-from homespun.generate.base import Generator
+from homespun.generate.base import Generator, summed
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
@@ -249,13 +249,8 @@ def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
 
 def _funnels(pools: Sequence[Pool]) -> dict[str, JSONDict]:
     """Return the counts of every generator, over the pools of all replicates."""
-    found: dict[str, JSONDict] = {}
-    for pool in pools:
-        counts = found.setdefault(pool.name, {})
-        for key, value in pool.counts.items():
-            was = counts.get(key, 0 if isinstance(value, int) else {})
-            counts[key] = was + value if isinstance(value, int) else dict(Counter(was) + Counter(value))
-    return found
+    names = dict.fromkeys(pool.name for pool in pools)
+    return {name: summed([pool.counts for pool in pools if pool.name == name]) for name in names}
 
 
 def _arm(choice: Choice, everywhere: Sequence[Choice], recipe: Recipe) -> JSONDict:
