@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.text.answers import Values, find_answer
-from homespun.text.atoms import atoms
 from homespun.text.numerals import kanji_value, with_digits
+from homespun.text.values import atoms
 
 
 def found(answer, *accepted, others=(), question=""):

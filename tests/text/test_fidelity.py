@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from homespun.records import Document, Fact
 from homespun.text.fidelity import Faithful, protected, unwrapped
-from homespun.text.quantities import codes, folded, quantities
 
 TEXT = (
     "Junarix was launched in November 2017 by Holomond Ltd. At 1,200 g it is light, and form TD-569 lists it. "
@@ -33,7 +32,7 @@ def shown(text, language="en"):
 
 def test_a_lost_number_halves_the_recall_and_another_number_is_an_invention():
     source = Faithful(document("重量は340g、2021年発売", ""), "ja")
-    assert source.check("重量は三四〇とは言わないが、2021年に発売された。").recall == 0.5
+    assert source.check("重量は軽いとしか言わないが、2021年に発売された。").recall == 0.5
     lost = source.check("とても軽い製品で、2021年に発売されました。")
     assert (lost.recall, lost.problem, lost.missing) == (0.5, "missing values", ("340g",))
     changed = source.check("重量は350gで、2021年に発売されました。")
@@ -148,30 +147,9 @@ def test_small_numbers_may_be_words_and_numbers_of_facts_are_known():
     assert source.check("足が12本、腕が3本というのがその姿です。").passes
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1,200 g", [("1200", "g")]),
-        ("１２００グラム", [("1200", "g")]),
-        ("$60.80 a month", [("60.8", "dollar")]),
-        ("865万円", [("8650000", "yen")]),
-        ("￥4,700", [("4700", "yen")]),
-        ("$93.1 million", [("93100000", "dollar")]),
-        ("174 °C and 174度", [("174", "°"), ("174", "°")]),
-        ("12-month, 12 months", [("12", "month"), ("12", "month")]),
-        ("007 and 0.50", [("7", ""), ("0.5", "")]),
-        ("version 1.2.3", [("1.2", "")]),
-        ("4.79倍の340kg", [("4.79", "x"), ("340", "kg")]),
-        ("340 widgets", [("340", "")]),
-        ("K-2231 and B2B", []),
-    ],
-)
-def test_quantities(text, expected):
-    assert [(found.number, found.unit) for found in quantities(folded(text))] == expected
-
-
 def test_codes_are_kept_whole():
-    assert codes(folded("Form K-2231 of COVID-19, Q1: yes, question-2")) == ["k-2231", "covid-19"]
+    values = protected("Form K-2231 of COVID-19, Q1: yes, question-2", "en")
+    assert [value.shown for value in values if value.kind == "code"] == ["k-2231", "covid-19"]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ _NO_NAMES = frozenset(
     " however therefore further furthermore thus although though because instead".split()
 )
 _NOT_ALONE = frozenset("ltd inc co corp llc plc gmbh c f w v gb mb tb kb pa hz".split())  #: legal forms, and units
+_NO_NAME = re.compile(r"[〇一二三四五六七八九十百千万億兆]+|明治|大正|昭和|平成|令和|[A-Za-z0-9]+")
+_IN_KANJI = re.compile(f"[{KANJI}]+")
+_ROLE = re.compile(
+    r"(?:社長|会長|教授|博士|先生|選手|監督|部長|課長|大臣|首相|知事|市長|館長|所長|本社|支社|支店|地方|周辺|全域|沿岸|以外|以降|同士|時代"
+    r"|出身|生まれ|在住|製|産|内|外|側|間|中|後|前|用|向け|方面|地域|一帯|各地)+$"
+)
 SHORTEST = 2  #: characters of a Japanese name
 
 
@@ -68,27 +74,51 @@ def _capitalised(text: str, language: str) -> list[str]:
 
 
 def _japanese(text: str) -> list[str]:
-    tagger = _sudachi()
     latin = [match.group() for match in _LATIN.finditer(text)]
     katakana = [match.group() for match in _KATAKANA.finditer(text)]
+    tagger = _sudachi()
     if tagger is None:
         return _in_order(text, [*katakana, *latin])
     proper: list[str] = []
-    unknown = set()
+    strange = set()
     joined = ""
+    named = False
     for morpheme in tagger.tokenize(text.encode("utf-8", "replace").decode()[:16_000]):
         surface, part = morpheme.surface(), morpheme.part_of_speech()
-        named = part[1] == "固有名詞"
-        if named or (morpheme.is_oov() and part[1] != "数詞"):
-            unknown.add(surface)
-        if named and re.fullmatch(f"[{KANJI}]+", surface):
-            joined += surface
+        proper_noun = part[1] == "固有名詞" and not _NO_NAME.fullmatch(surface)
+        if proper_noun or (morpheme.is_oov() and part[1] != "数詞"):
+            strange.add(surface)
+        if _IN_KANJI.fullmatch(surface) and (proper_noun or (named and part[0] == "名詞" and part[1] != "数詞")):
+            joined, named = joined + surface, True
             continue
-        proper.append(joined)
-        joined = ""
-    proper.append(joined)
-    katakana = [run for run in katakana if any(surface in run for surface in unknown)]
+        proper.append(_without_role(joined))
+        joined, named = "", False
+    proper.append(_without_role(joined))
+    katakana = [run for run in katakana if any(surface in run for surface in strange)]
     return _in_order(text, [*proper, *katakana, *latin])
+
+
+def _without_role(name: str) -> str:
+    """Return a name without what is only said of it: 田中社長 is 田中, 関西国際空港 is whole."""
+    return _ROLE.sub("", name)
+
+
+def proper_nouns(text: str) -> list[str]:
+    """Return the proper nouns of a Japanese text, and words in katakana that no dictionary knows; none without one."""
+    tagger = _sudachi()
+    found = tagger.tokenize(text.encode("utf-8", "replace").decode()[:16_000]) if tagger else ()
+    named = [
+        one.surface()
+        for one in found
+        if (one.part_of_speech()[1] == "固有名詞" or (one.is_oov() and _KATAKANA.fullmatch(one.surface())))
+    ]
+    return [name for name in dict.fromkeys(named) if len(name) >= SHORTEST and not _NO_NAME.fullmatch(name)]
+
+
+def unknown(name: str) -> bool:
+    """Tell whether no dictionary knows a Japanese name; False without SudachiPy."""
+    tagger = _sudachi()
+    return tagger is not None and any(one.is_oov() for one in tagger.tokenize(name))
 
 
 def _in_order(text: str, found: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Units of measure, each with its spellings in English and Japanese: the one table of both who compare quantities.
 
 Spellings are NFKC and case folded; a plus stands for a space. What can be two units is in none: キロ (kilograms or
-kilometres), and a month of the calendar. Nothing is converted from one unit to another.
+kilometres), and a month of the calendar. Nothing is converted from one unit to another. COUNTERS are the words that
+Japanese counts things with.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ UNITS = {
     "cm": "centimetres centimeters centimetre centimeter cm センチメートル センチ",
     "mm": "millimetres millimeters millimetre millimeter mm ミリメートル ミリ",
     "km": "kilometres kilometers kilometre kilometer km キロメートル",
+    "km/h": "kilometres+per+hour kilometers+per+hour km/h kph キロ毎時",
+    "m2": "square+metres square+meters square+metre square+meter sq+m sqm m2 平方メートル 平米",
+    "km2": "square+kilometres square+kilometers sq+km km2 平方キロメートル 平方キロ",
+    "m3": "cubic+metres cubic+meters m3 立方メートル",
     "mile": "miles mile マイル",
     "l": "litres liters litre liter l リットル",
     "ml": "millilitres milliliters millilitre milliliter ml ミリリットル",
@@ -27,6 +32,7 @@ UNITS = {
     "year": "years year yrs yr 年間 年",
     "w": "watts watt w ワット",
     "kw": "kilowatts kilowatt kw キロワット",
+    "kwh": "kilowatt+hours kilowatt+hour kwh キロワット時",
     "v": "volts volt v ボルト",
     "pa": "pascals pascal pa パスカル",
     "kpa": "kilopascals kilopascal kpa キロパスカル",
@@ -49,3 +55,6 @@ UNITS = {
 }
 #: spelling -> unit
 UNIT_OF = {spelling.replace("+", " "): unit for unit, line in UNITS.items() for spelling in line.split()}
+COUNTERS = (
+    "台 個 本 枚 冊 件 社 階 章 回 歳 才 段 基 戸 着 匹 頭 羽 軒 隻 機 校 店 席 室 巻 曲 杯 箱 種 か国 カ国 ヶ国"
+).split()

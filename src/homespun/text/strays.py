@@ -1,0 +1,147 @@
+"""What a rewrite says beside its document: run-away text, statements turned round, names that it brings in.
+
+By rule, and so only in part. Run-away: turns of a chat, instructions and exercises on lines of their own, the same
+sentences over and over, a long end that shares no words with the document. Turned round: a clause of the document that
+denies something comes back, in the same words, without any word that denies, or the other way round. Names: English
+words with a capital inside a sentence, Japanese proper nouns (SudachiPy); both only as they are written.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+
+from homespun.text.names import proper_nouns
+from homespun.text.normalise import KANJI, comparable, comparable_lines
+from homespun.text.values import folded
+
+LOOPS = 3  #: times that a whole sentence stands in a text before it is a loop
+_TURN = re.compile(
+    r"(?m)^\W*(?:(?:user|human|assistant|system|ai|ユーザー?|アシスタント|人間|システム)\s*[:：]"
+    r"|(?:instructions?|exercise(?: \d+)?|solution|definition|inputs?|outputs?|passage|document|your task|task"
+    r"|task \d+|problem \d+|use case \d+|指示|課題|練習問題(?:\d+)?|解答|入力|出力|文章)\s*[:：]"
+    r"|(?:##+ )?(?:instruction|exercise|response|question \d+)s?\b\W*$)"
+    r"|<\|[a-z_]+\|>|<\/?(?:s|user|assistant|system)>|\[/?inst\]"
+    r"|you are an? (?:ai|helpful)\b|you will be given an? "
+    r"|(?m:^\W*(?:let[' ]?s|let us|please|now,?)? ?(?:read|consider|write|create|produce|generate|rewrite|summari[sz]e"
+    r"|imagine|translate|complete)\b[^\n]{0,40}"
+    r"\b(?:following|a (?:\w+ ){0,4}(?:passage|paragraph|essay|story|poem|puzzle|dialogue|article|scenario))\b)"
+    r"|(?m:^\W*(?:次|以下|上)の(?:文章|文|問題|質問|指示)[^\n]{0,40}(?:ください|なさい|しましょう))"
+    r"|(?m:^[^\n]{0,60}(?:書いて|作って|要約して|作成して|翻訳して|答えて)(?:ください|下さい)。?$)"
+)
+_STEM = re.compile(r"[a-z]{4,}")
+_COMMON = frozenset(
+    w[:5]
+    for w in "about also another because been before being between both could during each from have however into"
+    " like made make many might more most much only other others over should some such than that their them then there"
+    " these they this those through under used very were what when where which while will with within without would"
+    " your important implications implies suggests indicates significant various different including".split()
+)
+_PARAGRAPH = re.compile(r"\n\s*\n")
+LONG, LOOPED = 600, 0.2  #: characters from which a text is packed, and the share of its size that tells a loop
+TAIL = 40  #: content words of an end that is looked at
+AWAY = 0.08  #: share of them that the document or the text before may hold
+
+_NO_DENIAL = re.compile(
+    r"not only|no (?:later|earlier|more|fewer|less|longer|doubt)\b|not (?:until|less|more|fewer)\b|whether or not"
+    r"|\bno\. ?\d"
+    r"|なければな|なくてはな|ないといけ|ざるを得|だけでなく|のみならず|かもしれな|に違いな|間違いな|少なくな|少なくとも|ではないか"
+)
+_DENIES = re.compile(
+    r"\b(?:not|never|no|cannot|without|neither|nor)\b|n't\b|ない(?!し)|ません|なかっ|ず(?=[、にと。]|$)|不可|禁止"
+)
+#: what else may say the same; wide, because here it excuses
+_MAY_DENY = re.compile(
+    _DENIES.pattern + r"|\b(?:none|nothing|nobody|free|forb\w+|prohibit\w*|banned|bans?|unable|avoid\w*|only|except\w*|"
+    r"lack\w*|fail\w*|refus\w*|exclu\w+|impossible|instead|rather|absent|absence|unlike|hardly|rarely|illegal|stop\w*|"
+    r"un\w{4,}|in\w+ble|non\w*|dis\w{4,})\b|なく|なけれ|せず|ぬ|不|無|非|禁|未|以外|専用|のみ|だけ|しか|避け|防|除|まで"
+)
+_CLAUSE = re.compile(r"[,;:.!?\n、。；：]+|\b(?:and|but|while|whereas|although)\b|が、")
+_SCOPE = {"ja": 2}  #: words nearest to a denial that are denied, before it; other languages: 3 behind it
+_CONTENT = re.compile(f"[a-z]{{3,}}|[{KANJI}]+|[\u30a1-\u30fa\u30fc]{{2,}}")
+_LIGHT = frozenset(
+    "the and for was were are has had have been its this that with can may must will does did any".split()
+)
+_CAPITAL = re.compile(r"(?<=[a-z0-9,;] )[A-Z][\w'’-]*[a-z](?:['’]s)?(?![\w])")
+_HEADING = re.compile(r"(?m)^[^\n]{0,80}?[:：](?=\s|$)|^[^\n.!?]{0,80}$")
+
+
+def runaway(text: str, document: str, sentences: Sequence[str]) -> str:
+    """Return in words where a text runs away from its document, empty where it does not.
+
+    Args:
+        text: after `comparable_lines`, and so the document.
+        document: its title and text.
+        sentences: letters and digits of the text's sentences.
+    """
+    for turn in _TURN.finditer(text):
+        if turn.start() and turn[0] not in document:
+            return f'goes on with "{turn[0].strip()[:40]}"'
+    said = Counter(bare for line in sentences if len(bare := line.lstrip("0123456789")) > 5)
+    repeated, times = max(said.items(), key=lambda one: one[1], default=("", 0))
+    if times > LOOPS or (times == LOOPS and said.total() / 2 < 3 * LOOPS):
+        return f'says "{repeated[:40]}" {times} times'
+    if len(text) > LONG and len(zlib.compress(text.encode(), 1)) < LOOPED * len(text.encode()):
+        return "says the same over and over"
+    return _drift(text, document)
+
+
+def _drift(text: str, document: str) -> str:
+    """Say whether a paragraph behind the first is about something else altogether."""
+    paragraphs = _PARAGRAPH.split(text)
+    held = {stem[:5] for stem in _STEM.findall(document)} if len(paragraphs) > 1 else set()
+    for place, part in enumerate(paragraphs):
+        stems = [stem[:5] for stem in _STEM.findall(part) if stem[:5] not in _COMMON] if held else []
+        if place and len(stems) >= TAIL and sum(stem in held for stem in stems) < AWAY * len(stems):
+            return f'goes on about something else: "{part.strip()[:40]}"'
+        held.update(stems)
+    return ""
+
+
+def turned_round(text: str, document: str, language: str) -> str:
+    """Return the clause of a text that says without a denial what its document denies, or denies what that says."""
+    mine, theirs = _clauses(text), _clauses(document)
+    for denying, others in ((theirs, mine), (mine, theirs)):
+        for clause in denying:
+            scope = _denied(clause, language)
+            if len(scope) < 2:
+                continue
+            alike = [other for other in others if scope <= set(_content(other))]
+            if alike and not any(map(_MAY_DENY.search, alike)):
+                return (alike[0] if denying is theirs else clause).strip()
+    return ""
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for clause in _CLAUSE.split(_NO_DENIAL.sub(" ", comparable_lines(text))) if clause.strip()]
+
+
+def _denied(clause: str, language: str) -> set[str]:
+    """Return the words of a clause that are denied in it."""
+    denial = _DENIES.search(clause)
+    if not denial:
+        return set()
+    words = _content(clause[: denial.start()] if language == "ja" else clause[denial.end() :])
+    return set(words[-_SCOPE["ja"] :] if language == "ja" else words[:3])
+
+
+def _content(clause: str) -> list[str]:
+    return [_stemmed(word) for word in _CONTENT.findall(clause) if word not in _LIGHT and not _DENIES.match(word)]
+
+
+def _stemmed(word: str) -> str:
+    return word[:5] if len(word) > 5 else word.rstrip("sde")
+
+
+def new_names(text: str, document: str, language: str) -> list[str]:
+    """Return the names of a text that its document does not hold, as far as the way of writing tells."""
+    source = comparable(document)
+    if language == "ja":
+        source = folded(document)
+        return [name for name in proper_nouns(text) if folded(name) not in source]
+    held = {word[:4] for word in re.findall(r"\w+", source)}
+    plain = _HEADING.sub(lambda heading: heading[0].lower(), text)
+    found = (match[0].removesuffix("'s").removesuffix("’s") for match in _CAPITAL.finditer(plain))
+    return [name for name in dict.fromkeys(found) if name[:4].lower() not in held]
