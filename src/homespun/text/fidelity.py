@@ -312,7 +312,8 @@ class Faithful:
         return "", ""
 
     def _unusable(self, text: str, echoes: Iterable[str]) -> tuple[str, str] | None:
-        plain = comparable(text)
+        lines = comparable_lines(text)
+        plain = " ".join(lines.split())
         size = length(text, self.language)
         if not size:
             return "empty", "no words"
@@ -324,7 +325,6 @@ class Faithful:
         share, least = script_share(text, self.language), SCRIPT.get(self.language, 0.8)
         if share < least:
             return "wrong script", f"{share:.0%} of letters are {self.language}"
-        lines = comparable_lines(text)
         sentences = list(_sentences(lines, self.language))
         if same := self._unchanged(lines, sentences):
             return "unchanged", same

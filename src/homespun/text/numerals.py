@@ -29,8 +29,9 @@ _IN_WORDS = re.compile(
     rf"|(?P<words>(?:{_UNDER_1000} {_LARGE},? (?:and )?)*{_UNDER_1000}(?: {_LARGE})?"
     rf"|a (?:hundred|{_LARGE})(?: and {_UNDER_100})?))(?: ?(?P<dozen>dozen))?\b"
 )
-#: what every number in words holds; looked for first, because most texts have none
-_MAY_HOLD = re.compile(rf"\b(?:half|dozen|hundred|{_LARGE}|{'|'.join([*_ONES[1:], *_TEENS, *_TENS])})\b|\bone[ -]")
+#: what numbers in words are made of; looked for first, because most texts hold none
+_PARTS = ("half", "dozen", "hundred", "thousand", "illion", "one ", "one-", "teen", *_ONES[1:], *_TEENS[1:3], *_TENS)
+_TEN = re.compile(r"\bten\b")
 
 KANJI_DIGITS = {digit: value for value, digit in enumerate("〇一二三四五六七八九")} | {"零": 0}
 KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
@@ -60,7 +61,7 @@ _ERA_YEAR = re.compile(rf"({'|'.join(_ERAS)})\s*(元|\d{{1,2}})\s*年")
 
 def with_digits(text: str) -> str:
     """Return the text with its numbers in words as digits."""
-    if _MAY_HOLD.search(text):
+    if any(part in text for part in _PARTS) or _TEN.search(text):
         text = _IN_WORDS.sub(_from_words, text)
     if text.isascii():
         return text

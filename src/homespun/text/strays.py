@@ -12,6 +12,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from homespun.text.names import proper_nouns
 from homespun.text.normalise import KANJI, comparable, comparable_lines
@@ -20,18 +21,20 @@ from homespun.text.values import folded
 LOOPS = 3  #: times that a whole sentence stands in a text before it is a loop
 _TURN = re.compile(
     r"(?m)^\W*(?:(?:user|human|assistant|system|ai|ユーザー?|アシスタント|人間|システム)\s*[:：]"
-    r"|(?:instructions?|exercise(?: \d+)?|solution|definition|inputs?|outputs?|passage|document|your task|task"
-    r"|task \d+|problem \d+|use case \d+|指示|課題|練習問題(?:\d+)?|解答|入力|出力|文章)\s*[:：]"
-    r"|(?:##+ )?(?:instruction|exercise|response|question \d+)s?\b\W*$)"
-    r"|<\|[a-z_]+\|>|<\/?(?:s|user|assistant|system)>|\[/?inst\]"
-    r"|you are an? (?:ai|helpful)\b|you will be given an? "
-    r"|(?m:^\W*(?:let[' ]?s|let us|please|now,?)? ?(?:read|consider|write|create|produce|generate|rewrite|summari[sz]e"
-    r"|imagine|translate|complete)\b[^\n]{0,40}"
-    r"\b(?:following|a (?:\w+ ){0,4}(?:passage|paragraph|essay|story|poem|puzzle|dialogue|article|scenario))\b)"
-    r"|(?m:^\W*(?:次|以下|上)の(?:文章|文|問題|質問|指示)[^\n]{0,40}(?:ください|なさい|しましょう))"
-    r"|(?m:^[^\n]{0,60}(?:書いて|作って|要約して|作成して|翻訳して|答えて)(?:ください|下さい)。?$)"
+    r"|(?:instructions?|(?:exercise|task|problem|use case)(?: \d+)?|your task|solution|definition|inputs?|outputs?"
+    r"|sources?|references|continuation|passage|document|指示|課題|練習問題(?:\d+)?|解答|入力|出力|文章)\s*[:：]"
+    r"|(?:##+ )?(?:instruction|exercise|response|question \d+)s?\b\W*$"
+    r"|(?:let[' ]?s|let us|please|now,?)? ?(?:read|consider|write|create|produce|generate|rewrite|summari[sz]e|imagine"
+    r"|translate|complete|come up with)\b[^\n]{0,40}"
+    r"\b(?:following|a (?:\w+ ){0,4}(?:passage|paragraph|essay|story|poem|puzzle|dialogue|article|scenario))\b"
+    r"|please (?:write in|list all|rewrite|summari[sz]e|correct me)\b"
+    r"|(?:can|could) you (?:also |please )?(?:provide|give|rewrite|summari[sz]e|elaborate)\b"
+    r"|(?:次|以下|上)の(?:文章|文|問題|質問|指示)[^\n]{0,40}(?:ください|なさい|しましょう)"
+    r"|[^\n]{0,60}(?:書いて|作って|要約して|作成して|翻訳して|答えて)(?:ください|下さい)。?$)"
+    r"|<\|[a-z_]+\|>|<\/?(?:s|user|assistant|system)>|\[/?inst\]|you are an? (?:ai|helpful)\b|you will be given an? "
+    r"|is there anything else (?:i|you)\b|let me know if you"
 )
-_STEM = re.compile(r"[a-z]{4,}")
+_STEM = re.compile(f"[a-z]{{4,}}|[{KANJI}]{{1,2}}|[\u30a1-\u30fa\u30fc]{{2,}}")
 _COMMON = frozenset(
     w[:5]
     for w in "about also another because been before being between both could during each from have however into"
@@ -39,10 +42,10 @@ _COMMON = frozenset(
     " these they this those through under used very were what when where which while will with within without would"
     " your important implications implies suggests indicates significant various different including".split()
 )
-_PARAGRAPH = re.compile(r"\n\s*\n")
+_PIECE = re.compile(r"\n+|(?<=[.!?])\s+|(?<=[。！？])")
 LONG, LOOPED = 600, 0.2  #: characters from which a text is packed, and the share of its size that tells a loop
-TAIL = 40  #: content words of an end that is looked at
-AWAY = 0.08  #: share of them that the document or the text before may hold
+HEAD, TAIL = 20, 40  #: content words before and behind the place where a text may turn to something else
+AWAY = 0.2  #: share of those behind it that the document or the text before holds, at least, in a text that stays
 
 _NO_DENIAL = re.compile(
     r"not only|no (?:later|earlier|more|fewer|less|longer|doubt)\b|not (?:until|less|more|fewer)\b|whether or not"
@@ -89,15 +92,32 @@ def runaway(text: str, document: str, sentences: Sequence[str]) -> str:
 
 
 def _drift(text: str, document: str) -> str:
-    """Say whether a paragraph behind the first is about something else altogether."""
-    paragraphs = _PARAGRAPH.split(text)
-    held = {stem[:5] for stem in _STEM.findall(document)} if len(paragraphs) > 1 else set()
-    for place, part in enumerate(paragraphs):
-        stems = [stem[:5] for stem in _STEM.findall(part) if stem[:5] not in _COMMON] if held else []
-        if place and len(stems) >= TAIL and sum(stem in held for stem in stems) < AWAY * len(stems):
-            return f'goes on about something else: "{part.strip()[:40]}"'
-        held.update(stems)
+    """Return where the rest of a text is about something else than its document and the text before, or empty."""
+    source, before, head, whole = _stems_of(document), set[str](), 0, _stems(text)
+    left, strange = len(whole), sum(stem not in source for stem in whole)
+    if strange <= (1 - AWAY) * TAIL:
+        return ""
+    pieces = [(piece, _stems(piece)) for piece in _PIECE.split(text)]
+    for place, (piece, stems) in enumerate(pieces):
+        if left < TAIL:
+            break
+        if head >= HEAD and strange > (1 - AWAY) * left:
+            rest = [stem for _, more in pieces[place:] for stem in more]
+            if sum(stem in source or stem in before for stem in rest) < AWAY * left:
+                return f'goes on about something else: "{piece.strip()[:40]}"'
+        left, head = left - len(stems), head + len(stems)
+        strange -= sum(stem not in source for stem in stems)
+        before.update(stems)
     return ""
+
+
+def _stems(text: str) -> list[str]:
+    return [stem[:5] for stem in _STEM.findall(text) if stem[:5] not in _COMMON]
+
+
+@lru_cache(maxsize=1 << 10)
+def _stems_of(document: str) -> frozenset[str]:
+    return frozenset(_stems(document))
 
 
 def turned_round(text: str, document: str, language: str) -> str:

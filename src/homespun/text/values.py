@@ -118,8 +118,10 @@ _NUMBER_AHEAD = (
 )
 _BOUND_BEFORE = re.compile(
     rf"""(?:(?P<a>under|below|(?:less|fewer|younger|lower|shorter|smaller|lighter)\ than)
-    | (?P<b>over|above|exceed(?:s|ing)?|(?:more|older|greater|higher|longer|larger|heavier|taller)\ than)
-    | (?P<c>at\ least|(?:no|not)\ (?:fewer|less|younger|shorter)\ than|(?:a\ )?minimum(?:\ [a-z]+){{0,8}}\ (?:of|is))
+    | (?P<b>(?<!control\ )(?<!power\ )(?<!held\ )(?<!spread\ )over|above|exceed(?:s|ing)?
+        |(?:more|older|greater|higher|longer|larger|heavier|taller)\ than)
+    | (?P<c>(?<!since\ )at\ least|(?:no|not)\ (?:fewer|less|younger|shorter)\ than
+        |(?:a\ )?minimum(?:\ [a-z]+){{0,8}}\ (?:of|is))
     | (?P<g>up\ to)|(?P<d>at\ most|(?:no|not)\ (?:more|older|longer|later)\ than|(?:a\ )?maximum\ of|not\ exceeding)
     ){_NUMBER_AHEAD}
     | (?:(?P<e>before|prior\ to|earlier\ than)|(?P<f>after|later\ than))(?=\s+(?:{_YEAR}(?!\s?%)|{_MONTH}\s+\d))
@@ -146,8 +148,10 @@ _SPECIAL = frozenset((*_MONTH_OF, *_LEFT_OUT, *"or from between usd eur gbp jpy 
 _SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}
 _AMBIGUOUS_SCALES = frozenset("kmb")  #: 5m is metres, $5m is millions
 _KANJI_SCALE = {"百": 10**2, "千": 10**3, "万": 10**4, "億": 10**8, "兆": 10**12}
+_NO_BREAK = ("", " ")
 _BREAK = re.compile(r"[.!?。!?;:,、\n()「」\"]")
 _GROUPED = re.compile(r"(?<=\d)[\u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
+_INITIAL = re.compile(r"\.[a-z]\.")  # looked for first, because it is found fast
 _INITIALS = re.compile(r"(?<![a-z.])(?:[a-z]\.){2,}")
 _SAME = str.maketrans({
     **{chr(code): unicodedata.normalize("NFD", chr(code))[0] for code in range(0xC0, 0x250)},
@@ -162,6 +166,7 @@ _ENDINGS = (
     " 立ち 建て 打ち 持ち 替え 換え 入れ 呼び 締め 合わせ 合い"
 ).split()
 _VERBS = "".join(sorted({one[0] for one in _ENDINGS}))
+_COMPOUND = re.compile(rf"[{_VERBS}手見](?:[しみりけきげてちえれびめいせとらわも]{{1,2}})?[{_VERBS}書物]")
 _ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})(?=[{_VERBS}書物])|(?<=[{_VERBS}手見])(?:{'|'.join(_ENDINGS)})")
 
 
@@ -186,11 +191,13 @@ def _cut(text: str) -> tuple[Atom, ...]:
 def folded(text: str) -> str:
     """Return the text that is cut: NFKC, case folded, without accents and variants, numbers in digits, lines kept."""
     text = unicodedata.normalize("NFKC", _GROUPED.sub("", text)).casefold().translate(_SAME)
-    text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
-    text = text.replace("minus ", "-") if "minus " in text else text
+    text = text.replace("minus ", "-")
+    if _INITIAL.search(text):
+        text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
     if not text.isascii():
         text = _KATAKANA_VARIANT.sub(lambda match: _VU.get(match[0], ""), text)
-        text = _ENDING.sub(_first, _ENDING.sub(_first, text))  # 申し込み: the second after the first
+        if _COMPOUND.search(text):
+            text = _ENDING.sub(_first, _ENDING.sub(_first, text))  # 申し込み: the second after the first
     return with_digits(text)
 
 
@@ -208,14 +215,21 @@ class _Cutter:
 
     def add(self, text: str, start: int, end: int, kind: str = "word", glued: bool = False) -> None:
         gap = self.plain[self.end : start]
-        broken = bool(gap) and gap != " " and bool(_BREAK.search(gap))
-        self.found.append(Atom(text, start, end, kind, glued and bool(self.found) and not gap, broken))
+        broken = gap not in _NO_BREAK and bool(_BREAK.search(gap))
+        self.found.append(_new(Atom, (text, start, end, kind, glued and not gap and bool(self.found), broken)))
         self.end = end
 
     def cut(self) -> tuple[Atom, ...]:
         plain, position = self.plain, 0
+        cutters = {
+            "word": self._word,
+            "run": self._run,
+            "digit": self._digit,
+            "sign": self._digit,
+            "slash": self._slash,
+        }
         while token := _TOKEN.search(plain, position):
-            position = getattr(self, f"_{token.lastgroup}")(token)
+            position = cutters.get(token.lastgroup or "", self._other)(token)
         return tuple(self.found)
 
     def _word(self, token: re.Match[str]) -> int:
@@ -237,7 +251,7 @@ class _Cutter:
                 self.between = True
                 return end
         glued = bool(start) and plain[start - 1] in "+#"
-        self.add(word.removesuffix("'s").replace("'", ""), start, end, glued=glued)
+        self.add(word.removesuffix("'s").replace("'", "") if "'" in word else word, start, end, glued=glued)
         return end
 
     def _code(self, code: re.Match[str]) -> int:
@@ -285,18 +299,12 @@ class _Cutter:
         assert value
         return self._quantity(value)
 
-    _sign = _digit
-
     def _slash(self, token: re.Match[str]) -> int:
         self.add(OR, token.start(), token.end(), "or")
         return token.end()
 
-    def _mark(self, token: re.Match[str]) -> int:
-        self.add(token[0], token.start(), token.end(), glued=True)
-        return token.end()
-
-    def _letters(self, token: re.Match[str]) -> int:
-        self.add(token[0], token.start(), token.end())
+    def _other(self, token: re.Match[str]) -> int:
+        self.add(token[0], token.start(), token.end(), glued=token.lastgroup == "mark")
         return token.end()
 
     def _quantity(self, match: re.Match[str]) -> int:
