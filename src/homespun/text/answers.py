@@ -29,11 +29,12 @@ _COPULAS = ("です", "だ", "でし", "であ", "になり", "となり")
 _NOT_JA = tuple(f"{begin}{end}" for begin in ("では", "じゃ", "で") for end in ("な", "あり"))
 _LEADS = frozenset("a an about around approximately roughly circa 約".split())
 _BEFORE_NUMBERS = frozenset("in on at by since from".split())
+_WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 _LENIENT_DEGREES = ("~c", "~f")
 _NEVER_LEFT_OUT = frozenset({"~%"})  #: units without which a number is another value
 _EXCEPT_BEFORE = re.compile(
-    r"(?:except(?: for| on)?|other than|apart from|aside from|excluding|besides|but not|with the exception of)"
-    r" (?:the |an? )?$"
+    r"(?:(?:(?:any|every)(?:thing|where|one|body)|all) but|except(?: for| on)?|other than"
+    r"|apart from|aside from|excluding|besides|but not|with the exception of) (?:the |an? )?$"
 )
 _EXCEPT_AFTER = ("以外", "を除", "は除", "のほか", "の他")
 _JAPANESE_WORD = f"{KANJI}\u30a1-\u30ff"
@@ -46,7 +47,10 @@ _LISTED = re.compile(
     r"\s*(?:[,、,;；・/]\s*(?:and |or )?|\band\b|\bor\b|および|及び|ならびに|と(?=[^\u3041-\u309f]))\s*"
 )
 _SENTENCE_END = re.compile(r"[.!?。\n](?:\s|$)|[。\n]")
-_NO_ITEM = re.compile(r"(?:as|at|an?|the|in|on|of|by|for|to|who|which|when|where|with|its?|his|her|about|born)\b")
+_NO_ITEM = re.compile(
+    r"(?:so|i|we|its?|they|this|that|is|was|not|but|perhaps|maybe|probably|as|at|an?|the|in|on|of|by|for|to|who|which"
+    r"|when|where|with|his|her|about|born)\b"
+)
 _OPPOSITES = {"yes": "no", "no": "yes", "はい": "いいえ", "いいえ": "はい"}
 LISTED = 3  #: values of a list, of which none is the answer
 
@@ -109,7 +113,8 @@ class Values:
 
 def _without_lead(pieces: tuple[str, ...]) -> tuple[str, ...]:
     """Return a value without the article, the "about" or, before a number or date, the preposition it begins with."""
-    while len(pieces) > 1 and (pieces[0] in _LEADS or (pieces[0] in _BEFORE_NUMBERS and pieces[1][:1].isdigit())):
+    dated = _BEFORE_NUMBERS | _WEEKDAYS
+    while len(pieces) > 1 and (pieces[0] in _LEADS or (pieces[0] in dated and pieces[1][:1].isdigit())):
         pieces = pieces[1:]
     return pieces
 

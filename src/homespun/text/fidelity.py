@@ -29,7 +29,7 @@ from homespun.text.words import length, unit
 
 RECALL = 0.95  #: share of protected values that a rewrite of a whole document states
 RETOLD = 0.5  #: share of protected values above which a text is a retelling of its document
-_SMALL = frozenset(map(str, range(1, 11)))  #: in words and without a unit these are no new numbers: "two reasons"
+_SMALL = frozenset(map(str, range(1, 11)))  #: in words and without a unit neither due nor new
 LEAST = {"ja": 12}  #: characters of a text that says anything; other languages: 5 words
 SCRIPT = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
 SAME = 0.7  #: share of a text that the document itself takes up before the text is no rewrite
@@ -79,7 +79,6 @@ _COUNTERS = re.compile(
 )
 _HEADS = re.compile(r"(?:q|a|no|step|part|section|question|answer|fact|item)\d{1,2}$")
 _EMPHASIS = re.compile(r"[*`]+")
-_BOUNDS = frozenset(COMPARATORS) - {"<~"}  #: "up to" says little: a lamp that burns up to 40 hours burns 40 hours
 _DEGREES = {"~c": "~°"}  #: a difference in temperature and in angle is written alike, and so is "20°" for "20 °C"
 
 
@@ -91,7 +90,7 @@ class _Read:
         self.plain = _COUNTERS.sub(_blank, folded(_EMPHASIS.sub("", text)))
         self.atoms = cut(self.plain, runs=True)
         self.numbers: dict[str, set[str]] = {}  #: number or time -> its units, empty for none and for a counter
-        self.bounds: dict[str, set[str]] = {}  #: number or time -> "<", ">" or empty
+        self.bounds: dict[str, set[str]] = {}  #: number or time -> "<", ">", "~" (up to) or empty
         self.dates: dict[tuple[str, str], str] = {}  #: year and month, month and day -> as it is written
         self.flat = flat(self.atoms)
         self.parts: set[str] = set()  #: of codes
@@ -112,12 +111,20 @@ class _Read:
         """What it says in figures."""
         return frozenset(re.findall(r"\d+", _COUNTERS.sub(_blank, comparable_lines(self.text))))
 
+    def passing(self, number: str, unit_name: str) -> bool:
+        """Tell whether a number is small, in words and counts nothing in particular: "two reasons"."""
+        return number in _SMALL and not unit_name and number not in self.digits
+
     def measure(self, place: int) -> tuple[str, str, str]:
         """Return the number that stands at a place, its unit and on which side it bounds something."""
         after = self.atoms[place + 1].text if place + 1 < len(self.atoms) else ""
         unit_name = "" if not after.startswith("~") or after.startswith("~#") else _DEGREES.get(after, after)
         before = self.atoms[place - 1].text if place else ""
-        return self.atoms[place].text.rstrip("stndrh"), unit_name, before[:1] if before in _BOUNDS else ""
+        return (
+            self.atoms[place].text.rstrip("stndrh"),
+            unit_name,
+            before[-1 if before == "<~" else 0] if before in COMPARATORS else "",
+        )
 
     def shown(self, place: int) -> str:
         """Return the value at a place as it is written; a part of a date as a text of its own."""
@@ -146,7 +153,8 @@ class _Read:
         units = self.numbers.get(number)
         if units is None:
             return number == "1" and (self.has("one") or "一" in self.flat)
-        return (not unit_name or unit_name in units or units == {""}) and (not sign or sign in self.bounds[number])
+        bounded = sign in ("", "~") or sign in self.bounds[number] or (sign == "<" and "~" in self.bounds[number])
+        return bounded and (not unit_name or unit_name in units or units == {""})
 
     def holds(self, key: str) -> bool:
         """Tell whether it holds what was made `flat`, as whole words; katakana is one word with katakana beside it."""
@@ -187,8 +195,10 @@ def _protected(read: _Read, language: str) -> tuple[Value, ...]:
     found: dict[str, Value] = {}
     for place, atom in enumerate(read.atoms):
         if atom.kind in ("number", "time"):
-            key = GAP.join(read.measure(place))
-            found.setdefault(key, Value("number", read.shown(place), key))
+            number, unit_name, sign = read.measure(place)
+            key = GAP.join((number, unit_name, sign))
+            if not read.passing(number, unit_name):
+                found.setdefault(key, Value("number", read.shown(place), key))
         elif atom.kind == "date":
             key = flat([atom])
             found.setdefault(key, Value("date", read.shown(place), key))
@@ -287,7 +297,7 @@ class Faithful:
         for place, atom in enumerate(read.atoms):
             if atom.kind in ("number", "time"):
                 number, unit_name, sign = read.measure(place)
-                if number in _SMALL and not unit_name and number not in read.digits:
+                if read.passing(number, unit_name):
                     continue
                 if not any(one.has_number(number, unit_name, sign) or number in one.parts for one in sources):
                     shown = read.shown(place)

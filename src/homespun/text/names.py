@@ -24,12 +24,12 @@ _LATIN = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*(?:-[A-Za-z]+)*[A-Za-z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _GOES_ON = re.compile(r" [A-Z][a-z]")
 _POSSESSIVE = re.compile(r"['’]s?$")
-_NO_NAMES = frozenset(
+NO_NAMES = frozenset(
     "a an and any are as at be but by can dear each every for from had has have he her here hers him his how i if in is"
     " it its let may most my no nor not of on once one only or other our shall she should since so some such than that"
     " the their them then there these they this those to under until up upon was we were what when where which while"
     " who whose why will with within without would yes yet you your both all also after before during over per q"
-    " however therefore further furthermore thus although though because instead".split()
+    " however above below therefore further furthermore thus although though because instead".split()
 )
 _NOT_ALONE = frozenset("ltd inc co corp llc plc gmbh c f w v gb mb tb kb pa hz".split())  #: legal forms, and units
 _NO_NAME = re.compile(r"[〇一二三四五六七八九十百千万億兆]+|明治|大正|昭和|平成|令和|[A-Za-z0-9]+")
@@ -62,7 +62,7 @@ def _capitalised(text: str, language: str) -> list[str]:
         if not word[:1].isupper():
             small.add(word)
             continue
-        if word.lower() in _NO_NAMES:
+        if word.lower() in NO_NAMES:
             continue
         before = text[: match.start()].rstrip(" \t([*_#>-•")
         if len(before) in starts or not before or before[-1] in '.!?:\n"“':

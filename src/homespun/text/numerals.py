@@ -25,7 +25,7 @@ _UNDER_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[- ]{_ONE})?|{'|'.join(_TEENS)}|{_ONE
 _UNDER_1000 = rf"(?:{_UNDER_100} hundred(?: (?:and )?{_UNDER_100})?|{_UNDER_100})"
 _LARGE = r"(?:thousand|million|billion|trillion)"
 _IN_WORDS = re.compile(
-    rf"\b(?:(?P<half>half an? (?={_LARGE}|dozen)|(?P<whole>{_UNDER_100}) and a half(?= {_LARGE}))|an? (?=dozen\b)"
+    rf"\b(?:(?P<half>half an? (?={_LARGE}|dozen)|(?P<whole>{_UNDER_100}) and a half)|an? (?=dozen\b)"
     rf"|(?P<words>(?:{_UNDER_1000} {_LARGE},? (?:and )?)*{_UNDER_1000}(?: {_LARGE})?"
     rf"|a (?:hundred|{_LARGE})(?: and {_UNDER_100})?))(?: ?(?P<dozen>dozen))?\b"
 )
@@ -47,7 +47,8 @@ _COUNTED = (
 _MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は割億万"
 _NUMERAL = rf"[{_DIGIT}十百千万億兆]{{1,20}}"
 _KANJI_NUMBER = re.compile(
-    rf"(?:(?<![{KANJI}\d])|(?<=[{_MAY_PRECEDE}])){_NUMERAL}(?={_COUNTED})"
+    rf"(?:(?<![{KANJI}\d])|(?<=[{_MAY_PRECEDE}])|(?<![数何幾\d{_DIGIT}十百千万億兆])(?=[{_DIGIT}]?[十百千]+.)){_NUMERAL}"
+    rf"(?={_COUNTED})"
     rf"|(?<![{KANJI}])[一二三四五六七八九][{_DIGIT}]{{0,9}}[〇零][{_DIGIT}]{{0,9}}(?![{KANJI}])"
     rf"|(?<![{KANJI}\d])(?=[{_DIGIT}]*[十百千万億]){_NUMERAL}(?<=..)(?=[あでとの、。]|$)"
 )

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from homespun.text.names import proper_nouns
+from homespun.text.names import NO_NAMES, proper_nouns
 from homespun.text.normalise import KANJI, comparable, comparable_lines
 from homespun.text.values import folded
 
@@ -50,24 +50,29 @@ AWAY = 0.2  #: share of those behind it that the document or the text before hol
 _NO_DENIAL = re.compile(
     r"not only|no (?:later|earlier|more|fewer|less|longer|doubt)\b|not (?:until|less|more|fewer)\b|whether or not"
     r"|\bno\. ?\d"
-    r"|なければな|なくてはな|ないといけ|ざるを得|だけでなく|のみならず|かもしれな|に違いな|間違いな|少なくな|少なくとも|ではないか"
+    r"|(?:なければ|なくては|ないと)(?:な[らり]|いけ)(?:ない|ません)?|ざるを得(?:ない|ません)|だけでなく|のみならず"
+    r"|(?:かもしれ|に違い|間違い|少なく)(?:ない|ません|なく)|少なくとも|ではない(?:か|でしょうか)"
 )
 _DENIES = re.compile(
-    r"\b(?:not|never|no|cannot|without|neither|nor)\b|n't\b|ない(?!し)|ません|なかっ|ず(?=[、にと。]|$)|不可|禁止"
+    r"\b(?:not|never|no|cannot|without|neither|nor)\b|n't\b|ない(?!し)|ません|なかっ|[かさたなまらばせけえれべめ]ず(?=[、に])"
 )
 #: what else may say the same; wide, because here it excuses
 _MAY_DENY = re.compile(
-    _DENIES.pattern + r"|\b(?:none|nothing|nobody|free|forb\w+|prohibit\w*|banned|bans?|unable|avoid\w*|only|except\w*|"
+    _DENIES.pattern
+    + r"|\b(?:none|nothing|nobody|free|forb\w+|prohibit\w*|banned|bans?|unable|avoid\w*|prevent\w*|only|except\w*|"
     r"lack\w*|fail\w*|refus\w*|exclu\w+|impossible|instead|rather|absent|absence|unlike|hardly|rarely|illegal|stop\w*|"
     r"un\w{4,}|in\w+ble|non\w*|dis\w{4,})\b|なく|なけれ|せず|ぬ|不|無|非|禁|未|以外|専用|のみ|だけ|しか|避け|防|除|まで"
 )
-_CLAUSE = re.compile(r"[,;:.!?\n、。；：]+|\b(?:and|but|while|whereas|although)\b|が、")
+_QUESTION = re.compile(r"[^.!?。！？\n]*(?:[?？]|か。)")
+_CLAUSE = re.compile(r"[,;:.!?()\n、。；：（）—–]+|\b(?:and|but|while|whereas|although)\b|が、")
 _SCOPE = {"ja": 2}  #: words nearest to a denial that are denied, before it; other languages: 3 behind it
+ENDING = 8  #: characters behind a denial in Japanese that still ends its clause; else it belongs to what follows
 _CONTENT = re.compile(f"[a-z]{{3,}}|[{KANJI}]+|[\u30a1-\u30fa\u30fc]{{2,}}")
 _LIGHT = frozenset(
     "the and for was were are has had have been its this that with can may must will does did any".split()
 )
 _CAPITAL = re.compile(r"(?<=[a-z0-9,;] )[A-Z][\w'’-]*[a-z](?:['’]s)?(?![\w])")
+_WORD = re.compile(r"[^\W_]+")
 _HEADING = re.compile(r"(?m)^[^\n]{0,80}?[:：](?=\s|$)|^[^\n.!?]{0,80}$")
 
 
@@ -129,22 +134,25 @@ def turned_round(text: str, document: str, language: str) -> str:
             if len(scope) < 2:
                 continue
             alike = [other for other in others if scope <= set(_content(other))]
-            if alike and not any(map(_MAY_DENY.search, alike)):
+            own = [other for other in denying if scope <= set(_content(other))]
+            if alike and not any(map(_MAY_DENY.search, alike)) and all(map(_MAY_DENY.search, own)):
                 return (alike[0] if denying is theirs else clause).strip()
     return ""
 
 
 def _clauses(text: str) -> list[str]:
-    return [clause for clause in _CLAUSE.split(_NO_DENIAL.sub(" ", comparable_lines(text))) if clause.strip()]
+    told = _NO_DENIAL.sub(" ", _QUESTION.sub(" ", comparable_lines(text)))
+    return [clause for clause in _CLAUSE.split(told) if clause.strip()]
 
 
 def _denied(clause: str, language: str) -> set[str]:
     """Return the words of a clause that are denied in it."""
     denial = _DENIES.search(clause)
-    if not denial:
+    if not denial or (language == "ja" and len(clause) - denial.end() > ENDING):
         return set()
     words = _content(clause[: denial.start()] if language == "ja" else clause[denial.end() :])
-    return set(words[-_SCOPE["ja"] :] if language == "ja" else words[:3])
+    scope = set(words[-_SCOPE["ja"] :] if language == "ja" else words[:3])
+    return scope if len(scope) > 1 else set(_content(clause)[-3:])
 
 
 def _content(clause: str) -> list[str]:
@@ -161,7 +169,11 @@ def new_names(text: str, document: str, language: str) -> list[str]:
     if language == "ja":
         source = folded(document)
         return [name for name in proper_nouns(text) if folded(name) not in source]
-    held = {word[:4] for word in re.findall(r"\w+", source)}
+    held = {word[:4] for word in _WORD.findall(source)}
     plain = _HEADING.sub(lambda heading: heading[0].lower(), text)
     found = (match[0].removesuffix("'s").removesuffix("’s") for match in _CAPITAL.finditer(plain))
-    return [name for name in dict.fromkeys(found) if name[:4].lower() not in held]
+    return [
+        name
+        for name in dict.fromkeys(found)
+        if name.lower() not in NO_NAMES and not any(part[:4] in held for part in _WORD.findall(name.lower()))
+    ]

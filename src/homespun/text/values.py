@@ -29,7 +29,7 @@ COMPARATORS = (
     "<=",
     ">=",
     "<~",
-)  #: before the number that they bound, wherever the text has them; "<~" is まで, up to
+)  #: before the number that they bound, wherever the text has them; "<~" is "up to", まで
 GAP = "\0"
 LONGEST_NUMBER = 20  #: characters; Decimal would round what has more than 28 digits
 REMEMBERED = 400  #: answers and values, up to so many characters, are cut once; documents are not kept
@@ -108,6 +108,7 @@ _CODE = re.compile(
 _CODE_PIECE = re.compile(r"[a-z]+|\d+|(?<=\d)[-/](?=\d)")
 _SCRIPT = re.compile(rf"(?P<katakana>[{_KATAKANA}]+)|[^・{_KATAKANA}]+")
 _RANGE = re.compile(r"\s*[-–—~〜]\s*(?=\d)|\s*から\s*(?=\d)|\s+to\s+(?=[-$€£]?\d|[a-z]{3,9} \d)")
+_OR_SO = re.compile(r"or (?:so|thereabouts)\b")
 _FROM = re.compile(rf"(?:from|between)\s+(?=[-$€£]?\d|{_MONTH})")
 _AND = re.compile(rf"\s+and\s+(?=[-$€£]?\d|{_MONTH})")
 _JAPANESE_OR = re.compile(
@@ -122,7 +123,8 @@ _BOUND_BEFORE = re.compile(
         |(?:more|older|greater|higher|longer|larger|heavier|taller)\ than)
     | (?P<c>(?<!since\ )at\ least|(?:no|not)\ (?:fewer|less|younger|shorter)\ than
         |(?:a\ )?minimum(?:\ [a-z]+){{0,8}}\ (?:of|is))
-    | (?P<g>up\ to)|(?P<d>at\ most|(?:no|not)\ (?:more|older|longer|later)\ than|(?:a\ )?maximum\ of|not\ exceeding)
+    | (?P<d>at\ most|(?:no|not)\ (?:more|older|longer|later)\ than|not\ exceeding)
+    | (?P<g>up\ to|limited\ to|(?:a\ )?maximum\ of)
     ){_NUMBER_AHEAD}
     | (?:(?P<e>before|prior\ to|earlier\ than)|(?P<f>after|later\ than))(?=\s+(?:{_YEAR}(?!\s?%)|{_MONTH}\s+\d))
     """,
@@ -130,19 +132,21 @@ _BOUND_BEFORE = re.compile(
 )
 _BOUND_AFTER = re.compile(
     r"\s*(?:(?P<a>未満|に満た(?:ない|ず)|を下回|より(?:も)?(?:少|小|低|短|軽|若|前))"
-    r"|(?P<b>超|を超|を上回|より(?:も)?(?:多|大|高|長|重|後))"
+    r"|(?P<g>を超え(?:ず|ない|てはな|てはいけ))|(?P<b>超|を超|を上回|より(?:も)?(?:多|大|高|長|重|後))"
     r"|(?P<c>以上|以降|以後|\+(?!\w)|\b(?:or|and) (?:more|over|above|older|greater|longer|up(?:wards)?|later)\b)"
     r"|(?P<d>以下|以前|\b(?:or|and) (?:less|fewer|under|below|younger|shorter|earlier)\b)"
-    r"|(?P<e>まで|以内))"
+    r"|(?P<f>まで|以内))"
 )
 _BOUND = {"a": "<", "b": ">", "c": ">=", "d": "<=", "e": "<", "f": ">", "g": "<~"}
-_LEAD = re.compile(r"(?P<c>少なくとも|最低(?:でも)?|最小)\s*$|(?P<g>最大(?:で)?)|(?P<d>多くとも|せいぜい)\s*$")
+_TURNED = {">": "<~", "<": ">="}  #: nobody may bring more than two
+_NOT_BEFORE = re.compile(r"(?:\b(?:no|not|nobody|none|never|cannot)|n't)\b[^.;:,\n]*$")
+_LEAD = re.compile(r"(?:(?P<c>少なくとも|最低(?:でも)?|最小)|(?P<g>最大(?:で)?)|(?P<d>多くとも|せいぜい))\s*$")
 _TIME_LEAD = re.compile(r"(?:(?:午前|午後|朝|夕方|夜)の?|時速|秒速)\s*$")
 _LEFT_OUT = frozenset({"the", "and"})
 _CODE_GOES_ON = frozenset("0123456789-/")
 _BOUNDS = (
-    "under below less fewer younger lower shorter smaller lighter over above exceed exceeds exceeding more older"
-    " greater higher longer larger heavier taller at no not a minimum up maximum before prior earlier after later"
+    "limited under below less fewer younger lower shorter smaller lighter over above exceed exceeds exceeding more"
+    " older greater higher longer larger heavier taller at no not a minimum up maximum before prior earlier after later"
 )
 _SPECIAL = frozenset((*_MONTH_OF, *_LEFT_OUT, *"or from between usd eur gbp jpy us".split(), *_BOUNDS.split()))
 _SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}
@@ -238,12 +242,17 @@ class _Cutter:
             return self._code(code)
         if word in _SPECIAL:
             if word == "or":
+                if approximate := _OR_SO.match(plain, start):
+                    return approximate.end()
                 self.add(OR, start, end, "or")
                 return end
             if (value := _VALUE.match(plain, start)) and value.end() > end:
                 return self._quantity(value)
             if bound := _BOUND_BEFORE.match(plain, start):
-                self.add(_BOUND[bound.lastgroup or ""], start, bound.end(), "comparator")
+                sign = _BOUND[bound.lastgroup or ""]
+                if sign in _TURNED and _NOT_BEFORE.search(plain, max(0, start - 45), start):
+                    sign = _TURNED[sign]
+                self.add(sign, start, bound.end(), "comparator")
                 return bound.end()
             if word in _LEFT_OUT:
                 return end
@@ -315,8 +324,8 @@ class _Cutter:
             self.add(text, match.start() if not at else end, end, kind, glued and not at)
         if bound := _BOUND_AFTER.match(plain, end):
             ranged = first > 0 and self.found[first - 1].text == OR
-            if bound.lastgroup != "e" or (self.found[-1].kind in ("number", "unit") and not ranged):
-                sign = "<~" if bound.lastgroup == "e" else _BOUND[bound.lastgroup or ""]
+            if bound.lastgroup != "f" or (self.found[-1].kind in ("number", "unit") and not ranged):
+                sign = "<~" if bound.lastgroup == "f" else _BOUND[bound.lastgroup or ""]
                 self.found.insert(first, Atom(sign, match.start(), match.start(), "comparator"))
                 end = self.end = bound.end()
         between, self.between = self.between, False
