@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.records import Document, Fact
-from homespun.text.fidelity import Faithful, protected, unwrapped
+from homespun.text.fidelity import Faithful, unwrapped
+from homespun.text.reading import protected
 
 TEXT = (
     "Junarix was launched in November 2017 by Holomond Ltd. At 1,200 g it is light, and form TD-569 lists it. "

@@ -21,8 +21,9 @@ from homespun.generate.writing import Plan, Slot, WrittenVariants, ask_each
 from homespun.models.base import Model
 from homespun.records import Fact, derive_seed
 from homespun.text.extract import merged, parse_facts, sentence_facts, uncovered
-from homespun.text.fidelity import Faithful, Value
+from homespun.text.fidelity import Faithful
 from homespun.text.prompts import pick
+from homespun.text.reading import Value
 from homespun.text.rewrite_prompts import GENRES, facts_prompt, passage_prompt, passage_request
 
 ROUNDS = 2  #: requests for the facts of one document

@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from homespun.records import Fact
-from homespun.text.fidelity import Faithful, Value, holds, unwrapped
+from homespun.text.fidelity import Faithful, unwrapped
 from homespun.text.normalise import clean
+from homespun.text.reading import Value, holds
 from homespun.text.sentences import ends
 from homespun.text.values import folded
 from homespun.text.words import length

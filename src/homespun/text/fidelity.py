@@ -12,45 +12,28 @@ Not found: statements that are wrong in other words, names that are written like
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import takewhile
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from homespun.records import Document
-from homespun.text.names import names, unknown
-from homespun.text.normalise import KANA, KANJI, clean, comparable, comparable_lines, script_share
+from homespun.text.normalise import clean, comparable, comparable_lines, script_share
 from homespun.text.phrases import refusal
-from homespun.text.sentences import ends
+from homespun.text.reading import Reading, Value, protected
+from homespun.text.sentences import sentences
 from homespun.text.strays import new_names, runaway, turned_round
-from homespun.text.values import COMPARATORS, GAP, MONTHS, atoms, cut, flat, folded
+from homespun.text.values import GAP
 from homespun.text.words import length, unit
 
 RECALL = 0.95  #: share of protected values that a rewrite of a whole document states
 RETOLD = 0.5  #: share of protected values above which a text is a retelling of its document
-_SMALL = frozenset(map(str, range(1, 11)))  #: in words and without a unit neither due nor new
 LEAST = {"ja": 12}  #: characters of a text that says anything; other languages: 5 words
 SCRIPT = {"ja": 0.5}  #: Japanese text holds Latin names; other languages: 0.8
 SAME = 0.7  #: share of a text that the document itself takes up before the text is no rewrite
 ECHOED = {"ja": 12}  #: characters of an instruction that a text may not repeat; other languages: 30
 
 Due = Literal["all", "subject"] | Sequence["int | Value"]  #: numbers are those of facts
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """Something that a document says and a rewrite must say, too."""
-
-    kind: Literal["fact", "number", "date", "code", "name", "quoted"]
-    shown: str  #: as the document writes it
-    key: str  #: its atoms, `flat`; of a number itself, its unit and its bound
-    spelled: str = ""  #: what must stand letter for letter: a name that no dictionary knows
-
-    @classmethod
-    def of(cls, kind: Literal["fact", "code", "name", "quoted"], shown: str) -> Value:
-        """Return the value that is written so."""
-        return cls(kind, shown, flat(atoms(shown)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,169 +55,22 @@ class Fidelity:
         return not self.problem
 
 
-#: What counts the parts of a text: "1.", "(2)", "Q3:", "Step 4", 問5
-_COUNTERS = re.compile(
-    r"(?m)^[ \t#>\-•]*(?:(?:step|part|section|question|answer|fact|item|第|問|質問|回答|手順)[ .#]*\d{1,2}(?![\d.,]*\d)"
-    r"|(?:[qa] ?)?[(\[]?\d{1,2}[.)\]:、]+(?=\D|$))"
-)
-_HEADS = re.compile(r"(?:q|a|no|step|part|section|question|answer|fact|item)\d{1,2}$")
-_EMPHASIS = re.compile(r"[*`]+")
-_DEGREES = {"~c": "~°"}  #: a difference in temperature and in angle is written alike, and so is "20°" for "20 °C"
-
-
-class _Read:
-    """A text as it is looked into: cut once, its numbers and dates found once."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.plain = _COUNTERS.sub(_blank, folded(_EMPHASIS.sub("", text)))
-        self.atoms = cut(self.plain, runs=True)
-        self.numbers: dict[str, set[str]] = {}  #: number or time -> its units, empty for none and for a counter
-        self.bounds: dict[str, set[str]] = {}  #: number or time -> "<", ">", "~" (up to) or empty
-        self.dates: dict[tuple[str, str], str] = {}  #: year and month, month and day -> as it is written
-        self.flat = flat(self.atoms)
-        self.parts: set[str] = set()  #: of codes
-        for place, atom in enumerate(self.atoms):
-            if atom.kind in ("word", "run"):
-                continue
-            if atom.kind in ("number", "time"):
-                number, unit_name, sign = self.measure(place)
-                self.numbers.setdefault(number, set()).add(unit_name)
-                self.bounds.setdefault(number, set()).add(sign)
-            elif atom.kind == "part":
-                self.parts.add(atom.text)
-            elif atom.kind == "date" and atom.start == atom.end:  # the second or third part of a date
-                self.dates[self.atoms[place - 1].text, atom.text] = self.shown(place - 1)
-
-    @cached_property
-    def digits(self) -> frozenset[str]:
-        """What it says in figures."""
-        return frozenset(re.findall(r"\d+", _COUNTERS.sub(_blank, comparable_lines(self.text))))
-
-    def passing(self, number: str, unit_name: str) -> bool:
-        """Tell whether a number is small, in words and counts nothing in particular: "two reasons"."""
-        return number in _SMALL and not unit_name and number not in self.digits
-
-    def measure(self, place: int) -> tuple[str, str, str]:
-        """Return the number that stands at a place, its unit and on which side it bounds something."""
-        after = self.atoms[place + 1].text if place + 1 < len(self.atoms) else ""
-        unit_name = "" if not after.startswith("~") or after.startswith("~#") else _DEGREES.get(after, after)
-        before = self.atoms[place - 1].text if place else ""
-        return (
-            self.atoms[place].text.rstrip("stndrh"),
-            unit_name,
-            before[-1 if before == "<~" else 0] if before in COMPARATORS else "",
-        )
-
-    def shown(self, place: int) -> str:
-        """Return the value at a place as it is written; a part of a date as a text of its own."""
-        atom = first = self.atoms[place]
-        while first.start == first.end:
-            place, first = place - 1, self.atoms[place - 1]
-        whole = self.plain[first.start : first.end].strip(" -")
-        if atom.kind == "date" and atom.text in MONTHS:
-            return f"{MONTHS.index(atom.text) + 1}月" if "月" in whole else atom.text.capitalize()
-        dated = atom.kind == "number" and place + 1 < len(self.atoms) and self.atoms[place + 1].kind == "date"
-        return (f"{atom.text}年" if "年" in whole else atom.text) if dated else whole
-
-    def codes(self) -> dict[str, str]:
-        """Return what is made of letters and digits, as it is written, with its atoms."""
-        found = {}
-        for first, atom in enumerate(self.atoms):
-            if atom.kind != "code":
-                continue
-            parts = [atom, *takewhile(lambda one: one.kind == "part", self.atoms[first + 1 :])]
-            if not _HEADS.match("".join(part.text for part in parts)):
-                found[self.plain[atom.start : parts[-1].end]] = flat(parts)
-        return found
-
-    def has_number(self, number: str, unit_name: str, sign: str = "") -> bool:
-        """Tell whether it holds a number with this unit and bound; where it never has a unit, any will do."""
-        units = self.numbers.get(number)
-        if units is None:
-            return number == "1" and (self.has("one") or "一" in self.flat)
-        bounded = sign in ("", "~") or sign in self.bounds[number] or (sign == "<" and "~" in self.bounds[number])
-        return bounded and (not unit_name or unit_name in units or units == {""})
-
-    def holds(self, key: str) -> bool:
-        """Tell whether it holds what was made `flat`, as whole words; katakana is one word with katakana beside it."""
-        wanted = key.strip(GAP)
-        for text in (self.flat, f"{GAP}{self.plain}{GAP}"):  # the second has what parts katakana: ・, spaces, brackets
-            at = text.find(wanted) if wanted else -1
-            while at >= 0:
-                if not _joined(text[at - 1], wanted[0]) and not _joined(wanted[-1], text[at + len(wanted)]):
-                    return True
-                at = text.find(wanted, at + 1)
-            if wanted[:1].isascii():
-                break
-        return False
-
-    def has(self, text: str) -> bool:
-        """Tell whether one of its atoms is this."""
-        return f"{GAP}{text}{GAP}" in self.flat
-
-
-_QUOTED = {
-    "ja": re.compile(r"「([^「」\n]{1,30})」|『([^『』\n]{1,30})』"),
-    "en": re.compile(r"[\"“]([^\"“”\n]{2,60})[\"”]"),
-}
-
-
-def protected(text: str, language: str) -> tuple[Value, ...]:
-    """Return the protected values of a text, each once: numbers with units, dates, codes, quoted terms and names.
-
-    Args:
-        text: any text.
-        language: en, ja, or another (quotes and capitals as in English).
-    """
-    return _protected(_Read(text), language)
-
-
-def _protected(read: _Read, language: str) -> tuple[Value, ...]:
-    text = read.text
-    found: dict[str, Value] = {}
-    for place, atom in enumerate(read.atoms):
-        if atom.kind in ("number", "time"):
-            number, unit_name, sign = read.measure(place)
-            key = GAP.join((number, unit_name, sign))
-            if not read.passing(number, unit_name):
-                found.setdefault(key, Value("number", read.shown(place), key))
-        elif atom.kind == "date":
-            key = flat([atom])
-            found.setdefault(key, Value("date", read.shown(place), key))
-    known = read.codes()
-    for code, key in known.items():
-        found.setdefault(key, Value("code", code, key))
-    for match in _QUOTED.get(language, _QUOTED["en"]).finditer(text):
-        shown = (match[1] or match[match.lastindex or 1]).strip(" ,.、。")
-        if shown and length(shown, language) <= (30 if language == "ja" else 6):
-            value = Value.of("quoted", shown)
-            found.setdefault(value.key, value)
-    for name in names(clean(text).text, language):
-        value = Value.of("name", name)
-        if value.key and not any(comparable(name) in code for code in known):
-            if "ヴ" in name and unknown(name):
-                value = replace(value, spelled=name)
-            found.setdefault(value.key, value)
-    return tuple(found.values())
-
-
 class Faithful:
     """One document, prepared so that any number of rewrites can be checked against it."""
 
     def __init__(self, document: Document, language: str) -> None:
         """Find what the document protects; its facts' values come first and hide plain values inside them."""
         self.document, self.language = document, language
-        self.source = _Read(f"{document.title}\n{document.text}")
+        self.source = Reading(f"{document.title}\n{document.text}")
         self.facts = tuple(Value.of("fact", fact.value) for fact in document.facts)
         distinct = {value.key: value for value in self.facts if value.key}
         plain = [value for value in protected(document.text, language) if not _inside(value, distinct)]
         self.values = (*distinct.values(), *plain)
-        self._known = [self.source, _Read("\n".join(_said(document)))]
+        self._known = [self.source, Reading("\n".join(_said(document)))]
 
     def says(self, words: str) -> bool:
         """Tell whether the document, title or text, holds these words, or a number or date in another spelling."""
-        return stated(Value.of("fact", words), self.source)
+        return self.source.states(Value.of("fact", words))
 
     @cached_property
     def subject(self) -> tuple[Value, ...]:
@@ -242,7 +78,7 @@ class Faithful:
         subjects = [Value.of("name", fact.subject) for fact in self.document.facts]
         if subjects:
             return tuple(value for value in subjects if self.source.holds(value.key))[:1]
-        title = _Read(self.document.title)
+        title = Reading(self.document.title)
         return tuple(value for value in self.values if value.kind in ("name", "quoted") and title.holds(value.key))
 
     def due(self, due: Due) -> tuple[Value, ...]:
@@ -272,13 +108,13 @@ class Faithful:
             echoes: instructions that the writer was given; a text that repeats one has not followed it.
             known: texts whose numbers are no invention, beside the document's own.
         """
-        read = _Read(text)
+        read = Reading(text)
         wanted = self.due(due)
-        missing = tuple(value.shown for value in wanted if not stated(value, read))
+        missing = tuple(value.shown for value in wanted if not read.states(value))
         share = 1 - len(missing) / len(wanted) if wanted else 1.0
         novel = self._novel(read, known)
         told = self.facts or self.values
-        said = tuple(index for index, value in enumerate(told) if stated(value, read))
+        said = tuple(index for index, value in enumerate(told) if read.states(value))
         problem, reason = self._unusable(text, echoes) or ("", "")
         if not problem and novel:
             problem, reason = "new numbers", f"not in the document: {_listed(novel)}"
@@ -291,26 +127,25 @@ class Faithful:
             reason = f"states {len(wanted) - len(missing)} of {len(wanted)} values, no new number"
         return Fidelity(problem, reason, share, missing, novel, said)
 
-    def _novel(self, read: _Read, known: Collection[str]) -> tuple[str, ...]:
-        sources = [*self._known, *([_Read("\n".join(known))] if known else [])]
+    def _novel(self, read: Reading, known: Collection[str]) -> tuple[str, ...]:
+        sources = [*self._known, *([Reading("\n".join(known))] if known else [])]
         found: dict[str, None] = {}
-        for place, atom in enumerate(read.atoms):
-            if atom.kind in ("number", "time"):
-                number, unit_name, sign = read.measure(place)
-                if read.passing(number, unit_name):
-                    continue
-                if not any(one.has_number(number, unit_name, sign) or number in one.parts for one in sources):
-                    shown = read.shown(place)
-                    bound = sign and any(one.has_number(number, unit_name) for one in sources)
-                    found[f"{sign} {shown}" if bound else shown] = None
-            elif atom.kind == "date" and not any(one.has(atom.text) for one in sources):
-                found[read.shown(place)] = None
+        for one in read.quantities:
+            if read.in_passing(one) or any(
+                source.has_number(*one[:3]) or one.number in source.parts for source in sources
+            ):
+                continue
+            same = one.bound and any(source.has_number(one.number, one.unit) for source in sources)
+            found[f"{one.bound} {one.shown}" if same else one.shown] = None
         for date, shown in read.dates.items():
-            same = [one for source in sources for one in source.dates if one[0] == date[0]]
-            if same and date not in same:
+            if not any(source.holds(date) for source in sources):
                 found[shown] = None
-        codes = ((code, key) for code, key in read.codes().items() if not any(one.holds(key) for one in sources))
-        return (*found, *sorted(code for code, _ in codes))
+        for pair, shown in read.dated.items():
+            known_pairs = [one for source in sources for one in source.dated if one[0] == pair[0]]
+            if known_pairs and pair not in known_pairs:
+                found[shown] = None
+        codes = (code for code, key in read.codes.items() if not any(source.holds(key) for source in sources))
+        return (*found, *sorted(codes))
 
     def _beside(self, text: str) -> tuple[str, str]:
         """Return what a retelling says that its document does not, and no number tells."""
@@ -335,10 +170,10 @@ class Faithful:
         share, least = script_share(text, self.language), SCRIPT.get(self.language, 0.8)
         if share < least:
             return "wrong script", f"{share:.0%} of letters are {self.language}"
-        sentences = list(_sentences(lines, self.language))
-        if same := self._unchanged(lines, sentences):
+        said = [_letters(one) for one in sentences(lines, self.language)]
+        if same := self._unchanged(lines, said):
             return "unchanged", same
-        if stray := runaway(lines, self._lines, sentences):
+        if stray := runaway(lines, self._lines, said):
             return "run-away", stray
         if size < LEAST.get(self.language, 5):
             return "too short", f"{size} {unit(self.language)}"
@@ -350,52 +185,16 @@ class Faithful:
 
     @cached_property
     def _sentences(self) -> frozenset[str]:
-        return frozenset(_sentences(self._lines, self.language))
+        return frozenset(_letters(one) for one in sentences(self._lines, self.language))
 
-    def _unchanged(self, text: str, sentences: Sequence[str]) -> str:
+    def _unchanged(self, text: str, said: Sequence[str]) -> str:
         document, own = _letters(comparable_lines(self.document.text)), _letters(text)
         if document in own and len(document) > SAME * len(own):
             return "holds the document as it is"
-        copied = sum(len(one) for one in sentences if one in self._sentences)
+        copied = sum(len(one) for one in said if one in self._sentences)
         if copied > SAME * len(own):
             return f"{copied / len(own):.0%} of it are sentences of the document"
         return ""
-
-
-@lru_cache(maxsize=1 << 12)
-def _read(text: str) -> _Read:
-    return _Read(text)
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
-
-
-def stated(value: Value, read: _Read) -> bool:
-    """Tell whether a text states a value: a number with its unit and bound, a date in any order, words as they are."""
-    if value.kind == "number":
-        return read.has_number(*value.key.split(GAP))
-    if value.spelled and comparable(value.spelled) not in comparable(read.text):
-        return False
-    if read.holds(value.key):
-        return True
-    if value.kind != "fact":
-        return False
-    own = _read(value.shown)
-    return (
-        bool(own.numbers or own.dates)
-        and all(
-            read.has_number(*own.measure(place)) if atom.kind in ("number", "time") else read.has(atom.text)
-            for place, atom in enumerate(own.atoms)
-            if atom.kind not in ("unit", "comparator")
-        )
-        and not any(atom.kind in ("word", "run") for atom in own.atoms)
-    )
-
-
-def holds(text: str, words: str) -> bool:
-    """Tell whether a text holds some words as a document does (see Faithful.says)."""
-    return stated(Value.of("fact", words), _Read(text))
 
 
 def unwrapped(text: str) -> str:
@@ -443,8 +242,6 @@ def _inside(value: Value, facts: Collection[str]) -> bool:
     return any(key in fact for fact in facts)
 
 
-_JAPANESE = re.compile(f"[{KANA}{KANJI}]")
-_KATAKANA = re.compile("[\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff]")
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -452,26 +249,10 @@ def _letters(text: str) -> str:
     return _NO_LETTERS.sub("", text)
 
 
-def _sentences(text: str, language: str) -> Iterator[str]:
-    for line in text.splitlines():
-        start = 0
-        for end in (*ends(line, language), len(line)):
-            if sentence := _letters(line[start:end]):
-                yield sentence
-            start = end
-
-
 def _echoed(told: str, plain: str, language: str) -> str:
     least = ECHOED.get(language, 30)
     pieces = (piece.strip() for piece in re.split(r"(?<=[.。:\n])\s*", told))
     return next((piece for piece in pieces if len(piece) >= least and piece in plain), "")
-
-
-def _joined(before: str, after: str) -> bool:
-    """Tell whether two neighbouring characters belong to one word: letters and digits, or katakana."""
-    if _KATAKANA.match(before) or _JAPANESE.match(after):
-        return bool(_KATAKANA.match(before) and _KATAKANA.match(after))
-    return before.isalnum() and after.isalnum() and not _JAPANESE.match(before)
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,12 @@ NO_NAMES = frozenset(
 _NOT_ALONE = frozenset("ltd inc co corp llc plc gmbh c f w v gb mb tb kb pa hz".split())  #: legal forms, and units
 _NO_NAME = re.compile(r"[〇一二三四五六七八九十百千万億兆]+|明治|大正|昭和|平成|令和|[A-Za-z0-9]+")
 _IN_KANJI = re.compile(f"[{KANJI}]+")
-_ROLE = re.compile(
-    r"(?:社長|会長|教授|博士|先生|選手|監督|部長|課長|大臣|首相|知事|市長|館長|所長|本社|支社|支店|地方|周辺|全域|沿岸|以外|以降|同士|時代"
-    r"|出身|生まれ|在住|製|産|内|外|側|間|中|後|前|用|向け|方面|地域|一帯|各地)+$"
+_ENDS_NAME = frozenset("館城寺駅港橋湖川山島市区町村県府州省庁局社店校院園所場線号会党団隊賞杯祭座塔門湾立")
+_SAID_OF = frozenset(
+    "社長 会長 知事 市長 首相 大臣 館長 所長 本社 支社 支店 本店 地方 周辺 全域 沿岸 方面 地域 一帯 各地 時代 代表"
+    " 現地 市内 都内 県内 国内 市民 国民 住民 全土 北部 南部 東部 西部 中部 中心 以外 以降 以前 同士".split()
 )
+_OF_PERSONS = frozenset("空港 大学 高校 病院 神社 公園 工業 銀行 電機 商店 商会 書店 鉄道 建設 製薬 財団".split())
 SHORTEST = 2  #: characters of a Japanese name
 
 
@@ -82,25 +85,29 @@ def _japanese(text: str) -> list[str]:
     proper: list[str] = []
     strange = set()
     joined = ""
-    named = False
+    person = False
     for morpheme in tagger.tokenize(text.encode("utf-8", "replace").decode()[:16_000]):
         surface, part = morpheme.surface(), morpheme.part_of_speech()
         proper_noun = part[1] == "固有名詞" and not _NO_NAME.fullmatch(surface)
         if proper_noun or (morpheme.is_oov() and part[1] != "数詞"):
             strange.add(surface)
-        if _IN_KANJI.fullmatch(surface) and (proper_noun or (named and part[0] == "名詞" and part[1] != "数詞")):
-            joined, named = joined + surface, True
+        if _IN_KANJI.fullmatch(surface) and (proper_noun or (joined and _goes_on(surface, part, person))):
+            joined, person = joined + surface, part[2] == "人名" if proper_noun else person
             continue
-        proper.append(_without_role(joined))
-        joined, named = "", False
-    proper.append(_without_role(joined))
+        proper.append(joined)
+        joined = ""
+    proper.append(joined)
     katakana = [run for run in katakana if any(surface in run for surface in strange)]
     return _in_order(text, [*proper, *katakana, *latin])
 
 
-def _without_role(name: str) -> str:
-    """Return a name without what is only said of it: 田中社長 is 田中, 関西国際空港 is whole."""
-    return _ROLE.sub("", name)
+def _goes_on(surface: str, part: Sequence[str], person: bool) -> bool:
+    """Tell whether a noun behind a name is a part of it: 関西国際空港, 羽田空港, neither 大阪本社 nor 田中教授."""
+    if part[0] == "接尾辞":
+        return surface in _ENDS_NAME
+    if person:
+        return surface in _OF_PERSONS
+    return part[0] == "名詞" and part[1] == "普通名詞" and part[2] != "サ変可能" and surface not in _SAID_OF
 
 
 def proper_nouns(text: str) -> list[str]:

@@ -38,21 +38,19 @@ KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
 KANJI_SCALES = {"万": 10**4, "億": 10**8, "兆": 10**12}
 _DIGIT = "".join(KANJI_DIGITS)
 #: what a numeral in kanji counts; without one of these behind it, it may be part of a name or a word
-_COUNTED = (
+_COUNTED = re.compile(
     "年|月|日|時|分|秒|週|円|米?ドル|ユーロ|ポンド|度|℃|°|%|パーセント|割|倍|人|名|番|号|章|条|項|点|つ"
     f"|{'|'.join(COUNTERS)}"
     "|か|ヶ|ヵ|カ月|箇|グラム|キロ|平|メートル|センチ|ミリ|トン|リットル|ワット|ボルト|ギガ|メガ|テラ|[a-z]{1,3}(?![a-z])"
 )
 #: kanji before a numeral that do not join it to a name
 _MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は割億万"
-_NUMERAL = rf"[{_DIGIT}十百千万億兆]{{1,20}}"
-_KANJI_NUMBER = re.compile(
-    rf"(?:(?<![{KANJI}\d])|(?<=[{_MAY_PRECEDE}])|(?<![数何幾\d{_DIGIT}十百千万億兆])(?=[{_DIGIT}]?[十百千]+.)){_NUMERAL}"
-    rf"(?={_COUNTED})"
-    rf"|(?<![{KANJI}])[一二三四五六七八九][{_DIGIT}]{{0,9}}[〇零][{_DIGIT}]{{0,9}}(?![{KANJI}])"
-    rf"|(?<![{KANJI}\d])(?=[{_DIGIT}]*[十百千万億]){_NUMERAL}(?<=..)(?=[あでとの、。]|$)"
-)
-_HAS_KANJI_NUMBER = re.compile(f"[{_DIGIT}十百千万億兆]")
+_NUMERAL = re.compile(f"[{_DIGIT}十百千万億兆]{{1,20}}")
+_LARGE_KANJI = re.compile("[十百千万億]")
+_JOINS = re.compile(rf"[{KANJI}\d]")
+_JOINS_NUMBER = re.compile(r"[数何幾\d]")  #: 数百万円 is no one million
+_WITH_ZERO = re.compile("[一二三四五六七八九]+[〇零].*")
+_MAY_FOLLOW = ("", *"あでとの、。\n")
 #: 十分 is "enough" and 一分 "a part" more often than minutes; 一番 is "the most", 千円 and the like are numbers
 _NO_NUMBER = re.compile(r"(?:十分|一番|一人一人|一日中|一時的|一部|万一|百科|千年|一つ|一度|一時(?!間))")
 
@@ -66,8 +64,7 @@ def with_digits(text: str) -> str:
         text = _IN_WORDS.sub(_from_words, text)
     if text.isascii():
         return text
-    if _HAS_KANJI_NUMBER.search(text):
-        text = _KANJI_NUMBER.sub(_from_kanji, text)
+    text = _NUMERAL.sub(_from_kanji, text)
     return _ERA_YEAR.sub(_from_era, text) if "年" in text else text
 
 
@@ -97,10 +94,20 @@ def _in_digits(words: str) -> int:
 
 
 def _from_kanji(match: re.Match[str]) -> str:
-    if _NO_NUMBER.match(match.string, match.start()):
-        return match[0]
-    value = kanji_value(match[0])
-    return match[0] if value is None else str(value)
+    numeral, text, end = match[0], match.string, match.end()
+    before = text[match.start() - 1 : match.start()]
+    alone = not _JOINS.match(before)
+    large = len(numeral) > 1 and bool(_LARGE_KANJI.search(numeral))
+    if _COUNTED.match(text, end):
+        read = alone or before in _MAY_PRECEDE or (large and not _JOINS_NUMBER.match(before))
+    elif large:
+        read = alone and text[end : end + 1] in _MAY_FOLLOW
+    else:
+        read = (
+            alone and numeral[0] not in "〇零" and not {"〇", "零"}.isdisjoint(numeral) and not _JOINS.match(text, end)
+        )
+    value = kanji_value(numeral) if read and not _NO_NUMBER.match(text, match.start()) else None
+    return numeral if value is None else str(value)
 
 
 def kanji_value(numeral: str) -> int | None:

@@ -161,6 +161,7 @@ _SAME = str.maketrans({
     **{chr(code): unicodedata.normalize("NFD", chr(code))[0] for code in range(0xC0, 0x250)},
     **dict.fromkeys("‐‑−", "-"), "’": "'", "‘": "'", "“": '"', "”": '"',
 })  # fmt: skip
+_VARIES = re.compile("[\u00c0-\u024f‐‑−’‘“”]")
 _VU = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ", "ヴ": "ブ"}
 _KATAKANA_VARIANT = re.compile(rf"ヴ[ァィェォ]?|(?<=[{_KATAKANA}]{{3}})ー(?![{_KATAKANA}])")
 #: verbs that stand in compound nouns with and without their endings
@@ -176,25 +177,22 @@ _ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})(?=[{_VERBS}書物])|(?<=[{_VERB
 
 def atoms(text: str) -> tuple[Atom, ...]:
     """Return the atoms of a text in order; empty for one without letters and digits."""
-    return _remembered(text) if len(text) <= REMEMBERED else _cut(text)
+    return _remembered(text) if len(text) <= REMEMBERED else cut(folded(text))
 
 
 @lru_cache(maxsize=1 << 15)
 def _remembered(text: str) -> tuple[Atom, ...]:
-    return _cut(text)
+    return cut(folded(text))
 
 
 def _first(match: re.Match[str]) -> str:
     return match[0][0]
 
 
-def _cut(text: str) -> tuple[Atom, ...]:
-    return cut(folded(text))
-
-
 def folded(text: str) -> str:
     """Return the text that is cut: NFKC, case folded, without accents and variants, numbers in digits, lines kept."""
-    text = unicodedata.normalize("NFKC", _GROUPED.sub("", text)).casefold().translate(_SAME)
+    text = unicodedata.normalize("NFKC", _GROUPED.sub("", text)).casefold()
+    text = text.translate(_SAME) if _VARIES.search(text) else text
     text = text.replace("minus ", "-")
     if _INITIAL.search(text):
         text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
