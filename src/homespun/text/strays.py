@@ -20,7 +20,7 @@ from homespun.text.values import folded
 
 LOOPS = 3  #: times that a whole sentence stands in a text before it is a loop
 _TURN = re.compile(
-    r"(?m)^\W*(?:(?:user|human|assistant|system|ai|ユーザー?|アシスタント|人間|システム)\s*[:：]"
+    r"(?m)^[^\w\n]*(?:(?:user|human|assistant|system|ai|ユーザー?|アシスタント|人間|システム)\s*[:：]"
     r"|(?:instructions?|(?:exercise|task|problem|use case)(?: \d+)?|your task|solution|definition|inputs?|outputs?"
     r"|sources?|references|continuation|passage|document|指示|課題|練習問題(?:\d+)?|解答|入力|出力|文章)\s*[:：]"
     r"|(?:##+ )?(?:instruction|exercise|response|question \d+)s?\b\W*$"
@@ -63,7 +63,8 @@ _MAY_DENY = re.compile(
     r"lack\w*|fail\w*|refus\w*|exclu\w+|impossible|instead|rather|absent|absence|unlike|hardly|rarely|illegal|stop\w*|"
     r"un\w{4,}|in\w+ble|non\w*|dis\w{4,})\b|なく|なけれ|せず|ぬ|不|無|非|禁|未|以外|専用|のみ|だけ|しか|避け|防|除|まで"
 )
-_QUESTION = re.compile(r"[^.!?。！？\n]*(?:[?？]|か。)")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？\n]*")
+_ASKS = ("?", "？", "か。")
 _CLAUSE = re.compile(r"[,;:.!?()\n、。；：（）—–]+|\b(?:and|but|while|whereas|although)\b|が、")
 _SCOPE = {"ja": 2}  #: words nearest to a denial that are denied, before it; other languages: 3 behind it
 ENDING = 8  #: characters behind a denial in Japanese that still ends its clause; else it belongs to what follows
@@ -141,8 +142,8 @@ def turned_round(text: str, document: str, language: str) -> str:
 
 
 def _clauses(text: str) -> list[str]:
-    told = _NO_DENIAL.sub(" ", _QUESTION.sub(" ", comparable_lines(text)))
-    return [clause for clause in _CLAUSE.split(told) if clause.strip()]
+    told = (one for one in _SENTENCE.findall(comparable_lines(text)) if not one.strip().endswith(_ASKS))
+    return [clause for one in told for clause in _CLAUSE.split(_NO_DENIAL.sub(" ", one)) if clause.strip()]
 
 
 def _denied(clause: str, language: str) -> set[str]:
