@@ -47,6 +47,8 @@ def test_run_away_ends_are_found(end):
         "Question: Where?\nAnswer: In Norway.",
         "1. It is a lamp.\n2. It is for rooms.\n3. It holds no mercury.",
         "Users read the following signs on it.",
+        "Question 1\nWhere?\nAnswer\nIn Norway.",
+        "Spec sheet\nInput: 12 V\nSystem: lamp\nDocument: TD-1\nDefinition: a lamp\nProblem: rain\nSolution: a roof",
     ],
 )
 def test_forms_of_a_rewrite_are_no_run_away_ends(text):

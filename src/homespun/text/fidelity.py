@@ -142,7 +142,7 @@ class Faithful:
                 found[shown] = None
         for pair, shown in read.dated.items():
             known_pairs = [one for source in sources for one in source.dated if one[0] == pair[0]]
-            if known_pairs and pair not in known_pairs:
+            if known_pairs and pair not in known_pairs and not any(pair[1] in source.yearless for source in sources):
                 found[shown] = None
         codes = (code for code, key in read.codes.items() if not any(source.holds(key) for source in sources))
         return (*found, *sorted(codes))

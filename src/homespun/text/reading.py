@@ -68,6 +68,7 @@ class Reading:
         self.quantities: list[Quantity] = []
         self.dates: dict[str, str] = {}  #: months and days, each as it is written
         self.dated: dict[tuple[str, str], str] = {}  #: year and month, month and day, as they are written
+        self.yearless: set[str] = set()  #: months that stand without a year, too
         self.codes: dict[str, str] = {}  #: what is made of letters and digits, as it is written -> `flat`
         self.parts: set[str] = set()  #: of codes
         for place, atom in enumerate(self.atoms):
@@ -75,6 +76,8 @@ class Reading:
                 self.quantities.append(self._quantity(place))
             elif atom.kind == "date":
                 self.dates.setdefault(atom.text, self._shown(place))
+                if atom.text in MONTHS and atom.start < atom.end:
+                    self.yearless.add(atom.text)
                 if atom.start == atom.end:  # the second or third part of a date
                     self.dated[self.atoms[place - 1].text, atom.text] = self._shown(place - 1)
             elif atom.kind == "code":

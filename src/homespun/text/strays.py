@@ -20,19 +20,17 @@ from homespun.text.values import folded
 
 LOOPS = 3  #: times that a whole sentence stands in a text before it is a loop
 _TURN = re.compile(
-    r"(?m)^[^\w\n]*(?:(?:user|human|assistant|system|ai|ユーザー?|アシスタント|人間|システム)\s*[:：]"
-    r"|(?:instructions?|(?:exercise|task|problem|use case)(?: \d+)?|your task|solution|definition|inputs?|outputs?"
-    r"|sources?|references|continuation|passage|document|指示|課題|練習問題(?:\d+)?|解答|入力|出力|文章)\s*[:：]"
-    r"|(?:##+ )?(?:instruction|exercise|response|question \d+)s?\b\W*$"
+    r"(?m)^[^\w\n]*(?:(?:user|human|assistant|ユーザー?|アシスタント|人間)\s*[:：]"
+    r"|(?:(?:exercise|task|use case) \d+|exercise|your task|sources?|references|continuation|passage|指示|課題"
+    r"|練習問題(?:\d+)?)\s*[:：]|definition: in this|##+ (?:instruction|exercise|response)"
     r"|(?:let[' ]?s|let us|please|now,?)? ?(?:read|consider|write|create|produce|generate|rewrite|summari[sz]e|imagine"
     r"|translate|complete|come up with)\b[^\n]{0,40}"
     r"\b(?:following|a (?:\w+ ){0,4}(?:passage|paragraph|essay|story|poem|puzzle|dialogue|article|scenario))\b"
-    r"|please (?:write in|list all|rewrite|summari[sz]e|correct me)\b"
+    r"|is there anything else i\b|(?:now,? )?please (?:show me|write in|list all|rewrite|summari[sz]e|correct me)\b"
     r"|(?:can|could) you (?:also |please )?(?:provide|give|rewrite|summari[sz]e|elaborate)\b"
     r"|(?:次|以下|上)の(?:文章|文|問題|質問|指示)[^\n]{0,40}(?:ください|なさい|しましょう)"
     r"|[^\n]{0,60}(?:書いて|作って|要約して|作成して|翻訳して|答えて)(?:ください|下さい)。?$)"
     r"|<\|[a-z_]+\|>|<\/?(?:s|user|assistant|system)>|\[/?inst\]|you are an? (?:ai|helpful)\b|you will be given an? "
-    r"|is there anything else (?:i|you)\b|let me know if you"
 )
 _STEM = re.compile(f"[a-z]{{4,}}|[{KANJI}]{{1,2}}|[\u30a1-\u30fa\u30fc]{{2,}}")
 _COMMON = frozenset(
