@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from homespun.text.normalise import KANJI
-from homespun.text.units import COUNTERS
+from homespun.text.units import COUNTERS, UNIT_OF
 
 _ONES = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -37,12 +37,12 @@ KANJI_DIGITS = {digit: value for value, digit in enumerate("〇一二三四五�
 KANJI_TENS = {"十": 10, "百": 100, "千": 1000}
 KANJI_SCALES = {"万": 10**4, "億": 10**8, "兆": 10**12}
 _DIGIT = "".join(KANJI_DIGITS)
-#: what a numeral in kanji counts; without one of these behind it, it may be part of a name or a word
-_COUNTED = re.compile(
-    "年|月|日|時|分|秒|週|円|米?ドル|ユーロ|ポンド|度|℃|°|%|パーセント|割|倍|人|名|番|号|章|条|項|点|つ"
-    f"|{'|'.join(COUNTERS)}"
-    "|か|ヶ|ヵ|カ月|箇|グラム|キロ|平|メートル|センチ|ミリ|トン|リットル|ワット|ボルト|ギガ|メガ|テラ|[a-z]{1,3}(?![a-z])"
+_COUNTS = (
+    *(one for one in (*UNIT_OF, *COUNTERS) if not one.isascii()),
+    *"年 月 時 週 米ドル 割 番 号 条 項 点 つ か ヶ ヵ カ月 箇 キロ 平 °".split(),
 )
+#: what a numeral in kanji counts; without one of these behind it, it may be part of a name or a word
+_COUNTED = re.compile(rf"{'|'.join(_COUNTS)}|%|[a-z]{{1,3}}(?![a-z])")
 #: kanji before a numeral that do not join it to a name
 _MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は割億万"
 _NUMERAL = re.compile(f"[{_DIGIT}十百千万億兆]{{1,20}}")

@@ -124,7 +124,7 @@ _BOUND_BEFORE = re.compile(
     | (?P<c>(?<!since\ )at\ least|(?:no|not)\ (?:fewer|less|younger|shorter)\ than
         |(?:a\ )?minimum(?:\ [a-z]+){{0,8}}\ (?:of|is))
     | (?P<d>at\ most|(?:no|not)\ (?:more|older|longer|later)\ than|not\ exceeding)
-    | (?P<g>up\ to|limited\ to|(?:a\ )?maximum\ of)
+    | (?P<g>up\ to|within|limited\ to|(?:a\ )?maximum\ of)
     ){_NUMBER_AHEAD}
     | (?:(?P<e>before|prior\ to|earlier\ than)|(?P<f>after|later\ than))(?=\s+(?:{_YEAR}(?!\s?%)|{_MONTH}\s+\d))
     """,
@@ -145,8 +145,9 @@ _TIME_LEAD = re.compile(r"(?:(?:午前|午後|朝|夕方|夜)の?|時速|秒速)
 _LEFT_OUT = frozenset({"the", "and"})
 _CODE_GOES_ON = frozenset("0123456789-/")
 _BOUNDS = (
-    "limited under below less fewer younger lower shorter smaller lighter over above exceed exceeds exceeding more"
-    " older greater higher longer larger heavier taller at no not a minimum up maximum before prior earlier after later"
+    "limited within under below less fewer younger lower shorter smaller lighter over above exceed exceeds exceeding"
+    " more older greater higher longer larger heavier taller at no not a minimum up maximum before prior earlier after"
+    " later"
 )
 _SPECIAL = frozenset((*_MONTH_OF, *_LEFT_OUT, *"or from between usd eur gbp jpy us".split(), *_BOUNDS.split()))
 _SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}
@@ -223,13 +224,7 @@ class _Cutter:
 
     def cut(self) -> tuple[Atom, ...]:
         plain, position = self.plain, 0
-        cutters = {
-            "word": self._word,
-            "run": self._run,
-            "digit": self._digit,
-            "sign": self._digit,
-            "slash": self._slash,
-        }
+        cutters = {"word": self._word, "run": self._run, "digit": self._digit, "sign": self._digit}
         while token := _TOKEN.search(plain, position):
             position = cutters.get(token.lastgroup or "", self._other)(token)
         return tuple(self.found)
@@ -306,12 +301,9 @@ class _Cutter:
         assert value
         return self._quantity(value)
 
-    def _slash(self, token: re.Match[str]) -> int:
-        self.add(OR, token.start(), token.end(), "or")
-        return token.end()
-
     def _other(self, token: re.Match[str]) -> int:
-        self.add(token[0], token.start(), token.end(), glued=token.lastgroup == "mark")
+        slash = token.lastgroup == "slash"
+        self.add(OR if slash else token[0], *token.span(), "or" if slash else "word", token.lastgroup == "mark")
         return token.end()
 
     def _quantity(self, match: re.Match[str]) -> int:
