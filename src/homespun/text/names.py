@@ -32,6 +32,13 @@ NO_NAMES = frozenset(
     " who whose why will with within without would yes yet you your both all also after before during over per q"
     " however above below therefore further furthermore thus although though because instead".split()
 )
+#: words with a capital that bring in nobody: time, titles, what letters and lists are headed with
+NOBODY = NO_NAMES | frozenset(
+    "jan feb mar apr jun jul aug sep sept oct nov dec january february march april june july august september october"
+    " november december monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter mr mrs ms"
+    " dr sir prof professor president chairman director founder ceo captain king queen manager mayor minister team note"
+    " subject date notes summary re ps sincerely regards hello hi welcome thanks thank please fact facts".split()
+)
 _NOT_ALONE = frozenset("ltd inc co corp llc plc gmbh c f w v gb mb tb kb pa hz".split())  #: legal forms, and units
 _NO_NAME = re.compile(r"[〇一二三四五六七八九十百千万億兆]+|明治|大正|昭和|平成|令和|[A-Za-z0-9]+")
 _IN_KANJI = re.compile(f"[{KANJI}]+")

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from homespun.text.names import NO_NAMES, proper_nouns
+from homespun.text.names import NOBODY, proper_nouns
 from homespun.text.normalise import KANJI, comparable, comparable_lines
 from homespun.text.values import folded
 
@@ -174,5 +174,5 @@ def new_names(text: str, document: str, language: str) -> list[str]:
     return [
         name
         for name in dict.fromkeys(found)
-        if name.lower() not in NO_NAMES and not any(part[:4] in held for part in _WORD.findall(name.lower()))
+        if name.lower() not in NOBODY and not any(part[:4] in held for part in _WORD.findall(name.lower()))
     ]

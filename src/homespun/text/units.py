@@ -18,7 +18,7 @@ UNITS = {
     "km": "kilometres kilometers kilometre kilometer km キロメートル",
     "km/h": "kilometres+per+hour kilometers+per+hour km/h kph キロ毎時",
     "m2": "square+metres square+meters square+metre square+meter sq+m sqm m2 平方メートル 平米",
-    "km2": "square+kilometres square+kilometers sq+km km2 平方キロメートル 平方キロ",
+    "km2": "square+kilometres square+kilometers square+kilometre square+kilometer sq+km km2 平方キロメートル 平方キロ",
     "m3": "cubic+metres cubic+meters m3 立方メートル",
     "mile": "miles mile mi マイル",
     "mph": "miles+per+hour mph",

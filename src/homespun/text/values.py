@@ -82,7 +82,7 @@ _VALUE = re.compile(
       (?:(?P<half>半)|\s*(?P<jmin>[0-5]?\d)\s*分(?![間の]))?
     | (?:(?P<noon2>午前|午後)\s*)?(?<![\d:])(?P<h>2[0-4]|[01]?\d):(?P<min>[0-5]\d)(?::[0-5]\d)?(?![\d:])
       (?:\s*(?P<m>[ap]m)\b|\s+(?:in\s+the|at)\s+(?P<part>morning|afternoon|evening|night)\b)?
-    | (?<![\d.,:])(?P<h2>1[0-2]|0?[1-9])\s*(?P<m2>[ap]m)\b
+    | (?<![\d.,:])(?P<h2>1[0-2]|0?[1-9])(?:\.(?P<min2>[0-5]\d))?\s*(?P<m2>[ap]m)\b
     | (?P<jyear>(?<![\d.,]){_YEAR})\s*年(?!間|代|度|[前後](?!半))
     | (?P<decade>\d{{3}}0)['’]?s(?![a-z])
     | (?P<ordinal>\d+(?:st|nd|rd|th))(?![a-z])
@@ -131,7 +131,7 @@ _BOUND_BEFORE = re.compile(
     re.VERBOSE,
 )
 _BOUND_AFTER = re.compile(
-    r"\s*(?:(?P<a>未満|に満た(?:ない|ず)|を下回|より(?:も)?(?:少|小|低|短|軽|若|前))"
+    r" ?(?:(?P<a>未満|に満た(?:ない|ず)|を下回|より(?:も)?(?:少|小|低|短|軽|若|前))"
     r"|(?P<g>を超え(?:ず|ない|てはな|てはいけ))|(?P<b>超|を超|を上回|より(?:も)?(?:多|大|高|長|重|後))"
     r"|(?P<c>以上|以降|以後|\+(?!\w)|\b(?:or|and) (?:more|over|above|older|greater|longer|up(?:wards)?|later)\b)"
     r"|(?P<d>以下|以前|\b(?:or|and) (?:less|fewer|under|below|younger|shorter|earlier)\b)"
@@ -155,6 +155,8 @@ _AMBIGUOUS_SCALES = frozenset("kmb")  #: 5m is metres, $5m is millions
 _KANJI_SCALE = {"百": 10**2, "千": 10**3, "万": 10**4, "億": 10**8, "兆": 10**12}
 _NO_BREAK = ("", " ")
 _BREAK = re.compile(r"[.!?。!?;:,、\n()「」\"]")
+_MODAL = re.compile(r"(?<=\d )may(?= (?!of |in |at |to |and |or |until |from |the )[a-z])")  # those over 14 may leave
+_NOON = re.compile(r"\b(?:12 )?noon\b|正午")
 _GROUPED = re.compile(r"(?<=\d)[\u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
 _INITIAL = re.compile(r"\.[a-z]\.")  # looked for first, because it is found fast
 _INITIALS = re.compile(r"(?<![a-z.])(?:[a-z]\.){2,}")
@@ -192,7 +194,12 @@ def _first(match: re.Match[str]) -> str:
 
 def folded(text: str) -> str:
     """Return the text that is cut: NFKC, case folded, without accents and variants, numbers in digits, lines kept."""
-    text = unicodedata.normalize("NFKC", _GROUPED.sub("", text)).casefold()
+    text = unicodedata.normalize("NFKC", _GROUPED.sub("", text))
+    if " may " in text:
+        text = _MODAL.sub("can", text)
+    text = text.casefold()
+    if "noon" in text or "正午" in text:
+        text = _NOON.sub("12:00", text)
     text = text.translate(_SAME) if _VARIES.search(text) else text
     text = text.replace("minus ", "-")
     if _INITIAL.search(text):
@@ -346,7 +353,7 @@ def _pieces(match: re.Match[str]) -> list[tuple[str, str]]:
         if group[month]:
             return _date(group[year], _MONTH_OF[group[month].rstrip(".")], group.get(day))
     if hour := group["jh"] or group["h"] or group["h2"]:
-        minute = group["jmin"] or group["min"] or ("30" if group["half"] else "0")
+        minute = group["jmin"] or group["min"] or group["min2"] or ("30" if group["half"] else "0")
         part = group["noon"] or group["noon2"] or group["m"] or group["m2"] or group["part"] or ""
         return [(_time(int(hour), int(minute), part), "time")]
     if group["jyear"]:
