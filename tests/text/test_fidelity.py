@@ -58,6 +58,41 @@ def test_protected_values_of_japanese():
     assert shown(text, "ja") == {"モルドダイン", "ウェルタクリップ", "4,700円", "202日間"}
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("関西国際空港と羽田空港から東京大学へ。", {"関西国際空港", "羽田空港", "東京大学"}),
+        ("大阪市立美術館で田中教授と大阪本社の山田花子に会った。", {"大阪市立美術館", "田中", "大阪", "山田花子"}),
+        ("昭和の東京都知事。", {"東京都"}),
+    ],
+)
+def test_japanese_names_are_kept_whole(text, names):
+    pytest.importorskip("sudachipy")
+    assert {value.shown for value in protected(text, "ja") if value.kind == "name"} == names
+
+
+def test_a_name_that_no_dictionary_knows_is_kept_letter_for_letter():
+    pytest.importorskip("sudachipy")
+    made_up = Faithful(document("ヴェルモラはヴェネツィアのランプで、とても軽いものです。", ""), "ja")
+    assert made_up.check("ベネツィアのヴェルモラというランプは、たいへん軽いそうです。").passes
+    assert made_up.check("ヴェネツィアのベルモラというランプは、たいへん軽いそうです。").missing == ("ヴェルモラ",)
+
+
+def test_bounds_are_kept_and_none_is_brought_in():
+    source = Faithful(document("Boats over 7 metres pay 3 pounds. Up to 5 rods are free for those under 16.", ""), "en")
+    told = "If you are younger than 16, at most five rods are free. Boats longer than 7 metres are charged 3 pounds."
+    assert source.check(told).passes
+    assert source.check(told.replace("younger", "older")).novel == ("> 16",)
+    assert source.check(told.replace("longer than ", "of ")).missing == ("7 metres",)
+    assert source.check(told.replace("charged 3", "charged more than 3")).novel == ("> 3 pounds",)
+
+
+def test_dates_of_the_document_are_not_mixed():
+    source = Faithful(document("The mill opened in March 2021. Its founder was born on 14 May 1958.", ""), "en")
+    assert source.check("Its founder (born May 14, 1958) opened the mill in 2021, in March.").passes
+    assert source.check("Its founder (born in March 1958, on the 14) opened the mill in May 2021.").novel
+
+
 def test_japanese_without_a_dictionary_takes_every_run_of_katakana(monkeypatch):
     monkeypatch.setattr("homespun.text.names._sudachi", lambda: None)
     assert shown("モルドダインのデータ。", "ja") == {"モルドダイン", "データ"}

@@ -47,6 +47,7 @@ _COUNTED = re.compile(rf"{'|'.join(_COUNTS)}|%|[a-z]{{1,3}}(?![a-z])")
 _MAY_PRECEDE = "約計全第総月年日時分前後西暦毎各他和成正治在価格量長径は割億万"
 _NUMERAL = re.compile(f"[{_DIGIT}十百千万億兆]{{1,20}}")
 _LARGE_KANJI = re.compile("[十百千万億]")
+_IN_KANJI = re.compile(f"[{KANJI}]")
 _JOINS = re.compile(rf"[{KANJI}\d]")
 _JOINS_NUMBER = re.compile(r"[数何幾\d]")  #: 数百万円 is no one million
 _WITH_ZERO = re.compile("[一二三四五六七八九]+[〇零].*")
@@ -98,8 +99,9 @@ def _from_kanji(match: re.Match[str]) -> str:
     before = text[match.start() - 1 : match.start()]
     alone = not _JOINS.match(before)
     large = len(numeral) > 1 and bool(_LARGE_KANJI.search(numeral))
-    if _COUNTED.match(text, end):
-        read = alone or before in _MAY_PRECEDE or (large and not _JOINS_NUMBER.match(before))
+    if counted := _COUNTED.match(text, end):
+        sure = large or not _IN_KANJI.match(counted[0])  # 一人二リットル
+        read = alone or before in _MAY_PRECEDE or (sure and not _JOINS_NUMBER.match(before))
     elif large:
         read = alone and text[end : end + 1] in _MAY_FOLLOW
     else:

@@ -97,6 +97,8 @@ def runaway(text: str, document: str, sentences: Sequence[str]) -> str:
 
 def _drift(text: str, document: str) -> str:
     """Return where the rest of a text is about something else than its document and the text before, or empty."""
+    if len(text) < 4 * (HEAD + TAIL):
+        return ""  # too short to hold so many words
     source, before, head, whole = _stems_of(document), set[str](), 0, _stems(text)
     left, strange = len(whole), sum(stem not in source for stem in whole)
     if strange <= (1 - AWAY) * TAIL:
