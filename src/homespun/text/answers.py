@@ -1,6 +1,6 @@
 """Whether a written answer holds the right value: normalised containment (methods.md C8).
 
-A value is found where its atoms (text/atoms.py) stand side by side: "75" is not in "775" nor in "75.5", "art" not in
+A value is found where its atoms (text/values.py) stand side by side: "75" is not in "775" nor in "75.5", "art" not in
 "start", 776 g not in "776 kg". What cannot be decided by looking is not decided here but left to a judge, as
 `unclear`: the value beside "or" or in a range, bounded ("under 18", 18歳未満), excepted, negated, one of three and more
 in a list, grown together with other kanji or katakana (赤 in 赤紫), or together with another known value of the same
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from homespun.text.normalise import KANJI, comparable
+from homespun.text.normalise import KANA, KANJI, comparable
 from homespun.text.values import COMPARATORS, OR, Atom, atoms, folded
 
 Found = Literal["right", "unclear", "absent"]
@@ -37,7 +37,8 @@ _EXCEPT_BEFORE = re.compile(
     r"|apart from|aside from|excluding|besides|but not|with the exception of) (?:the |an? )?$"
 )
 _EXCEPT_AFTER = ("以外", "を除", "は除", "のほか", "の他")
-_JAPANESE_WORD = f"{KANJI}\u30a1-\u30ff"
+_KANJI = re.compile(f"[{KANJI}]")
+_GROWN_BEFORE, _GROWN_AFTER = re.compile(f"[{KANJI}\u30a1-\u30ff]$"), re.compile(f"[{KANJI}\u30a1-\u30ff]")
 #: what may stand beside a name or word in kanji without making it another
 _JOINED_BEFORE = re.compile(r"(?:会社|法人|財団|組合|社長|会長|教授|博士|約|現|元|前|故|同)$")
 _JOINED_AFTER = re.compile(
@@ -51,7 +52,11 @@ _NO_ITEM = re.compile(
     r"(?:so|i|we|its?|they|this|that|is|was|not|but|perhaps|maybe|probably|as|at|an?|the|in|on|of|by|for|to|who|which"
     r"|when|where|with|his|her|about|born)\b"
 )
-_OPPOSITES = {"yes": "no", "no": "yes", "はい": "いいえ", "いいえ": "はい"}
+_OPPOSITES = {
+    one: re.compile(rf"\b{other}\b" if one.isascii() else other)
+    for pair in (("yes", "no"), ("はい", "いいえ"))
+    for one, other in (pair, pair[::-1])
+}
 LISTED = 3  #: values of a list, of which none is the answer
 
 
@@ -144,7 +149,7 @@ def find_answer(answer: str, accepted: Values, others: Values | None = None, que
     if not places:
         return "absent"
     said, plain = atoms(answer), folded(answer)
-    if any(place.value.casefold() in _OPPOSITES and _OPPOSITES[place.value.casefold()] in plain for place in places):
+    if any(opposite.search(plain) for place in places if (opposite := _OPPOSITES.get(place.value.casefold()))):
         return "unclear"
     if all(_doubtful(said, place) or _bounded(said, plain, place) for place in places):
         return "unclear"
@@ -189,10 +194,10 @@ def _bounded(said: tuple[Atom, ...], plain: str, place: Place) -> bool:
         return True
     if place.end < len(said) and said[place.end].text in _NEVER_LEFT_OUT and last.kind == "number":
         return True
-    if first.kind == "character" and re.match(f"[{KANJI}]", first.text) and re.search(f"[{_JAPANESE_WORD}]$", before):
-        return not _JOINED_BEFORE.search(before)
-    if last.kind == "character" and re.match(f"[{KANJI}]", last.text) and re.match(f"[{_JAPANESE_WORD}]", after):
-        return not _JOINED_AFTER.match(after)
+    if _KANJI.match(first.text) and _GROWN_BEFORE.search(before) and not _JOINED_BEFORE.search(before):
+        return True
+    if _KANJI.match(last.text) and _GROWN_AFTER.match(after) and not _JOINED_AFTER.match(after):
+        return True
     return _listed(before, after)
 
 
@@ -214,7 +219,7 @@ def _listed(before: str, after: str) -> bool:
 def _is_item(text: str) -> bool:
     if _NO_ITEM.match(text) or not text:
         return False
-    return len(text) <= 8 if re.search(f"[{_JAPANESE_WORD}\u3041-\u309f]", text) else len(text.split()) <= 3
+    return len(text) <= 8 if re.search(f"[{KANJI}{KANA}]", text) else len(text.split()) <= 3
 
 
 def _other_quantity(said: tuple[Atom, ...], places: list[Place], question: str) -> bool:
