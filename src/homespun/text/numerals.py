@@ -105,9 +105,7 @@ def _from_kanji(match: re.Match[str]) -> str:
     elif large:
         read = alone and text[end : end + 1] in _MAY_FOLLOW
     else:
-        read = (
-            alone and numeral[0] not in "〇零" and not {"〇", "零"}.isdisjoint(numeral) and not _JOINS.match(text, end)
-        )
+        read = alone and bool(_WITH_ZERO.fullmatch(numeral)) and not _JOINS.match(text, end)
     value = kanji_value(numeral) if read and not _NO_NUMBER.match(text, match.start()) else None
     return numeral if value is None else str(value)
 
