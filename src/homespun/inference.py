@@ -17,8 +17,9 @@ Nothing here knows arms or files; evaluate/versus.py says which values are held 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LEVEL = 0.05  #: chance of a verdict where nothing is there, over all looks at a run
 POWER = 0.8  #: of the differences that are called visible
-POINTS = 2000  #: at which the distribution of a variance is averaged
+MOST_ITEMS = 10_000_000
+POINTS = 1000  #: at which the distribution of a variance is averaged
 LATTICE = (0.6180339887498949, 0.7548776662466927, 0.5698402909980532)  #: steps that fill the unit interval evenly
 MOST_REPLICATES = 100  #: plans beyond this are not worth making
 
@@ -211,19 +213,37 @@ def power(difference: float, parts: Sequence[Part], level: float = LEVEL) -> flo
 
     The difference is normal, the variance of each part a chi-square of its own; for one part this is the noncentral t.
     """
-    from scipy.special import chdtri, ndtr, stdtrit
+    from scipy.special import ndtr, stdtrit
 
     variance = sum(part.variance for part in parts)
     if variance == 0:
         return float(difference != 0)
-    points = np.arange(0.5, POINTS)
-    squared = np.zeros(POINTS)
-    for index, part in enumerate(sorted(parts, key=lambda part: float(part.df))):
-        # the least known part evenly, the others by a lattice
-        drawn = points / POINTS if index == 0 else points * LATTICE[index - 1] % 1
-        squared += stdtrit(part.df, level / 2) ** 2 * part.variance * chdtri(part.df, drawn) / part.df
+    ranked = sorted(parts, key=lambda part: float(part.df))
+    squared = sum(
+        stdtrit(part.df, level / 2) ** 2 * part.variance * _mean_squares(part.df, place)
+        for place, part in enumerate(ranked)
+    )
     half, error = np.sqrt(squared), math.sqrt(variance)
     return float((ndtr((difference - half) / error) + ndtr((-difference - half) / error)).mean())
+
+
+@lru_cache(maxsize=1024)
+def _mean_squares(df: float, place: int) -> Floats:
+    """Return draws of a variance whose true value is 1: the least known one evenly, others by a lattice beside it."""
+    from scipy.special import chdtri
+
+    points = np.arange(0.5, POINTS)
+    return np.asarray(chdtri(df, points / POINTS if place == 0 else points * LATTICE[place - 1] % 1) / df)
+
+
+def _least(enough: Callable[[int], bool], low: int, high: int) -> int | None:
+    """Return the least number from `low` to `high` that is enough, when more is never less; None where none is."""
+    if not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
 
 
 def smallest_visible(parts: Sequence[Part], level: float = LEVEL) -> float:
@@ -246,23 +266,18 @@ def replicates_needed(worth: float, unit: Part, one: float, level: float = LEVEL
         level: of p.
         share: part of `one` that more replicates do not average out (a choice that is drawn once).
     """
-    for count in range(2, MOST_REPLICATES + 1):
-        if power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER:
-            return count
-    return None
+
+    def enough(count: int) -> bool:
+        return power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER
+
+    return _least(enough, 2, MOST_REPLICATES)
 
 
 def items_needed(worth: float, items: int, unit: Part, other: Sequence[Part], level: float = LEVEL) -> int | None:
     """Return how many items show a true difference of `worth` with these replicates; None: no number does."""
 
-    def found(count: int) -> bool:
-        more = Part(unit.variance * items / count, max(count - 1, 1))
+    def enough(count: int) -> bool:
+        more = Part(unit.variance * items / count, count - 1)
         return power(worth, (more, *other), level) >= POWER
 
-    if not found(10_000_000):
-        return None
-    low, high = 1, 10_000_000
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) else (middle, high)
-    return high
+    return _least(enough, 2, MOST_ITEMS)
