@@ -286,7 +286,7 @@ def test_what_a_changed_recipe_no_longer_has_is_told_nowhere(finished, recipe_te
     outcome, _ = run(fewer, tmp_path)
     assert set(outcome.results["arms"]) == {"unfiltered"}
     wanted = {"pool/labelled", "scores/probability", "models/unfiltered/seed-1"}
-    wanted |= {"results/_baseline/accuracy", "results/unfiltered/seed-1/accuracy"}
+    wanted |= {f"results/{of}/accuracy" for of in ("_baseline", "_few-shot/seed-1", "unfiltered/seed-1")}
     assert set(outcome.results["usage"]["stages"]) == wanted
     assert json.loads((tmp_path / "run/results.json").read_text()) == outcome.results
     (arm,) = reporting.gather(*open_run(tmp_path / "run")).arms
