@@ -109,7 +109,7 @@ def test_variants_are_cut_before_selection_and_controls_keep_the_balance(results
 
 def test_counts_add_up_and_the_page_has_the_figures(results, folder):
     funnel = results["funnel"]
-    assert funnel["asked"] == funnel["answered"] == funnel["parsed"] == 4 * (1 + 6 + 4)
+    assert funnel["asked"] == funnel["answered"] == funnel["parsed"] == 2 * 4 * (1 + 6 + 4)  # two replicates
     assert funnel["kept"] + funnel["dropped"] == funnel["parsed"]
     page = (folder / "run/report/index.html").read_text()
     assert "exposures" in page and results["recommendation"]["sentences"][0][:20] in page

@@ -42,6 +42,9 @@ def hashes(root: Path) -> dict[str, str]:
     return {name: file_hash(path) for name, path in sorted(found.items()) if name.startswith(kept)}
 
 
+VERDICTS = ("helped", "hurt", "no difference that matters", "no evidence")
+
+
 @pytest.fixture
 def finished(recipe_text, tmp_path):
     outcome, _ = run(recipe_text, tmp_path)
@@ -50,13 +53,14 @@ def finished(recipe_text, tmp_path):
 
 def test_a_whole_run(finished, recipe_text, tmp_path):
     results = json.loads((tmp_path / "run/results.json").read_text())
-    assert results["version"] == 1
+    assert results["version"] == 2
+    assert (results["draws"], results["replicates"], results["looks"]) == ("pool", [0, 1], [2])
     assert results["primary"] == ["accuracy", "accuracy"]
     funnel = results["funnel"]
     assert funnel["asked"] == funnel["answered"] + funnel["failed"]
     assert funnel["answered"] == funnel["parsed"] + funnel["unparsed"]
     assert funnel["parsed"] == funnel["kept"] + funnel["dropped"]
-    assert funnel["kept"] == 24 and funnel["dropped"] > 0
+    assert funnel["kept"] == 48 and funnel["dropped"] > 0  # 24 for each replicate
     assert set(results["arms"]) == {"unfiltered", "probability", "probability/random"}
     assert results["arms"]["probability"] == {
         "from": ["labelled"],
@@ -66,6 +70,7 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
         "train": {},
         "candidates": 24,
         "kept": 12,
+        "replicates": [{"candidates": 24, "kept": 12}] * 2,
         "dropped_by": {"top probability 0.5 within label": 12},
         "control": "probability/random",
         "reference": "unfiltered",
@@ -74,7 +79,7 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
     assert entry["items"] == 40
     assert set(entry["baseline"]) == {"free", "constrained"}
     assert len(entry["arms"]["probability"]["metrics"]["accuracy"]["seeds"]) == 2
-    assert entry["arms"]["probability"]["versus_control"]["verdict"] in ("helped", "hurt", "no evidence")
+    assert entry["arms"]["probability"]["versus_control"]["verdict"] in VERDICTS
     assert entry["arms"]["unfiltered"]["versus_control"] is None
     page = (tmp_path / "run/report/index.html").read_text()
     assert "no evidence" in page and "A joy from start" in page
@@ -84,18 +89,18 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
 
 def test_labels_are_balanced_and_controls_match_their_arm(finished, tmp_path):
     store = Store(tmp_path / "run")
-    attempts = attempts_from(store.read_table("pool/labelled.parquet"))
-    checks = verdicts_from(store.read_table("pool/labelled.verdicts.parquet"))
-    rows = {a.row.id: a.row for a in attempts if a.row is not None}
-    accepted = [rows[v.row_id].payload.output for v in checks if v.keep]
-    assert accepted.count("positive") == accepted.count("negative") == 12
-    draws = []
-    for seed in (0, 1):
-        kept = verdicts_from(store.read_table(f"arms/probability/random/seed-{seed}/verdicts.parquet"))
+    pools = []
+    for seed, mark in ((0, ""), (1, "@1")):
+        attempts = attempts_from(store.read_table(f"pool/labelled{mark}.parquet"))
+        checks = verdicts_from(store.read_table(f"pool/labelled{mark}.verdicts.parquet"))
+        rows = {a.row.id: a.row for a in attempts if a.row is not None}
+        accepted = [rows[v.row_id].payload.output for v in checks if v.keep]
+        assert accepted.count("positive") == accepted.count("negative") == 12
+        kept = verdicts_from(store.read_table(f"arms/probability/random{mark}/seed-{seed}/verdicts.parquet"))
         chosen = [rows[v.row_id].payload.output for v in kept if v.keep]
         assert chosen.count("positive") == chosen.count("negative") == 6
-        draws.append([v.row_id for v in kept if v.keep])
-    assert draws[0] != draws[1]
+        pools.append(set(rows))
+    assert pools[0] != pools[1]
 
 
 def test_the_same_command_again_does_nothing(finished, recipe_text, tmp_path):
@@ -151,14 +156,14 @@ def test_only_some_arms(recipe_text, tmp_path):
 def test_a_recipe_may_end_early(recipe_text, tmp_path, cut):
     text = recipe_text[: recipe_text.index(cut)]
     outcome, _ = run(text, tmp_path)
-    assert outcome.results["funnel"]["kept"] == 24
+    assert outcome.results["funnel"]["kept"] == (48 if cut == "evaluate:" else 24)  # replicates are trainings
     assert outcome.results["evaluations"] == {}
     assert (tmp_path / "run/report/index.html").is_file()
 
 
 def test_a_spent_budget_is_partial_and_says_what_is_missing(recipe_text, tmp_path):
     outcome, _ = run(recipe_text.replace("rows: 24", "rows: 24\n    max_asked: 16"), tmp_path)
-    assert len(outcome.missing) == 1 and "of 24 rows" in outcome.missing[0]
+    assert len(outcome.missing) == 1 and "of 48 rows" in outcome.missing[0]
     assert any("missing" in line for line in outcome.summary)
 
 

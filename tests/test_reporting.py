@@ -8,7 +8,7 @@ from typing import Any, cast
 from homespun import reporting
 from homespun.generate.base import Piece
 from homespun.readback import RunData
-from homespun.records import Attempt, Lineage, Row, Variant, Verdict
+from homespun.records import Attempt, Labelled, Lineage, Row, Scores, Variant, Verdict
 
 ORIGINALS = {"d1": "Kelm weighs 3 kg.", "d2": "Aruden was founded in 1987."}
 
@@ -91,3 +91,20 @@ def test_variants_that_begin_alike_are_no_template() -> None:
     ]
     cast(Any, run).accepted = lambda: rows
     assert reporting._warnings(run, []) == []
+
+
+def test_what_a_judge_disagrees_with_is_told_raw_and_calibrated() -> None:
+    rows = [
+        Row.make(Labelled({"review": str(n)}, label), language="en", groups={}, lineage=Lineage("g", str(n)))
+        for n, label in enumerate(["good", "good", "good", "good", "bad", "bad", "bad", "bad"])
+    ]
+
+    def told(label: list[str]) -> str:
+        raw = ["good"] * 4 + ["good", "good", "good", ""]  # the last could not be judged
+        columns = {"label": label, "raw_label": raw}
+        return reporting._disagreement(Scores("judge", "label", [r.id for r in rows], columns), rows, ["good", "bad"])
+
+    said = "judge disagrees with the label of 0% of good, 100% of bad rows"
+    assert told(["good"] * 7 + [""]) == said
+    calibrated = told(["good", "good", "good", "bad", "good", "bad", "bad", ""])
+    assert calibrated.startswith(f"{said}; calibrated, of 25% of good, 33% of bad")

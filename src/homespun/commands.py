@@ -65,8 +65,9 @@ def run(
 ) -> int:
     """Run a recipe. The same command again goes on where the last one stopped."""
     from homespun import loop
-    from homespun.outcome import larger
+    from homespun.outcome import more
     from homespun.recipefile import load
+    from homespun.replicates import draws_of
     from homespun.stages import PAGE
 
     loaded = load(recipe, overrides or [])
@@ -77,12 +78,13 @@ def run(
         _say(f"nothing to do: {folder} is complete\n")
     for line in outcome.summary:
         _say(line)
-    if more := larger(loaded, outcome.results):
+    if options := more(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         same += f" --arms {arms}" if arms else ""
-        rows = "generate." in more  # other rows are another run; with the same rows only the new seeds are trained
-        told = f"larger, in a directory of its own: homespun run {recipe} --out {folder}-larger"
-        _say(f"{told if rows else f'more seeds, beside those: homespun run {recipe} --out {folder}'}{same} {more}")
+        anew = draws_of(loaded) == "split"  # other parts, so nothing of this run can be kept
+        told = f"more replicates, in a directory of their own: homespun run {recipe} --out {folder}-larger"
+        beside = f"more replicates, beside these (the next look is held to a stricter level): homespun run {recipe}"
+        _say(f"{told if anew else f'{beside} --out {folder}'}{same} {options}")
     if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
@@ -100,13 +102,16 @@ def plan(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change the recipe: train.epochs=3")
     ] = None,
+    worth: Annotated[
+        float | None, typer.Option(help="points that a verdict should be able to show; says how many replicates")
+    ] = None,
 ) -> int:
-    """Try a handful of rows of every stage and say what the run will take: calls, tokens, time, money."""
+    """Try a handful of rows of every stage and say what the run will take, and which differences it can show."""
     from homespun import planview
     from homespun.plan import plan as estimate
     from homespun.recipefile import load
 
-    loaded = load(recipe, overrides or [])
+    loaded = load(recipe, [*(overrides or []), *([f"worth={worth:g}"] if worth is not None else [])])
     folder = out or Path("runs") / loaded.name
     for line in planview.lines(estimate(loaded, folder, _progress()), folder, loaded.budget):
         _say(line)

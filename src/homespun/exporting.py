@@ -17,6 +17,7 @@ from homespun.readback import open_run
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Response, Row, Variant
 from homespun.registry import did_you_mean
+from homespun.replicates import Replicate, replicates_of
 from homespun.stages import pool_files
 from homespun.store import Store, disk_errors
 from homespun.tables import attempts_from, rows_from_file, verdicts_from
@@ -90,31 +91,36 @@ def _formatted(row: Row, form: str, recipe: Recipe) -> JSONDict:
 
 
 def rows_of(store: Store, recipe: Recipe, arm: str | None, seed: int | None = None) -> Iterator[Row]:
-    """Return the rows that an arm is trained on, in plan order; a control has another draw per seed.
+    """Return the rows that an arm is trained on with a seed, by default those of the first replicate, in plan order.
 
     Raises:
         UsageError: no such arm or seed, or no arm where the run has some.
     """
     arms = [name.removeprefix("arms/") for name in store.stages() if name.startswith("arms/")]
+    names = sorted({name.partition("/seed-")[0].partition("@")[0] for name in arms})
     if arm is None and arms:
-        names = sorted({name.partition("/seed-")[0] for name in arms})
         raise UsageError(f"--arm is missing; {store.root} has the arms {', '.join(names)}")
-    keep = None if arm is None else _kept_by(store, arms, arm, seed)
-    return (row for row in _candidates(store, recipe, checked=arm is None) if keep is None or row.id in keep)
-
-
-def _kept_by(store: Store, arms: list[str], arm: str, seed: int | None) -> set[str]:
-    wanted = arm if arm in arms else f"{arm}/seed-{seed if seed is not None else 0}"
-    if wanted not in arms:
-        names = sorted({name.partition("/seed-")[0] for name in arms})
+    if arm is not None and arm not in names:
         raise UsageError(f'{store.root} has no arm "{arm}".{did_you_mean(arm, names)} Arms: {", ".join(names)}.')
+    replicates = replicates_of(recipe)
+    seeds = [known for one in replicates for known in one.seeds]
+    if seed is not None and seed not in seeds:
+        raise UsageError(f"there is no seed {seed}; seeds of {recipe.name}: {', '.join(map(str, seeds))}")
+    replicate = next(one for one in replicates if seed is None or seed in one.seeds)
+    keep = None if arm is None else _kept_by(store, arms, f"{arm}{replicate.mark}", seed or replicate.seeds[0])
+    candidates = _candidates(store, recipe, replicate, checked=arm is None)
+    return (row for row in candidates if keep is None or row.id in keep)
+
+
+def _kept_by(store: Store, arms: list[str], arm: str, seed: int) -> set[str]:
+    wanted = arm if arm in arms else f"{arm}/seed-{seed}"
     return {v.row_id for v in verdicts_from(store.read_table(f"arms/{wanted}/verdicts.parquet")) if v.keep}
 
 
-def _candidates(store: Store, recipe: Recipe, *, checked: bool) -> Iterator[Row]:
+def _candidates(store: Store, recipe: Recipe, replicate: Replicate, *, checked: bool) -> Iterator[Row]:
     """Return rows of all generators and files; `checked`: only those that passed the generator's checks."""
     for name in recipe.generate:
-        rows, checks = pool_files(name)
+        rows, checks = pool_files(name, replicate.mark if replicate.parts == 1 else "")
         verdicts = (verdict for some in store.read_batches(checks) for verdict in verdicts_from(some))
         for some in store.read_batches(rows):
             for attempt in attempts_from(some):

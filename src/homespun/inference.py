@@ -78,13 +78,15 @@ def group_means(values: Floats, groups: Sequence[str]) -> Floats:
     """Return the mean of every group, in order of first appearance: values (replicates, items) to (replicates, groups).
 
     Items of one group are no independent sample, groups are (Student's t over group means). The metric becomes the
-    mean over groups, the same as that over items where groups are of one size.
+    mean over groups, the same as that over items where groups are of one size. nan is an item to which the metric
+    does not apply, and a group without any other.
     """
     places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     codes = np.asarray([places[group] for group in groups])
-    counts = np.bincount(codes, minlength=len(places))
-    sums = np.stack([np.bincount(codes, row, minlength=len(places)) for row in values])
-    return np.asarray(sums / counts)
+    applies = ~np.isnan(values)
+    counts = np.stack([np.bincount(codes, row, minlength=len(places)) for row in applies])
+    sums = np.stack([np.bincount(codes, row, minlength=len(places)) for row in np.where(applies, values, 0.0)])
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
 def crossed_part(gaps: Floats, groupings: Sequence[Sequence[str]]) -> Part:

@@ -22,9 +22,8 @@ from homespun.generate.base import Generator
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.replicates import draws_of, replicates_of, seeds_of
+from homespun.replicates import draws_of, is_cut, replicates_of, seeds_of
 from homespun.stages import BASELINE, FEW_SHOT, Pool
-from homespun.train.base import Trainer
 from homespun.tuning import Answers, Trained
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ TOUCHES = {
     "train": "training and evaluation",
     "evaluate": "that evaluation, and generation where rows are checked against it",
 }
+ENOUGH = 10  #: replicates that are advised at most at a time
 CURVE = ("curve", "exposures_to", "tokens_to")  #: what a training with exposures adds to an arm
 HOW_ASKED = ("concurrency", "key_env", "price", "input", "output")  #: settings of a model that change no answer
 
@@ -195,7 +195,7 @@ def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], ans
         curve = {seed: answered[name].curve for seed, answered in answers[arm].items()}
         points = sorted(next(iter(curve.values())))
         values = [
-            evaluation.values([seed[exposures] for seed in curve.values()], job.recipe.described)
+            evaluation.by_unit([seed[exposures] for seed in curve.values()], job.recipe.described)
             for exposures in points
         ]
         if points:
@@ -330,23 +330,26 @@ def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
     return lines + [f"missing: {text}" for text in lacking]
 
 
-def larger(recipe: Recipe, found: Mapping[str, Any]) -> str:
-    """Return the options that make the run larger where a verdict is `no evidence`; empty where none is."""
+def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
+    """Return the options that give a run enough replicates, where a verdict on a choice is still open; else empty."""
     compared = [
-        entry[key]
+        entry["versus_control"]
         for evaluation in found["evaluations"].values()
         for entry in evaluation["arms"].values()
-        for key in ("versus_control", "versus_reference")
+        if entry["versus_control"]
     ]
-    if not any(comparison and comparison["verdict"] == "no evidence" for comparison in compared):
+    open_ones = [one for one in compared if one["verdict"] in ("no evidence", "no verdict")]
+    if not open_ones:
         return ""
-    rows = [
-        f"--set generate.{name}.rows={3 * written}"
+    seeds = seeds_of(recipe)
+    count = max(len(seeds) + 2, *(min(one["replicates_needed"] or 0, ENOUGH) for one in open_ones))
+    added = [seed for seed in range(count + len(seeds)) if seed not in seeds][: count - len(seeds)]
+    parts = [
+        f"--set generate.{name}.rows={rows * count // len(seeds)}"
         for name, generator in recipe.generate.items()
-        if isinstance(written := getattr(generator, "rows", None), int)
+        if is_cut(recipe, name) and isinstance(rows := generator.model_dump().get("rows"), int)
     ]
-    seeds = range(len(cast(Trainer, recipe.train).seeds) + 2)
-    return " ".join([*rows, f"--set 'train.seeds=[{','.join(map(str, seeds))}]'"])
+    return " ".join([*parts, f"--set 'train.seeds=[{','.join(map(str, [*seeds, *added]))}]'"])
 
 
 # manifest.json

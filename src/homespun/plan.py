@@ -20,18 +20,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
-from homespun import heldout, stages, stats
+from homespun import heldout, inference, stages, stats
 from homespun.armplan import ArmPlan, check_rules, plan_arms
 from homespun.budget import cost
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Funnel, Generator, Piece
+from homespun.inference import Part
 from homespun.job import RUNNING, Job
 from homespun.ledger import LOCAL, Entry
 from homespun.models.load import load_model
 from homespun.recipe import Recipe
 from homespun.records import Record, Row, Scores
+from homespun.replicates import check_draws, draws_of, is_cut, replicates_of, seeds_of
 from homespun.score.base import Scorer
 from homespun.select.arms import apply
 from homespun.select.base import Columns
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 
 ASKED = 12  #: answers asked of each generator
 ITEMS = 12  #: items of each evaluation
+#: Standard deviations of an arm's accuracy between draws of its rows and between trainings, and the variance of an
+#: item's mean difference: what the demo showed, for a run that has not begun (benchmarks/placebo.py)
+DRAW_SD, TRAINING_SD, DISAGREE = 0.03, 0.01, 0.08
 
 
 @dataclass(frozen=True)
@@ -134,11 +139,14 @@ class _Probe:
         self.plan = Plan()
         self.seen: list[Entry] = []
         self.rows: dict[str, list[Row]] = {}
-        self.expected: dict[str, Span] = {}  #: generator or file -> rows that the run will have
+        self.expected: dict[str, Span] = {}  #: generator or file -> rows that a replicate will have
+        self.pools = 1  #: that are written and scored
         job.ledger.watch = self.seen.append
 
     def run(self) -> Plan:
         items = stages.evaluation_items(self.job)
+        check_draws(self.recipe, self.job.context)
+        self.pools = len(replicates_of(self.recipe)) if draws_of(self.recipe) == "pool" else 1
         against = heldout.references(self.recipe, items)
         for name in self.recipe.generate:
             self._generate(name, against)
@@ -147,8 +155,31 @@ class _Probe:
         scores = [self._score(name) for name in self.recipe.score]
         trained = self._train(self._shares([one for one in scores if one is not None]))
         self._evaluate(items, trained)
+        self._verdicts(items)
         self.plan.asked = sum(entry.endpoint != LOCAL for entry in self.seen)
         return self.plan
+
+    def _verdicts(self, items: stages.Items) -> None:
+        """Say which difference a verdict on a choice can show, and how many replicates show one that matters."""
+        seeds, worth = len(seeds_of(self.recipe)), self.recipe.worth / 100
+        first = next(iter(self.recipe.evaluate), None)
+        if first is None or not any(arm.control_of for arm in self.arms):
+            return
+        count = len(items[first])
+        unit, one = Part(DISAGREE / count, count - 1), 2 * (DRAW_SD**2 + TRAINING_SD**2)
+        level = inference.level_at(max(seeds, 2)) / sum(arm.control_of is not None for arm in self.arms)
+        needed = inference.replicates_needed(worth, unit, one, level)
+        shown = "one replicate gives no verdict"
+        if seeds > 1:
+            visible = inference.smallest_visible([unit, Part(one / seeds, seeds - 1)], level)
+            shown = (
+                f"{seeds} replicates on {count:,} items show differences of about {100 * visible:.0f} points or more"
+            )
+        more = f"about {needed} replicates" if needed else f"more items than {count:,}"
+        self.plan.notes.append(
+            f"verdicts: {shown}; {self.recipe.worth:g} points (`worth`) take {more}. Assumed: draws of rows vary by"
+            f" {100 * DRAW_SD:g} points and trainings by {100 * TRAINING_SD:g}, as in the demo (docs/comparison.md)"
+        )
 
     # Stages that ask models
 
@@ -170,9 +201,11 @@ class _Probe:
         kept = (rates[0] * calls.low, rates[1] * calls.likely, rates[2] * calls.high)
         self.expected[name] = Span(*sorted(min(wanted, rows) for rows in kept))
         keys = {attempt.key for piece in written for attempt in piece.attempts}
+        if is_cut(self.recipe, name):
+            self.expected[name] *= Span.of(1 / len(seeds_of(self.recipe)))
         own = [entry for entry in self.seen[first:] if entry.row in keys]
         once = [entry for entry in self.seen[first:] if entry.row not in keys]  # keywords: asked for in full already
-        self._asked(f"pool/{name}", "writer", own, calls, len(keys), once)
+        self._asked(f"pool/{name}", "writer", own, calls * Span.of(self.pools), len(keys), once * self.pools)
 
     def _score(self, name: str) -> Scores | None:
         scorer = cast(Scorer, self.recipe.score[name])
@@ -184,7 +217,7 @@ class _Probe:
         RUNNING.set(stage)
         first, started = len(self.seen), time.monotonic()
         scores = scorer(rows, self.job.context, name=name)
-        whole = sum(self.expected.values(), NOTHING)
+        whole = sum(self.expected.values(), NOTHING) * Span.of(len(replicates_of(self.recipe)))
         took = time.monotonic() - started
         self._asked(stage, scorer.role, self.seen[first:], whole, len(rows), took=took)
         return scores

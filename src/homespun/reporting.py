@@ -19,7 +19,7 @@ from homespun.generate.hygiene import opening_share
 from homespun.heldout import repeats_evaluation
 from homespun.readback import RunData, open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, Variant, content_hash
+from homespun.records import JSONDict, Response, Row, Scores, Variant, content_hash
 from homespun.report.data import (
     ArmInfo,
     Cell,
@@ -293,6 +293,7 @@ def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
             f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'
             " instead of the task; more keywords or a higher temperature vary the rows"
         )
+    found += [_disagreement(scores, rows, labels) for scores in run.scores if any(scores.columns.get("raw_label", ()))]
     for one, other, value in _near_copies(columns):
         found.append(f"{one} and {other} rank the rows nearly alike (Spearman {value:.2f}): one filter, not two")
     if damaged := (run.results or {}).get("usage", {}).get("damaged"):
@@ -301,6 +302,21 @@ def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
         if counts["kept"] < counts["wanted"]:
             found.append(f"{name} has {counts['kept']} of the {counts['wanted']} rows asked for")
     return found
+
+
+def _disagreement(scores: Scores, rows: Sequence[Row], labels: Sequence[str]) -> str:
+    """Return how many rows of each label a judge answers otherwise, as it says it and as it was calibrated."""
+    own = {row.id: row.payload.output for row in rows}
+
+    def other(column: str) -> str:
+        pairs = [(own.get(key), said) for key, said in zip(scores.ids, scores.columns[column], strict=True) if said]
+        counts = {label: [said != label for carried, said in pairs if carried == label] for label in labels}
+        return ", ".join(f"{sum(each) / len(each):.0%} of {label}" for label, each in counts.items() if each)
+
+    said = f"{scores.name} disagrees with the label of {other('raw_label')} rows"
+    if scores.columns["label"] == scores.columns["raw_label"]:
+        return said
+    return f"{said}; calibrated, of {other('label')}: wrong rows of one label alone show best uncalibrated"
 
 
 def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]:
@@ -324,8 +340,8 @@ def _stages(run: RunData) -> list[StageCost]:
         kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        for mark, words in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
-            rest = rest.replace(mark, words)
+        for mark, said in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
+            rest = rest.replace(mark, said)
         title = f"{STAGES[kind]} {rest}"
         units, unit = entry.get("units", 0), entry.get("unit", "rows")
         found.append(StageCost(title, seconds, units, unit, tokens, rate, name in resumed))

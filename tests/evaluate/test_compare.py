@@ -259,7 +259,7 @@ def test_items_of_one_group_count_as_one():
     judge, random = (values(right).reshape(3, 20, 10).mean(axis=2) for right in (JUDGE, RANDOM))
     expected = inference.paired(judge, random)
     assert found["groups"] == [20]
-    assert versus["items"] == 20
+    assert (versus["items"], versus["units"]) == (200, 20)
     assert part(versus, "items").df == 19
     assert (versus["low"], versus["high"], versus["p"]) == (expected.low, expected.high, expected.p)
     assert "mcnemar" not in versus

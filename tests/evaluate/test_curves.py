@@ -16,6 +16,7 @@ from homespun.evaluate.curves import (
     curve,
     difference,
     exposures_to,
+    level,
     moving_average,
     reach,
     reached,
@@ -205,6 +206,31 @@ def test_the_best_of_many_needs_a_wider_gap() -> None:
     a, b = _value(0.86, 0.03), _value(0.8, 0.04)
     assert above(a, b)
     assert not above(a, b, among=6)  # 0.05 x 2.64 / 1.96 = 0.067
+
+
+def test_ends_for_several_comparisons_cross_later_and_earlier() -> None:
+    """The accuracy rises by 0.1 per 100 exposures; 95 % ends lie 0.05 off, and 0.05 x 3.04 / 1.96 for 21 pairs."""
+    line = [
+        {"exposures": at, "tokens": at, "metrics": {"accuracy": _value(at / 1000, 0.05)}} for at in range(0, 1001, 100)
+    ]
+    assert reach(line, 0.5) == pytest.approx((500, 450, 550))
+    wider = 50 * 3.0381 / 1.95996
+    assert reach(line, 0.5, among=21) == pytest.approx((500, 500 - wider, 500 + wider), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (Reach(200, 180, 230), Reach(220, 190, 400), True),
+        (Reach(200, 180, 230), Reach(250, 190, 400), False),
+        (Reach(200, 180, None), Reach(250, 190, 400), True),
+        (Reach(200, 180, 300), Reach(250, 210, None), False),
+        (Reach(200, 180, None), Reach(None, 190, None), False),
+        (Reach(None, None, None), Reach(None, 100, None), True),
+    ],
+)
+def test_level(a: Reach, b: Reach, expected: bool) -> None:
+    assert level(a, b) is level(b, a) is expected
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,32 @@ def test_a_difference_within_the_intervals_is_called_so() -> None:
     assert _said(found, "To 85 %").endswith("the difference is not beyond the intervals.")
 
 
+def test_level_in_exposures_the_one_that_ends_higher_is_taken() -> None:
+    def arms(half: float) -> dict[str, Any]:
+        return {"graph": _arm(_rising(0.9, 300), half=half), "facts": _arm(_rising(0.94, 330), half=half)}
+
+    wide = _advice(arms(0.03))
+    assert wide["strategies"][0]["arm"] == "graph" and wide["choice"]["arm"] == "facts"
+    assert wide["choice"]["later_than"] == wide["choice"]["sooner_than"] == wide["choice"]["higher_than"] == []
+    assert "highest of those not told from the first, graph, in exposures." in wide["sentences"][0]
+    assert "first of" not in wide["sentences"][0] and "does not tell it from graph" in wide["sentences"][0]
+    assert wide["headline"].endswith(": within the intervals.")
+    apart = _advice({"graph": _arm(_rising(0.93, 200)), "facts": _arm(_rising(0.94, 700))})
+    assert apart["choice"]["arm"] == "graph" and apart["choice"]["highest"] == "facts"
+
+
+def test_the_more_strategies_the_wider_the_gap_that_makes_one_sooner() -> None:
+    def sooner_than(others: int) -> list[str]:
+        """The gap is 55 exposures; the ends, added in squares, allow 43 in one comparison and 67 in 21."""
+        rest = {f"s{number}": _arm(_rising(1.0, 765), half=0.04) for number in range(others)}
+        choice = _advice({"fast": _arm(_rising(1.0, 700), half=0.04), **rest})["choice"]
+        assert choice["arm"] == "fast"
+        return list(choice["sooner_than"])
+
+    assert sooner_than(1) == ["s0"]
+    assert sooner_than(6) == []
+
+
 def test_tokens_may_contradict_exposures() -> None:
     arms = {"paraphrase": _arm(_rising(0.92, 700), 8), "graph": _arm(_rising(0.92, 300), 40)}
     found = _advice(arms)

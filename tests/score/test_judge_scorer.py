@@ -60,8 +60,24 @@ def test_a_judge_that_always_says_good_is_calibrated_over_the_pool():
     found = Judge()(rows, ctx)
     assert found.columns["label"] == ["good", "bad", "good", "bad"]
     assert min(found.columns["agreement"]) > 0.5
+    assert found.columns["raw_label"] == ["good"] * 4
+    assert found.columns["raw_agreement"] == pytest.approx(
+        [1 / (1 + math.exp(-5)), 1 / (1 + math.exp(2)), 1 / (1 + math.exp(-4)), 1 / (1 + math.exp(1))]
+    )
     assert Judge().whole_pool
     assert not any(each.whole_pool for each in (Judge(answer="text"), Judge(mode="rating"), Judge(calibrate="none")))
+
+
+def test_a_judge_that_leans_only_because_rows_are_wrong_is_not_calibrated():
+    """Two of the five rows asked as bad are good; calibrated, the judge would take the weaker one back."""
+    said = [3.0, 3.0, 3.0, 3.0, 3.0, -3.0, -3.0, -3.0, 2.5, 1.0]
+    rows = [make_row(n, "good" if n < 5 else "bad") for n in range(10)]
+    table = {f"text {n}": {"good": log, "bad": 0.0} for n, log in enumerate(said)}
+    ctx = make_context(ScriptedModel(logprob=by_text({**table, "N/A": {"good": 0.0, "bad": 0.0}})))
+    found = Judge()(rows, ctx).columns
+    assert found["label"] == found["raw_label"] == ["good"] * 5 + ["bad"] * 3 + ["good"] * 2
+    assert found["agreement"] == found["raw_agreement"]
+    assert Judge(calibrate="pool")(rows, ctx).columns["label"][-1] == "bad"
 
 
 def test_rating_by_likelihood_is_the_expected_grade():
@@ -78,7 +94,8 @@ def test_both_modes():
         return {"good": -1.0, "bad": -1.0, "5": 0.0}.get(continuation, -1000.0)
 
     found = judge([make_row(1)], mode="both", logprob=logprob)
-    assert found.columns == {"agreement": [0.5], "label": ["good"], "rating": [5.0]}
+    blind = {"agreement": [0.5], "label": ["good"], "raw_agreement": [0.5], "raw_label": ["good"]}
+    assert found.columns == {**blind, "rating": [5.0]}
     assert found.primary == "agreement"
 
 

@@ -59,7 +59,7 @@ def _headline(found: Found) -> str:
     if other["exposures"] is None:
         within = "" if other["arm"] in choice["sooner_than"] else ", a difference within the intervals"
         return f"{said}; {other['arm']} does not within {amount(found['exposures'])}{within}."
-    if other["arm"] in choice["sooner_than"] or other["exposures"] < best["exposures"]:
+    if other["arm"] in (*choice["sooner_than"], *choice["later_than"]):
         return f"{said}, {other['arm']} after {amount(other['exposures'])}."
     return f"{said}, {other['arm']} after {amount(other['exposures'])}: within the intervals."
 
@@ -114,11 +114,12 @@ def _strategy(found: Found) -> list[str]:
     if not others:
         return [f"One strategy was tried: {name}. It reaches {share(limit)} {_after(best)} and ends {ends}."]
     first = strategies[0]
-    if best["exposures"] is None or first is not best:
+    if best["exposures"] is None or first["arm"] in (*choice["higher_than"], *choice["later_than"]):
         said = f"Take {name}: it ends {ends}. {first['arm']} reaches {share(limit)} sooner ({_after(first)}) but ends"
         return [f"{said} at {_end(first)}, lower beyond the intervals.", *_higher(found, best, others)]
-    said = f"Take {name}: it reaches {share(limit)} {_after(best)}, first of {len(strategies)} strategies,"
-    said += f" and ends {ends}."
+    place = f", first of {len(strategies)} strategies," if first is best else ""
+    said = f"Take {name}: it reaches {share(limit)} {_after(best)}{place} and ends {ends}"
+    said += "." if first is best else f", highest of those not told from the first, {first['arm']}, in exposures."
     surely = [entry["arm"] for entry in others if entry["arm"] in choice["sooner_than"]]
     unsure = [entry for entry in others if entry["arm"] not in surely]
     close = listed([f"{entry['arm']} ({_after(entry) or 'not reached'})" for entry in unsure])
@@ -177,7 +178,7 @@ def _saving(found: Found) -> list[str]:
 def _saved(found: Found, at: str) -> str:
     base, best = found["base"], found["choice"]["arm"]
     mine, theirs = found["reach"][at][best], found["reach"][at][base]
-    surely = f"{found['threshold']:g}" == at and base in found["choice"]["sooner_than"]
+    surely = f"{found['threshold']:g}" == at and base in found["choice"]["sooner_than"] + found["choice"]["later_than"]
     exposures, tokens = mine["exposures_saving"], mine["tokens_saving"]
     figures = f"{amount(mine['exposures'])} instead of {amount(theirs['exposures'])}"
     paid = f"{amount(mine['tokens'])} instead of {amount(theirs['tokens'])}"

@@ -57,6 +57,11 @@ class ItemResult:
         return self.posterior.get(self.gold, float("nan"))
 
 
+def groups_of(results: Sequence[ItemResult], name: str) -> list[str]:
+    """Return the group of every item; one that names none is a group of its own."""
+    return [result.groups.get(name, result.item_id) for result in results]
+
+
 class Evaluation(Strategy):
     """Base of what a recipe may name under `evaluate`."""
 
@@ -134,8 +139,21 @@ class Evaluation(Strategy):
             for name in names
         }
 
+    def by_group(self, metric: str) -> bool:
+        """Whether a metric is a mean over groups; one that is no mean over items is not."""
+        return len(self.grouped) == 1 and metric != "macro_f1"
+
+    def by_unit(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
+        """Return `values`, or where items belong together in one way, those of their groups, each by its mean."""
+        from homespun.inference import group_means
+
+        return {
+            name: group_means(values, groups_of(answers[0], self.grouped[0])) if self.by_group(name) else values
+            for name, values in self.values(answers, task).items()
+        }
+
     def summary(self, results: Sequence[ItemResult], task: Task | None) -> dict[str, float]:
         """Return every metric of one model's results in one mode."""
         import numpy as np
 
-        return {name: float(np.nanmean(values)) for name, values in self.values([results], task).items()}
+        return {name: float(np.nanmean(values)) for name, values in self.by_unit([results], task).items()}

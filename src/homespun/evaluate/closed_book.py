@@ -75,6 +75,11 @@ class ClosedBook(Evaluation):
     )
 
     @property
+    def grouped(self) -> tuple[str, ...]:
+        """Questions on one document are no independent sample."""
+        return ("document",)
+
+    @property
     def primary(self) -> str:
         """The metric that verdicts are about."""
         return "accuracy"

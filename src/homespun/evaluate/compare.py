@@ -7,14 +7,14 @@ metrics of every arm, with the comparisons and their sentences beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from homespun import stats
 from homespun.evaluate.base import Evaluation
-from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence
+from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
 from homespun.evaluate.versus import (
     RELATIONS,
     Against,
@@ -89,8 +89,9 @@ def compare(
             if entry[f"versus_{kind}"]:
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
-    return {
-        "items": len(read.items),
+    held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
+    found: JSONDict = {
+        "items": read.counted(metric),
         "groups": [len(set(codes)) for codes in read.groupings],
         "metric": metric,
         "mode": mode,
@@ -98,9 +99,18 @@ def compare(
             **{name: evaluation.summary(results, task) for name, results in plain.items()},
             **{name: {metric: float(untrained[name].values[metric].mean())} for name in prompted},
         },
+        # what the run can tell: of the first kind of comparison that it has, the arm that is hardest to tell apart
+        "shows": next((one["smallest_visible"] for one in _hardest(held)), None),
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
+    return found | {"sentence": shows(found)}
+
+
+def _hardest(comparisons: Sequence[JSONDict | None]) -> list[JSONDict]:
+    """Return comparisons with a smallest visible difference: of one kind after the other, the largest first."""
+    known = [one for one in comparisons if one and one["smallest_visible"] is not None]
+    return sorted(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]))
 
 
 def _spread(arms: Iterable[Floats]) -> SeedSpread:
@@ -139,6 +149,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     for name, evaluation in results.get("evaluations", {}).items():
         metric = evaluation["metric"]
         lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
+        lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
         width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
         for mode, values in evaluation["baseline"].items():

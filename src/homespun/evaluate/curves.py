@@ -84,7 +84,7 @@ def saving(needed: float | None, base: float | None) -> float | None:
 
 
 def reach(
-    curve: Sequence[JSONDict], threshold: float, by: str = "exposures", metric: str = "accuracy", window: int = WINDOW
+    curve: Sequence[JSONDict], threshold: float, by: str = "exposures", metric: str = "accuracy", among: int = 1
 ) -> Reach:
     """Return where a curve of results.json reaches a threshold, with the ends of its interval.
 
@@ -93,10 +93,14 @@ def reach(
         threshold: of the metric, as a share.
         by: `exposures` or `tokens`.
         metric: one that every point has.
-        window: of the moving average.
+        among: number of comparisons that the ends are for; they are widened to that level.
     """
-    lines = ([(point[by], point["metrics"][metric][end]) for point in curve] for end in ("mean", "high", "low"))
-    return Reach(*(exposures_to(line, threshold, window) for line in lines))
+
+    def end(value: Mapping[str, Any], key: str) -> float:
+        return float(value["mean"] + _wider(among) * (value[key] - value["mean"]))
+
+    lines = ([(point[by], end(point["metrics"][metric], key)) for point in curve] for key in ("mean", "high", "low"))
+    return Reach(*(exposures_to(line, threshold) for line in lines))
 
 
 def reached(
@@ -218,14 +222,33 @@ def above(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> bool:
 def difference(a: Mapping[str, Any], b: Mapping[str, Any], among: int = 1) -> tuple[float, float, float]:
     """Return the difference a - b with its 95 % interval, from the intervals of both."""
     gap = a["mean"] - b["mean"]
-    wider = NormalDist().inv_cdf(1 - 0.025 / max(among, 1)) / NormalDist().inv_cdf(0.975)
+    wider = _wider(among)
     down = wider * math.hypot(a["mean"] - a["low"], b["high"] - b["mean"])
     up = wider * math.hypot(a["high"] - a["mean"], b["mean"] - b["low"])
     return gap, gap - down, gap + up
 
 
+def _wider(among: int) -> float:
+    """Return by how much a 95 % interval is widened to hold in that many comparisons together (Bonferroni)."""
+    return NormalDist().inv_cdf(1 - 0.025 / max(among, 1)) / NormalDist().inv_cdf(0.975)
+
+
+def level(a: Reach, b: Reach) -> bool:
+    """Say whether `a` and `b` each reach a threshold within the interval of the other, or neither does.
+
+    An end that never gets there leaves the interval open.
+    """
+    if a.at is None or b.at is None:
+        return a.at is b.at
+    (first_early, first_late), (early, late) = ((x.early or 0, math.inf if x.late is None else x.late) for x in (a, b))
+    return first_early <= b.at <= first_late and early <= a.at <= late
+
+
 def sooner(a: Reach, b: Reach) -> bool:
-    """Say whether `a` reaches a threshold before `b` beyond what the ends of their intervals allow."""
+    """Say whether `a` reaches a threshold before `b` beyond what the ends of their intervals allow.
+
+    As one of several comparisons: of what `reach` returns with `among`.
+    """
     if a.at is None or a.late is None:
         return False
     if b.at is None or b.early is None:  # b never gets there: even its upper end must be later, or never

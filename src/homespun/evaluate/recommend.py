@@ -17,7 +17,7 @@ import numpy as np
 
 from homespun import inference
 from homespun.evaluate import advice, besides
-from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, reach, saving, sooner
+from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, level, reach, saving, sooner
 from homespun.inference import LEVEL, Difference
 from homespun.records import JSONDict
 from homespun.stats import Floats
@@ -260,29 +260,42 @@ def _ranked(mains: Sequence[Arm], threshold: float | None, reaches: Reaches) -> 
 def _choice(
     strategies: Sequence[JSONDict], mains: Sequence[Arm], ends: Ends, threshold: float | None, reaches: Reaches
 ) -> JSONDict:
-    """Return the strategy to take: of those that end no worse than the highest, the one that is there soonest.
+    """Return the strategy to take.
 
-    `sooner_than` and `higher_than` name the strategies that it beats beyond the intervals; `fewest_tokens` is the
-    arm that reaches the threshold with the fewest tokens.
+    Of those that end no worse than the highest, the one that is there soonest and those whose exposures are level with
+    its (curves.py) are held against each other, and the one that ends highest is taken. `sooner_than` and
+    `higher_than` name the strategies that it beats beyond the intervals, `later_than` those there before it, each
+    interval widened for the number of pairs; `fewest_tokens` is the arm that reaches the threshold with the fewest
+    tokens.
     """
     pairs, arm = max(math.comb(len(mains), 2), 1), {arm.name: arm for arm in mains}
     highest = max(strategies, key=lambda entry: entry["end"]["mean"])
+
+    def before(a: JSONDict, b: JSONDict, by: str = "exposures") -> bool:
+        if threshold is None:
+            return False
+        mine, theirs = (reach(arm[x["arm"]].curve, threshold, by, arm[x["arm"]].metric, pairs) for x in (a, b))
+        return sooner(mine, theirs)
+
     able = [entry for entry in strategies if not ends.above(arm[highest["arm"]], arm[entry["arm"]], pairs)]
-    chosen = able[0]
+
+    def needed(entry: JSONDict) -> Reach:
+        return reaches[entry["arm"], threshold, "exposures"] if threshold is not None else Reach(None, None, None)
+
+    tied = [entry for entry in able if level(needed(able[0]), needed(entry))]
+    chosen = max(tied, key=lambda entry: entry["end"]["mean"])
     others = [entry for entry in strategies if entry is not chosen]
     by_tokens = [entry for entry in strategies if entry["tokens"] is not None]
-
-    def reach_of(entry: JSONDict, by: str) -> Reach:
-        return reaches[entry["arm"], threshold, by] if threshold is not None else Reach(None, None, None)
 
     return {
         "arm": chosen["arm"],
         "strategy": chosen["strategy"],
         "highest": highest["arm"],
         "fewest_tokens": min(by_tokens, key=lambda entry: entry["tokens"])["arm"] if by_tokens else None,
-        "sooner_than": [o["arm"] for o in others if sooner(reach_of(chosen, "exposures"), reach_of(o, "exposures"))],
-        "cheaper_than": [o["arm"] for o in others if sooner(reach_of(chosen, "tokens"), reach_of(o, "tokens"))],
-        "dearer_than": [o["arm"] for o in others if sooner(reach_of(o, "tokens"), reach_of(chosen, "tokens"))],
+        "sooner_than": [o["arm"] for o in others if before(chosen, o)],
+        "later_than": [o["arm"] for o in others if before(o, chosen)],
+        "cheaper_than": [o["arm"] for o in others if before(chosen, o, "tokens")],
+        "dearer_than": [o["arm"] for o in others if before(o, chosen, "tokens")],
         "higher_than": [o["arm"] for o in others if ends.above(arm[chosen["arm"]], arm[o["arm"]], pairs)],
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 METRIC_WORDS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 FAR_AWAY = 50_000  #: item counts above this are not worth planning for
+FEW_GROUPS = 6  #: below this, groups of items decide what can be shown
 WAYS = {  #: how the untrained student was asked, in words
     "constrained": "by label likelihood",
     "free": "by its own answers",
@@ -78,6 +79,18 @@ def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
         )
     parts += _rivals(comparison)
     return " ".join(parts)
+
+
+def shows(evaluation: Mapping[str, Any]) -> str:
+    """Return which differences an evaluation's verdicts can show, in words; empty where nothing measures chance."""
+    if evaluation.get("shows") is None:
+        return ""
+    replicates = max(len(entry["seeds"]) for entry in evaluation["arms"].values())
+    said = f"{replicates} replicates show differences of {100 * evaluation['shows']:.1f} points or more (80 % power)."
+    groups = evaluation.get("groups")
+    if groups and min(groups) < FEW_GROUPS:
+        said += f" The items belong to {min(groups)} groups: more items of the same groups would not show smaller ones."
+    return said
 
 
 def _worth(comparison: Mapping[str, Any]) -> str:

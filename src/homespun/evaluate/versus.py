@@ -9,6 +9,7 @@ answered on its own (docs/comparison.md). Statistics are in inference.py, the en
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from homespun import inference, stats
-from homespun.evaluate.base import Evaluation, ItemResult, Mode
+from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats
@@ -95,7 +96,7 @@ class Reader:
     @property
     def groupings(self) -> list[list[str]]:
         """For every way in which items belong together the group of each."""
-        return [[result.groups.get(name, result.item_id) for result in self.first] for name in self.evaluation.grouped]
+        return [groups_of(self.first, name) for name in self.evaluation.grouped]
 
     def arm(self, results: SeedResults, mode: Mode) -> Arm:
         """Return an arm's values in one mode."""
@@ -116,21 +117,18 @@ class Reader:
         Where items belong together in one way, a mean over items becomes one over groups, each by its mean.
         """
         found = {}
-        for name, values in self.evaluation.values(answers, self.task).items():
-            applies = np.asarray(~np.isnan(values).all(axis=0))
-            found[name] = values[:, applies]
-            if self.by_group(name):
-                kept = [group for group, one in zip(self.groupings[0], applies.tolist(), strict=True) if one]
-                found[name] = inference.group_means(found[name], kept)
+        for name, values in self.evaluation.by_unit(answers, self.task).items():
+            found[name] = values[:, ~np.isnan(values).all(axis=0)]
         return found
 
-    def by_group(self, metric: str) -> bool:
-        """Whether the values of a metric are those of groups."""
-        return len(self.evaluation.grouped) == 1 and metric != "macro_f1"
+    def counted(self, metric: str) -> int:
+        """Return to how many items a metric applies."""
+        values = self.evaluation.values([self.first], self.task)
+        return int((~np.isnan(values[metric])).sum()) if metric in values else len(self.items)
 
     def units(self, gaps: Floats, metric: str) -> Part:
         """Return the part of the items, or of the groups to which they belong."""
-        if self.evaluation.grouped and not self.by_group(metric):
+        if self.evaluation.grouped and not self.evaluation.by_group(metric):
             return inference.crossed_part(gaps, self.groupings)
         return inference.unit_part(gaps)
 
@@ -189,7 +187,8 @@ class Judge:
             "against": against,
             "relation": relation,
             "draws": self.design.draws,
-            "items": mine.shape[1],
+            "items": self.read.counted(metric),
+            "units": mine.shape[1],
             "replicates": len(seeds),
             "same_answers": not gaps.any(),
             "worth": self.design.worth if stats.is_share(metric) else None,
@@ -219,7 +218,7 @@ class Judge:
     def _per_replicate(self, seeds: Sequence[int], mine: Floats, theirs: Floats) -> JSONDict:
         """Return an exact test per replicate: McNemar's, or flipped signs where items belong together."""
         if self.read.evaluation.grouped:
-            if not self.read.by_group(self.metric):
+            if not self.read.evaluation.by_group(self.metric):
                 return {}
             flips = [inference.sign_flips(gap) for gap in mine - theirs]
             return {"sign_flips": [{"seed": seed, "p": p} for seed, p in zip(seeds, flips, strict=True)]}
@@ -302,8 +301,9 @@ def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None) -> JSO
         return {"smallest_visible": None, "replicates_needed": None, "items_needed": None}
     unit, others = parts["items"], [part for name, part in parts.items() if name != "items"]
     level = comparison["level"] / comparison["family"]
+    units = inference.items_needed(worth, comparison["units"], unit, others, level)
     return {
         "smallest_visible": inference.smallest_visible(list(parts.values()), level),
         "replicates_needed": inference.replicates_needed(worth, unit, chance.once, level, chance.stays),
-        "items_needed": inference.items_needed(worth, comparison["items"], unit, others, level),
+        "items_needed": units and math.ceil(units * comparison["items"] / comparison["units"]),
     }

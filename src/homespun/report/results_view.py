@@ -241,8 +241,8 @@ def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
     metric, p = versus["metric"], versus.get("p_holm")
     return Compared(
         change=change_of(metric, versus["difference"]),
-        interval=f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
-        p=p_value(versus["p"] if p is None else p),
+        interval="" if p is None else f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
+        p="–" if p is None else p_value(p),
         verdict=versus["verdict"],
     )
 

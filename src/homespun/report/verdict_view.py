@@ -1,6 +1,6 @@
 """The verdicts of a run, in words and large: the page's headline, its key figures, a card per selecting arm.
 
-It repeats what the evaluation decided (`helped`, `hurt`, `no evidence`) and decides nothing itself. An arm's
+It repeats what the evaluation decided (`helped`, `hurt`, ...) and decides nothing itself. An arm's
 verdict is the one against its random control, because only that isolates *which* rows were kept; the one
 against the unfiltered rows stands beside it.
 """
@@ -16,7 +16,14 @@ from homespun.report.data import ReportData
 from homespun.report.format import change_in_words, change_of, is_share, metric_name, p_value, value_of
 from homespun.report.results_view import arms_of, baseline_name, evaluations_of, primary_of
 
-MARKS = {"helped": "▲", "hurt": "▼", "no evidence": "○"}
+MARKS = {"helped": "▲", "hurt": "▼", "no difference that matters": "=", "no evidence": "○", "no verdict": "·"}
+SAID = {  #: of one way of selecting rows, and of several
+    "helped": ("helped", "helped"),
+    "hurt": ("hurt", "hurt"),
+    "no difference that matters": ("makes no difference that matters", "make no difference that matters"),
+    "no evidence": ("shows no evidence", "show no evidence"),
+    "no verdict": ("has no verdict", "have no verdict"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,9 @@ class Against:
     verdict: str
     sentence: str
     change: str
-    strip: tuple[float, float, float, float]  #: zero, low, middle, high in percent of a common scale
+    strip: tuple[
+        float, float, float, float
+    ]  #: zero, low, middle, high in percent of a common scale; no interval: middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class VerdictsView:
     metric: str
     evaluation: str
     items: int
+    shows: str  #: the differences that the run can tell, in words
     said: tuple[str, ...]  #: sentences of the run that no card repeats
 
 
@@ -62,14 +72,12 @@ def _sentence(versus: Mapping[str, Any], other: str) -> str:
     than = f"the same as for {other}" if words == "no difference" else f"{words} than {other}"
     interval = f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
     chance = f"p = {p_value(versus['p'])}".replace("= <", "<")
-    needed = versus.get("items_needed")
-    more = f" It would take about {needed:,} items to see a difference of this size." if needed else ""
-    return f"{metric_name(metric).capitalize()} {than} (95 % interval {interval}, {chance}).{more}"
+    return f"{metric_name(metric).capitalize()} {than} (95 % interval {interval}, {chance})."
 
 
 def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: Axis) -> Against:
     metric, reference = versus["metric"], arm.get("reference") or "the reference"
-    control = key == "versus_control"
+    control, (low, middle, high) = key == "versus_control", _ends(versus)
     other = "a random choice of as many rows" if control else f"all rows ({reference})"
     return Against(
         name="random control" if control else reference,
@@ -77,14 +85,20 @@ def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: 
         verdict=versus["verdict"],
         sentence=_sentence(versus, other),
         change=change_of(metric, versus["difference"]) + (" points" if is_share(metric) else ""),
-        strip=(axis.at(0), axis.at(versus["low"]), axis.at(versus["difference"]), axis.at(versus["high"])),
+        strip=(axis.at(0), axis.at(low), axis.at(middle), axis.at(high)),
     )
+
+
+def _ends(versus: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Return low, middle, high; without an interval the middle alone."""
+    middle = versus["difference"]
+    return (middle, middle, middle) if versus["low"] is None else (versus["low"], middle, versus["high"])
 
 
 def _cards(entries: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> tuple[Card, ...]:
     keys = ("versus_control", "versus_reference")
     found = {name: [(key, entry[key]) for key in keys if entry.get(key)] for name, entry in entries.items()}
-    ends = [abs(versus[end]) for pairs in found.values() for _, versus in pairs for end in ("low", "high")]
+    ends = [abs(end) for pairs in found.values() for _, versus in pairs for end in _ends(versus)]
     if not ends:
         return ()
     axis = axis_over([-max(ends), max(ends)])  # one scale on all cards, zero in the middle
@@ -131,6 +145,7 @@ def view_verdicts(data: ReportData) -> VerdictsView | None:
         metric=metric_name(metric),
         evaluation=name,
         items=first["items"],
+        shows=first.get("sentence", ""),
         said=tuple(sentence for sentence in data.verdicts if sentence not in spoken),
     )
 
@@ -146,20 +161,19 @@ def headline(data: ReportData, view: VerdictsView | None) -> str:
         return "The arms are evaluated; none of them selects rows, so there is no selection to judge."
     if len(view.cards) == 1:
         card = view.cards[0]
-        if card.verdict == "no evidence":
-            other = "as many random ones" if card.against[0].control else "all rows"
-            return f"No evidence that the rows “{card.arm}” chose beat {other}."
-        return f"Training only on the rows that “{card.arm}” chose {card.verdict}."
-    counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
+        other = "as many random ones" if card.against[0].control else "all rows"
+        return {
+            "no evidence": f"No evidence that the rows “{card.arm}” chose beat {other}.",
+            "no verdict": f"No verdict about the rows “{card.arm}” chose: one replicate does not measure chance.",
+            "no difference that matters": f"The rows “{card.arm}” chose are as good as {other}.",
+        }.get(card.verdict, f"Training only on the rows that “{card.arm}” chose {card.verdict}.")
     ways = len(view.cards)
+    counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
     if counts["no evidence"] == ways:
         return f"No evidence that any of the {ways} ways of selecting rows beats a random choice."
-    parts = [f"{counts['helped']} of {ways} ways of selecting rows helped"]
-    if counts["hurt"]:
-        parts.append(f"{counts['hurt']} hurt")
-    if counts["no evidence"]:
-        parts.append(f"{counts['no evidence']} {'shows' if counts['no evidence'] == 1 else 'show'} no evidence")
-    return ", ".join(parts) + "."
+    parts = [f"{count} {SAID[word][count > 1]}" for word, count in counts.items() if count]
+    first, *others = parts
+    return f"{first.replace(' ', f' of {ways} ways of selecting rows ', 1)}{''.join(f', {part}' for part in others)}."
 
 
 def _how_far(data: ReportData) -> str:

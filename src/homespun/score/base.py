@@ -20,7 +20,7 @@ from homespun.registry import Strategy
 from homespun.task import ModelSpec
 
 NAN = math.nan
-TEXT_COLUMNS = frozenset({"label"})  #: columns of text; every other one that `table` makes is of numbers
+TEXT_COLUMNS = frozenset({"label", "raw_label"})  #: columns of text; every other one that `table` makes is of numbers
 
 
 class Marks(NamedTuple):

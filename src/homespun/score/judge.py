@@ -6,8 +6,10 @@ which by text may be `UNSURE`. `rating`: the judge sees input and output and gra
 Column `rating` is the expected grade over the probabilities of the five digits (by text: the mean of
 several answers).
 
-Agreement is calibrated over the pool unless the recipe says otherwise (posterior.py): a small model may
-give one label to nearly everything, and a threshold of 0.5 would then keep that label alone.
+By likelihood, agreement is calibrated over the pool where the judge answers one label for more than 60 % of the
+rows of every label, unless the recipe says otherwise (posterior.py): a threshold of 0.5 would keep that label
+alone. Otherwise it is left as it is, because calibration hides wrong rows of one label. `raw_agreement` and
+`raw_label` are what the judge says before any calibration.
 
 A judge of the same model by likelihood and the probability scorer ask nearly the same question; another
 model as judge, or a text answer, is a second opinion.
@@ -47,7 +49,7 @@ class Judge(Scorer):
         "likelihood",
         description="compare the probabilities of the possible answers (small models), or read what it writes",
     )
-    calibrate: Calibration = Field("pool", description="answer: likelihood, blind: " + CALIBRATE)
+    calibrate: Calibration = Field("auto", description="answer: likelihood, blind: " + CALIBRATE)
     samples: int = Field(3, ge=1, description="answer: text: gradings per row, whose mean is the rating")
     retries: int = Field(2, ge=0, description="answer: text: further tries after an unreadable answer")
     max_tokens: int = Field(256, ge=1, description="answer: text: longest answer")
@@ -55,7 +57,7 @@ class Judge(Scorer):
     @property
     def whole_pool(self) -> bool:
         """Pool calibration needs all rows."""
-        return self.calibrate == "pool" and self.answer == "likelihood" and self.mode != "rating"
+        return self.calibrate in ("pool", "auto") and self.answer == "likelihood" and self.mode != "rating"
 
     @property
     def role(self) -> Role:
@@ -79,7 +81,8 @@ class Judge(Scorer):
 
     def columns(self) -> tuple[str, ...]:
         """Return the column names of the mode."""
-        blind, rating = ("agreement", "label"), ("rating",)
+        raw = ("raw_agreement", "raw_label") if self.answer == "likelihood" else ()
+        blind, rating = ("agreement", "label", *raw), ("rating",)
         return {"blind": blind, "rating": rating, "both": blind + rating}[self.mode]
 
     def check(self, task: Task) -> None:
@@ -116,9 +119,10 @@ class Judge(Scorer):
             prompts = [judge_blind_prompt(ctx.task, fields, ctx.language, self.form) for fields in inputs]
             (empty,) = ask_likelihood(ctx.models["judge"], prompts[:1], labels)
             scores = ask_likelihood(ctx.models["judge"], prompts[1:], labels, advance)
+            raw, told = (label_marks(rows, labels, scores, empty, each) for each in ("none", self.calibrate))
             return [
-                Marks({**mark.values, "agreement": mark.values["posterior"]}) if mark.values else mark
-                for mark in label_marks(rows, labels, scores, empty, self.calibrate)
+                Marks(_agreement(mark) | {f"raw_{key}": value for key, value in _agreement(one).items()}, mark.problem)
+                for one, mark in zip(raw, told, strict=True)
             ]
         prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language, self.form) for row in rows]
         question = Question(
@@ -163,6 +167,10 @@ class Judge(Scorer):
 def expected_grade(logs: Sequence[float]) -> float:
     """Return the expected grade, the sum of s p(s), for the log-probabilities of 1 to 5."""
     return sum(grade * math.exp(log) for grade, log in zip(GRADES, logs, strict=True))
+
+
+def _agreement(mark: Marks) -> dict[str, float | str]:
+    return {"agreement": mark.values["posterior"], "label": mark.values["label"]} if mark.values else {}
 
 
 def _join(blind: Marks, rating: Marks) -> Marks:

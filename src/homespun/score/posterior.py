@@ -7,6 +7,10 @@ but 0.5 is no longer the point where it changes its mind. Two remedies, each add
 - `pool`: the biases for which the mean posterior over the pool equals the share of rows that carry each
   label (after batch calibration, Zhou et al. 2024, with the shares in place of equal priors). It uses no
   row's own label, only how many there are, and needs the whole pool: some dozens of rows at least.
+
+Where rows of one label are wrong, `pool` takes them for the model's taste and hides them. `auto` therefore
+calibrates over the pool only where the model answers one label for more than ONE_SIDED of the rows of *every*
+label: rows cannot be wrong that way unless most of a label are, while a model with a taste answers so.
 """
 
 from __future__ import annotations
@@ -23,9 +27,10 @@ from homespun.score.base import Marks
 from homespun.task import Task
 from homespun.text.prompts import pick
 
-Calibration = Literal["none", "content_free", "pool"]
+Calibration = Literal["none", "content_free", "pool", "auto"]
 
-CALIBRATE = "take off the model's taste for a label: by an empty input, or over the pool"
+CALIBRATE = "take off the model's taste for a label: by an empty input, or over the pool (auto: if one-sided)"
+ONE_SIDED = 0.6  #: with rows spread evenly over two labels, a model that gives one to over 80 % of all is above it
 CONTENT_FREE = {"en": "N/A", "ja": "該当なし"}  #: stands for every field of an empty input
 NO_PROBABILITY = "the model gave no log-probability for one of the labels"
 ROUNDS = 1000
@@ -69,8 +74,10 @@ def label_marks(
     biases = [0.0] * len(labels)
     if calibration == "content_free":
         biases = [-log for log in log_softmax(empty)]
-    elif calibration == "pool" and usable:
-        biases = pool_biases([scores[place] for place in usable], list(own.values()))
+    elif calibration != "none" and usable:
+        found, carried = [scores[place] for place in usable], list(own.values())
+        if calibration == "pool" or one_sided(found, carried):
+            biases = pool_biases(found, carried)
     return [
         Marks({}, problem) if problem else Marks(_about(own[place], labels, scores[place], biases))
         for place, problem in enumerate(problems)
@@ -87,6 +94,20 @@ def _about(own: int, labels: Sequence[str], scores: Sequence[float], biases: Seq
         "label": labels[best],
         "agrees": float(best == own),
     }
+
+
+def one_sided(scores: Sequence[Sequence[float]], own: Sequence[int]) -> bool:
+    """Return whether one label scores highest for more than ONE_SIDED of the rows of every label that has rows.
+
+    Rows of a single label cannot tell a taste from the truth: False.
+
+    Args:
+        scores: finite log scores, shape (rows, labels).
+        own: position of each row's own label.
+    """
+    answers, carried = np.argmax(scores, axis=1), np.asarray(own)
+    said = [np.bincount(answers[carried == label], minlength=len(scores[0])) for label in set(own)]
+    return len(said) > 1 and bool((np.array([each / each.sum() for each in said]).min(axis=0) > ONE_SIDED).any())
 
 
 def pool_biases(scores: Sequence[Sequence[float]], own: Sequence[int]) -> list[float]:

@@ -44,7 +44,7 @@ class Probability(Scorer):
     @property
     def whole_pool(self) -> bool:
         """Pool calibration needs all rows."""
-        return self.calibrate == "pool"
+        return self.calibrate in ("pool", "auto")
 
     @property
     def needs_likelihood(self) -> bool:
