@@ -17,7 +17,7 @@ Nothing here knows arms or files; evaluate/versus.py says which values are held 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ LEVEL = 0.05  #: chance of a verdict where nothing is there, over all looks at a
 POWER = 0.8  #: of the differences that are called visible
 POINTS = 2000  #: at which the distribution of a variance is averaged
 LATTICE = (0.6180339887498949, 0.7548776662466927, 0.5698402909980532)  #: steps that fill the unit interval evenly
-MOST_REPLICATES = 100  #: plans beyond this are not worth making
+MOST_REPLICATES, MOST_ITEMS = 100, 10_000_000  #: plans beyond these are not worth making
 
 
 class Part(NamedTuple):
@@ -246,23 +246,28 @@ def replicates_needed(worth: float, unit: Part, one: float, level: float = LEVEL
         level: of p.
         share: part of `one` that more replicates do not average out (a choice that is drawn once).
     """
-    for count in range(2, MOST_REPLICATES + 1):
-        if power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER:
-            return count
-    return None
+
+    def found(count: int) -> bool:
+        return power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER
+
+    return _fewest(found, 2, MOST_REPLICATES)
+
+
+def _fewest(found: Callable[[int], bool], low: int, high: int) -> int | None:
+    """Return the smallest number for which `found` holds, which holds for every larger one."""
+    if not found(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) else (middle + 1, high)
+    return high
 
 
 def items_needed(worth: float, items: int, unit: Part, other: Sequence[Part], level: float = LEVEL) -> int | None:
     """Return how many items show a true difference of `worth` with these replicates; None: no number does."""
 
     def found(count: int) -> bool:
-        more = Part(unit.variance * items / count, max(count - 1, 1))
+        more = Part(unit.variance * items / count, count - 1)
         return power(worth, (more, *other), level) >= POWER
 
-    if not found(10_000_000):
-        return None
-    low, high = 1, 10_000_000
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) else (middle, high)
-    return high
+    return _fewest(found, 2, MOST_ITEMS)

@@ -200,7 +200,7 @@ def test_against_all_rows_the_draw_is_that_of_the_controls_at_the_arms_own_size(
     training = np.mean(trainings)
     control = values(RANDOM).mean(axis=1).var(ddof=1)
     scales = {"judge": 1 / 60 - 1 / 100, "sum": 1 / 20 - 1 / 100}
-    drawing = np.mean([max(control - training, 0) / scale for scale in scales.values()])
+    drawing = np.mean([max(control - training, control / 2) / scale for scale in scales.values()])
     for name, scale in scales.items():
         versus = found[name]["versus_reference"]
         assert part(versus, "draws") == (pytest.approx(drawing * scale), 4)

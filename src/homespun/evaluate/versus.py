@@ -153,10 +153,11 @@ class Judge:
             for control, name in controls.items()
             if control in arms and len(arms[control].seeds) > 1 and (scale := _scale(against[name])) > 0
         ]
-        #: variance of drawing rows, for a draw of one row from endlessly many
+        #: variance of drawing rows, for a draw of one row from endlessly many; at least half of what controls vary by,
+        #: since the difference of two estimates can come out near 0 by chance
         self.drawing = Part(
             _pooled(
-                [max(s - self.training.variance, 0.0) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
+                [max(s - self.training.variance, s / 2) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
             ),
             max(sum(df for _, df, _ in drawn), 1),
         )
