@@ -1,212 +1,491 @@
-"""Do the intervals cover and how often is nothing called something? Simulated, with known truth.
+"""How often is nothing called something, and something found? Simulated runs of the whole comparison, with known truth.
 
-Items and training seeds are drawn anew in every simulated run: each item has a difficulty that all arms
-share, each arm errs on items of its own, and each seed shifts an arm's accuracy by a normal amount. Two of
-five arms (an arm, its control, a reference, another arm and its control) are compared; they are equally
-good, so every verdict is a false one. Printed as Markdown; docs/comparison.md holds the output.
+Every *row* has a value, its luck for the student, and the sets of rows that arms are trained on make the correlation:
+a placebo rule keeps the first 60 % in an order that knows nothing, its control a random 60 %, the reference all. With
+`pool` every replicate has new rows, with `split` a part of its own of one pool, with `fixed` all have one pool and one
+choice, and only controls are drawn anew. Items have a difficulty that arms share, and every arm and training errs on
+items of its own. All arms are truly as good as the untrained student, so every "helped" or "hurt" is a false one.
+Judged is by the product's parts and half-widths, for many runs at once; `check` asserts that `compare` says the same.
 
-    python benchmarks/intervals.py            # about five minutes on one core
-    python benchmarks/intervals.py --runs 200 # a quick look
+    python benchmarks/intervals.py             # 40 named cells and the other tables, one core
+    python benchmarks/intervals.py --all       # every cell
+    python benchmarks/intervals.py --runs 400  # a quick look
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 from scipy.stats import norm
 
-from homespun import stats
-
-ARMS = 5
-ACCURACY = 0.85
-OWN_ERRORS = 0.25  # share of an item's difficulty that is not common to all arms: about 13 % discordant
-Correct = NDArray[np.bool_]
-
-
-def draw(
-    rng: np.random.Generator, items: int, seeds: int, seed_sds: Sequence[float], gains: Sequence[float] = ()
-) -> Correct:
-    """Return which items each arm and seed gets right, shape (arms, seeds, items)."""
-    arms = len(seed_sds)
-    threshold = norm.ppf(ACCURACY)
-    slope = norm.pdf(threshold)  # accuracy per unit of the latent scale
-    shared = rng.standard_normal((1, 1, items)) * np.sqrt(1 - OWN_ERRORS)
-    of_arm = rng.standard_normal((arms, 1, items)) * np.sqrt(OWN_ERRORS * 0.4)
-    of_seed = rng.standard_normal((arms, seeds, items)) * np.sqrt(OWN_ERRORS * 0.6)
-    shift = rng.standard_normal((arms, seeds, 1)) * np.asarray(seed_sds)[:, None, None] / slope
-    gain = np.asarray(gains or [0.0] * arms)[:, None, None] / slope
-    return shared + of_arm + of_seed + shift + threshold + gain > 0
-
-
-class Tally:
-    """Counts of one line of a table."""
-
-    def __init__(self) -> None:
-        self.covered = self.false = self.runs = 0
-        self.width = 0.0
-
-    def add(self, found: stats.Difference, truth: float = 0.0) -> None:
-        """Count one comparison."""
-        self.runs += 1
-        self.covered += found.low <= truth <= found.high
-        self.false += found.p < 0.05
-        self.width += (found.high - found.low) / 2
-
-    def row(self) -> str:
-        """Return coverage and mean half-width, in percent and points."""
-        return f"{100 * self.covered / self.runs:.1f} | {100 * self.width / self.runs:.1f}"
-
-
-def compare(values: Sequence[stats.Floats], metric: str, tallies: Sequence[Tally]) -> None:
-    """Compare the first two arms in three ways."""
-    pooled = stats.seed_spread(values)
-    a, b = values[:2]
-    tallies[0].add(stats.paired_difference(a, b, metric, pooled))
-    tallies[1].add(stats.paired_difference(a, b, metric))
-    averaged = stats.paired_difference(a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True), metric)
-    tallies[2].add(averaged)
-
-
-HEAD = (
-    "| covers % | ± points | two arms alone: covers % | ± points | items only: covers % | ± points |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+from homespun.evaluate.base import Evaluation, ItemResult
+from homespun.evaluate.compare import compare
+from homespun.evaluate.versus import Against, Design
+from homespun.inference import (
+    LEVEL,
+    Part,
+    half_width,
+    items_needed,
+    level_at,
+    replicates_needed,
+    smallest_visible,
 )
 
-
-def coverage(runs: int, items: int, seeds: int, seed_sds: Sequence[float]) -> str:
-    """Return one line of a table."""
-    rng = np.random.default_rng([items, seeds, *(int(1e5 * sd) for sd in seed_sds)])
-    tallies = [Tally() for _ in range(3)]
-    for _ in range(runs):
-        compare(list(draw(rng, items, seeds, seed_sds).astype(np.float64)), "accuracy", tallies)
-    return " | ".join(tally.row() for tally in tallies)
-
-
-def equal_arms(runs: int) -> None:
-    """Print the table for arms whose seeds shake them alike."""
-    print("\n### Equal arms, every arm shaken alike\n")
-    print(f"| items | seeds | seed sd (points) {HEAD}")
-    for items in (300, 2000):
-        for seeds in (1, 2, 3, 5):
-            for sd in (0.0, 0.005, 0.01, 0.02):
-                line = coverage(runs if items == 300 else runs // 2, items, seeds, [sd] * ARMS)
-                print(f"| {items} | {seeds} | {100 * sd:.1f} | {line} |", flush=True)
+ROWS, KEPT = 50, 30  # candidates and kept of one replicate
+ACCURACY, WORTH, EFFECT = 0.85, 0.03, 0.04
+OF_ARM, OF_TRAINING = 0.1, 0.15  # shares of the latent variance that arms and trainings do not have in common
+THRESHOLD = norm.ppf(ACCURACY)
+SLOPE = norm.pdf(THRESHOLD)  # accuracy per unit of the latent scale
+GROUPS = 40
+CHUNK = 2_000_000  # answers at once
+Values = NDArray[np.float32]
 
 
-def unequal_arms(runs: int) -> None:
-    """Print the table for arms that are shaken unequally."""
-    print("\n### Equal arms, some shaken more than others\n")
-    print(f"| items | seeds | seed sd of the two compared, and of the others (points) {HEAD}")
-    cases = ([0.015, 0.015, 0.0075], [0.02, 0.02, 0.01, 0.01, 0.01], [0.005, 0.015, 0.005, 0.015, 0.005])
-    for items in (300, 2000):
-        for seeds in (2, 3):
-            for sds in cases:
-                line = coverage(runs if items == 300 else runs // 2, items, seeds, sds)
-                words = ", ".join(f"{100 * sd:g}" for sd in sds)
-                print(f"| {items} | {seeds} | {words} | {line} |", flush=True)
+class Cell(NamedTuple):
+    """One simulated design; standard deviations in points."""
+
+    draws: str = "pool"
+    items: int = 2000
+    replicates: int = 3
+    training: float = 1.0
+    drawing: float = 1.0  #: of a random choice of KEPT of ROWS
+    grouped: float = 0.0  #: share of the latent variance that is arm x group; 0: no groups
+    unequal: bool = False  #: groups of 1 to 15 times the smallest
+    arms: int = 1  #: that select
+
+    def words(self) -> str:
+        """Return the first columns of a table."""
+        groups = f"{self.grouped:g}{', unequal' if self.unequal else ''}" if self.grouped else "no"
+        return " | ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in (*self[:5], groups, self.arms))
 
 
-LABELS = ("a", "b", "c")
-SHARES = (0.7, 0.2, 0.1)
+class Answers(NamedTuple):
+    """Values of many runs, each (runs, replicates, units)."""
+
+    selecting: list[Values]
+    controls: list[Values]
+    reference: Values
+    untrained: Values
+    better: list[Values]  #: the first selecting arm with each true effect
 
 
-def labelled(rng: np.random.Generator, right: Correct) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-    """Return gold labels (unbalanced) and predictions: the gold one where right, else another."""
-    gold = rng.choice(3, size=right.shape[-1], p=SHARES)
-    wrong = (gold + rng.integers(1, 3, size=right.shape)) % 3
-    names = np.asarray(LABELS)
-    return names[gold], names[np.where(right, gold, wrong)]
+def shifts(rng: np.random.Generator, cell: Cell, runs: int) -> NDArray[np.float64]:
+    """Return what rows and training add to accuracy, (runs, arms and controls and reference, replicates)."""
+    fixed, k = cell.draws == "fixed", cell.replicates
+    sd = cell.drawing / 100 / np.sqrt(1 / KEPT - 1 / ROWS)
+    rows = rng.standard_normal((runs, 1 if fixed else k, ROWS)) * sd
+    if cell.draws == "split":  # one pool, its rows dealt out
+        rows = rng.permuted(rows.reshape(runs, -1), axis=1).reshape(rows.shape)
+    if fixed:  # these rows are as good as the untrained student, others might not be
+        rows = np.repeat(rows - rows.mean(axis=2, keepdims=True), k, axis=1)
+    found = []
+    for arm in range(2 * cell.arms):
+        once = fixed and arm < cell.arms
+        order = rng.random((runs, 1 if once else k, ROWS), dtype=np.float32).argpartition(KEPT, axis=2)[..., :KEPT]
+        found.append(np.take_along_axis(rows, np.repeat(order, k, axis=1) if once else order, axis=2).mean(axis=2))
+    trained = np.stack([*found, rows.mean(axis=2)], axis=1)
+    return np.asarray(trained + rng.standard_normal(trained.shape) * cell.training / 100)
 
 
-def expected_macro_f1(right_share: float) -> float:
-    """Return the macro-F1 of `labelled` predictions on endlessly many items."""
-    wrong = (1 - right_share) / 2
-    scores = [2 * share * right_share / (share * (1 + right_share) + (1 - share) * wrong) for share in SHARES]
-    return sum(scores) / len(scores)
+def simulate(cell: Cell, runs: int, effects: Sequence[float] = (EFFECT,), seed: int = 0) -> Iterator[Answers]:
+    """Yield the answers of all arms, some runs at a time."""
+    rng = np.random.default_rng([seed, *(ord(c) for c in cell.draws), *(int(100 * x) for x in cell[1:])])
+    n, k, arms = cell.items, cell.replicates, 2 * cell.arms + 2
+    # A training's own errors: slices of one long series, each from a place of its own, which is as good as new ones.
+    series = rng.standard_normal(2**23, dtype=np.float32) * np.float32(np.sqrt(OF_TRAINING))
+    slices = np.lib.stride_tricks.sliding_window_view(series, n)
+    sizes = np.linspace(1, 15, GROUPS) if cell.unequal else np.ones(GROUPS)
+    codes = np.searchsorted(np.cumsum(sizes) / sizes.sum(), (np.arange(n) + 0.5) / n)
+    means = ((codes[:, None] == np.arange(GROUPS)) / np.bincount(codes)).astype(np.float32)
+    chosen, whole = (1 / KEPT, 1 / ROWS) if cell.draws != "fixed" else (1 / KEPT - 1 / ROWS, 0.0)
+    luck = np.array([chosen] * (arms - 2) + [whole, 0.0]) / (1 / KEPT - 1 / ROWS) * cell.drawing**2
+    luck[:-1] += cell.training**2
+    start = THRESHOLD * np.sqrt(1 + luck / (100 * SLOPE) ** 2)  # with luck as without it right as often
+    size = max(CHUNK // (n * k * arms), 1)
+    for first in range(0, runs, size):
+        r = min(size, runs - first)
+        moved = np.concatenate([shifts(rng, cell, r), np.zeros((r, 1, k))], axis=1) / SLOPE
+        limit = -(moved + start[:, None]).astype(np.float32)[..., None]
+        shared = rng.standard_normal((r, 1, n), dtype=np.float32) * np.sqrt(1 - OF_ARM - OF_TRAINING - cell.grouped)
+        base = shared + rng.standard_normal((r, arms, n), dtype=np.float32) * np.sqrt(OF_ARM)
+        if cell.grouped:
+            base += rng.standard_normal((r, arms, GROUPS), dtype=np.float32)[..., codes] * np.sqrt(cell.grouped)
+        base = base.astype(np.float32)
+
+        starts = rng.integers(0, len(slices), (r, arms, k))
+
+        def answers(
+            arm: int, effect: float = 0.0, limit: Any = limit, base: Any = base, starts: Any = starts
+        ) -> Values:
+            count = 1 if arm == arms - 1 else k
+            better = np.float32(norm.ppf(ACCURACY + effect) - THRESHOLD)
+            right = slices[starts[:, arm, :count]] > limit[:, arm, :count] - base[:, arm, None] - better
+            return right.astype(np.float32) @ means if cell.grouped else right.astype(np.float32)
+
+        every = [answers(arm) for arm in range(arms)]
+        yield Answers(
+            every[: cell.arms], every[cell.arms : -2], every[-2], every[-1], [answers(0, effect) for effect in effects]
+        )
 
 
-def macro_f1_and_single_arms(runs: int) -> None:
-    """Print coverage for macro-F1 and for the metrics of a single arm."""
-    print("\n### Macro-F1 (labels 70/20/10 %), and intervals of one arm (seed sd 1 point)\n")
-    print(
-        "| items | seeds | macro-F1 difference: covers % | ± points"
-        " | accuracy of one arm: covers % | macro-F1: covers % |"
+class Held(NamedTuple):
+    """What a comparison is made from, for many runs at once."""
+
+    difference: Any
+    by_unit: Any  #: variance of the unit means, over units
+    interaction: Any
+    between: Any  #: S² of the differences within replicates
+    replicates: int
+    units: int
+
+    def part(self) -> Part:
+        """Return the part of the items, as `unit_part`."""
+        return Part(np.maximum(self.by_unit - self.interaction, 0), self.units - 1)
+
+
+def held(a: Values, b: Values | float = 0.0) -> Held:
+    """Return the moments of one arm's values, or of two arms' differences, (runs, replicates, units)."""
+    gaps = a - b
+    _, k, n = gaps.shape
+    by_replicate = (gaps @ np.ones(n, np.float32)).astype(np.float64) / n
+    by_unit = gaps.mean(axis=1)
+    mean = by_replicate.mean(axis=1)
+    squares = np.einsum("ru,ru->r", by_unit, by_unit, dtype=np.float64)
+    total = np.einsum("rku,rku->r", gaps, gaps, dtype=np.float64)
+    residual = total - n * (by_replicate**2).sum(axis=1) - k * squares + k * n * mean**2
+    inner = residual / (max(k - 1, 1) * (n - 1) * k * n)
+    between = by_replicate.var(axis=1, ddof=1) if k > 1 else np.zeros(len(gaps))
+    return Held(mean, (squares / n - mean**2) / (n - 1), inner, between, k, n)
+
+
+# the procedure of this project, and others
+
+
+def parts_of(cell: Cell, relation: str, gap: Held, own: dict[str, list[Held]], other: Held | None = None) -> list[Part]:
+    """Return the parts of a difference as versus.py makes them; `other`: the control."""
+    k = gap.replicates
+    if cell.draws != "fixed" or relation == "control of its own":
+        return [gap.part(), Part(gap.between / k, k - 1)]
+    if relation == "control" and other:
+        return [gap.part(), Part(other.between * (1 + 1 / k), k - 1)]
+    arms, controls = own["arms"], own["controls"]
+    training = Part(np.mean([one.between for one in arms], axis=0), len(arms) * (k - 1))
+    if relation == "untrained":
+        return [gap.part(), Part(training.variance / k, training.df)]
+    drawn = np.mean([np.maximum(one.between - training.variance, one.between / 2) for one in controls], axis=0)
+    return [gap.part(), Part(drawn, len(controls) * (k - 1)), Part(2 * training.variance / k, training.df)]
+
+
+class Judged(NamedTuple):
+    """Differences of every family, with their parts; of the better arms too."""
+
+    control: list[tuple[Held, list[Part]]]
+    reference: list[tuple[Held, list[Part]]]
+    untrained: list[tuple[Held, list[Part]]]
+    better: list[tuple[Held, list[Part]]]
+
+
+def judge(cell: Cell, found: Answers, replicates: int | None = None) -> Judged:
+    """Hold all arms of some runs against each other, on the first replicates or all."""
+    kept = slice(replicates)
+    selecting, controls, better = (
+        [one[:, kept] for one in some] for some in (found.selecting, found.controls, found.better)
     )
-    print("|---|---|---|---|---|---|")
-    sds = [0.01] * ARMS
-    slope = norm.pdf(norm.ppf(ACCURACY))
-    right_share = float(norm.cdf(norm.ppf(ACCURACY) / np.sqrt(1 + (0.01 / slope) ** 2)))
-    truth = {"accuracy": right_share, "macro_f1": expected_macro_f1(right_share)}
-    rng = np.random.default_rng(7)
-    for items in (100, 300, 2000):
-        for seeds in (1, 2, 3):
-            tally, inside = Tally(), dict.fromkeys(stats.METRICS, 0)
-            for _ in range(runs):
-                right = draw(rng, items, seeds, sds)
-                gold, predicted = labelled(rng, right)
-                for name in stats.METRICS:
-                    values = [stats.item_values(arm, gold, LABELS, name) for arm in predicted]
-                    pooled = stats.seed_spread(values)
-                    alone = stats.mean_interval(values[0], pooled)
-                    inside[name] += alone.low <= truth[name] <= alone.high
-                tally.add(stats.paired_difference(values[0], values[1], "macro_f1", pooled))
-            single = " | ".join(f"{100 * inside[name] / runs:.1f}" for name in stats.METRICS)
-            print(f"| {items} | {seeds} | {tally.row()} | {single} |", flush=True)
+    reference = found.reference[:, kept]
+    own = {"arms": [held(one) for one in (*selecting, reference)], "controls": [held(one) for one in controls]}
+
+    def against(relation: str, a: Values, b: Values, other: Held | None = None) -> tuple[Held, list[Part]]:
+        gap = held(a, b)
+        return gap, parts_of(cell, relation, gap, own, other)
+
+    first = own["controls"][0]
+    return Judged(
+        [against("control", a, c, other) for a, c, other in zip(selecting, controls, own["controls"], strict=True)],
+        [against("reference", a, reference) for a in selecting],
+        [against("untrained", a, found.untrained) for a in (*selecting, reference)]
+        + [against("control of its own", c, found.untrained) for c in controls],
+        [against("control", a, controls[0], first) for a in better],
+    )
 
 
-def false_verdicts(runs: int) -> None:
-    """Print how often a run makes at least one false claim."""
-    print("\n### Runs with at least one false verdict against the controls (300 items, seed sd 1 point)\n")
-    print("| selecting arms | seeds | with Holm % | without % |")
-    print("|---|---|---|---|")
-    rng = np.random.default_rng(11)
-    for selecting in (1, 3, 6):
-        for seeds in (1, 2, 3):
-            any_holm = any_raw = 0
-            for _ in range(runs):
-                values = list(draw(rng, 300, seeds, [0.01] * (2 * selecting + 1)).astype(np.float64))
-                pooled = stats.seed_spread(values)
-                pairs = [(values[2 * i], values[2 * i + 1]) for i in range(selecting)]
-                p = [stats.paired_difference(a, b, "accuracy", pooled).p for a, b in pairs]
-                any_raw += min(p) < 0.05
-                any_holm += min(stats.holm(p)) < 0.05
-            print(f"| {selecting} | {seeds} | {100 * any_holm / runs:.1f} | {100 * any_raw / runs:.1f} |", flush=True)
+def beyond(family: Sequence[tuple[Held, list[Part]]], level: float, among: int = 0) -> NDArray[np.bool_]:
+    """Return which runs have a verdict in a family whose arms are all equal (Holm's first step), (runs, arms)."""
+    alpha = level / (among or len(family))
+    return np.stack([np.abs(gap.difference) > half_width(parts, alpha) for gap, parts in family], axis=1)
 
 
-def power(runs: int) -> None:
-    """Print how often the number of items asked for is enough."""
-    print("\n### Does `items_needed` keep its promise of 80 %? (no seed effect)\n")
-    print("| true difference (points) | seeds | items needed | found with that many % |")
-    print("|---|---|---|---|")
-    rng = np.random.default_rng(13)
-    for gain in (0.02, 0.03, 0.05):
-        for seeds in (1, 3):
-            sds, gains = [0.0] * 2, [gain, 0.0]
-            a, b = draw(rng, 400_000, seeds, sds, gains).astype(np.float64)
-            gaps = (a - b).mean(axis=0)
-            needed = stats.items_needed(float(gaps.mean()), float((gaps**2).mean()))
-            assert needed is not None
-            found = 0
-            for _ in range(runs):
-                a, b = draw(rng, needed, seeds, sds, gains).astype(np.float64)
-                found += stats.paired_difference(a, b, spread=stats.NOT_MEASURED).p < 0.05
-            print(f"| {100 * gaps.mean():.1f} | {seeds} | {needed} | {100 * found / runs:.1f} |", flush=True)
+def equal(gap: Held, parts: list[Part], level: float) -> NDArray[np.bool_]:
+    """Return which runs say "no difference that matters"."""
+    return np.asarray(WORTH - np.abs(gap.difference) > half_width(parts, 2 * level))
+
+
+def t_beyond(difference: Any, variance: Any, df: Any, alpha: float) -> NDArray[np.bool_]:
+    """Return where a t test rejects."""
+    return np.asarray(np.abs(difference) > -stdtrit(df, alpha / 2) * np.sqrt(variance))
+
+
+def old(arms: Sequence[Values], a: Values, b: Values, alpha: float) -> NDArray[np.bool_]:
+    """Return what the earlier procedure rejected: spread of trainings pooled over all arms as if rows were fixed."""
+
+    def spread(held_arms: Sequence[Held]) -> tuple[Any, Any, int]:
+        between = sum(one.between for one in held_arms) / len(held_arms)
+        inner = sum(one.interaction * one.replicates for one in held_arms) / len(held_arms)
+        return np.maximum(between - inner, 0), between, len(held_arms) * (held_arms[0].replicates - 1)
+
+    gap = held(a, b)
+    (variance, square, df), own = spread([held(one) for one in arms]), spread([held(a), held(b)])
+    variance, square, share = np.maximum(variance, own[0]), np.maximum(square, own[1]), 2 / gap.replicates
+    total = gap.by_unit + share * variance
+    doubt = gap.by_unit**2 / (gap.units - 1) + (share * square) ** 2 / df
+    return t_beyond(gap.difference, total, np.maximum(total**2 / doubt, min(df, gap.units - 1)), alpha)
+
+
+def mixed(gap: Held, alpha: float) -> NDArray[np.bool_]:
+    """Return what a crossed mixed model rejects: balanced analysis of variance, Satterthwaite's degrees of freedom."""
+    k, n = gap.replicates, gap.units
+    inner, rows, units = gap.interaction, gap.between / k, gap.by_unit
+    of_rows, of_units = np.maximum(rows - inner, 0), np.maximum(units - inner, 0)
+    total = of_rows + of_units + inner
+    signs = (np.where(of_rows > 0, 1, 0), np.where(of_units > 0, 1, 0))
+    weight = 1 - signs[0] - signs[1]
+    doubt = signs[0] * rows**2 / (k - 1) + signs[1] * units**2 / (n - 1)
+    doubt += (weight * inner) ** 2 / ((k - 1) * (n - 1))
+    return t_beyond(gap.difference, total, total**2 / doubt, alpha)
+
+
+def welch(a: Held, b: Held, alpha: float) -> NDArray[np.bool_]:
+    """Return what Welch's t test over replicates rejects."""
+    k = a.replicates
+    total = (a.between + b.between) / k
+    df = total**2 / np.maximum((a.between**2 + b.between**2) / k**2 / (k - 1), 1e-30)
+    return t_beyond(a.difference - b.difference, total, df, alpha)
+
+
+def bootstrap(gaps: Values, weights: Values, rng: np.random.Generator, resamples: int = 300) -> NDArray[np.bool_]:
+    """Return what a percentile bootstrap over items and replicates rejects."""
+    k, out = gaps.shape[1], []
+    for gap in gaps:
+        drawn = rng.multinomial(k, [1 / k] * k, resamples).astype(np.float32) / k
+        low, high = np.quantile(((drawn @ gap) * weights).sum(axis=1), [LEVEL / 2, 1 - LEVEL / 2])
+        out.append(low > 0 or high < 0)
+    return np.asarray(out)
+
+
+# tables
+
+
+def percent(counts: Sequence[Any]) -> str:
+    """Return the share of runs, in percent."""
+    return f"{100 * np.concatenate(counts).mean():.1f}"
+
+
+def verdicts(cell: Cell, runs: int) -> str:
+    """Return one line of the main table."""
+    level, among = level_at(cell.replicates), cell.arms
+    alpha = LEVEL / among
+    told: dict[str, list[Any]] = {}
+    for found in simulate(cell, runs):
+        judged = judge(cell, found)
+        a, b, better = found.selecting, found.controls, found.better[0]
+        control = beyond(judged.control, level).any(axis=1)
+        real = cell.arms if cell.draws == "fixed" else 0  # one choice differs from the untrained student by its luck
+        elsewhere = beyond(judged.untrained, level)[:, real:].any(axis=1) | beyond(judged.reference, level).any(axis=1)
+        line = {"false": control, "anywhere": control | elsewhere, "found": beyond(judged.better, level, among)[:, 0]}
+        every = [*a, *b, found.reference]
+        line["old"] = np.any([old(every, x, y, alpha) for x, y in zip(a, b, strict=True)], axis=0)
+        line["old found"] = old(every, better, b[0], alpha)
+        line["mixed"] = np.any([mixed(gap, alpha) for gap, _ in judged.control], axis=0)
+        line["mixed found"] = mixed(judged.better[0][0], alpha)
+        line["welch"] = np.any([welch(held(x), held(y), alpha) for x, y in zip(a, b, strict=True)], axis=0)
+        line["welch found"] = welch(held(better), held(b[0]), alpha)
+        for name, counts in line.items():
+            told.setdefault(name, []).append(counts)
+    return " | ".join(percent(counts) for counts in told.values())
+
+
+HEAD = """
+| draws | items | replicates | training sd | draw sd | arm x group | arms | **false** % | anywhere % | found % |\
+ earlier false % | found % | mixed model false % | found % | Welch false % | found % |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+NAMED = [
+    *(Cell("pool", n, k, 1, sd) for n in (300, 2000) for k in (2, 3, 5, 10) for sd in (1, 3)),
+    *(Cell("pool", 2000, k, *sds) for k in (2, 3) for sds in ((0.5, 0), (2, 0), (2, 3))),
+    Cell("pool", 2000, 10, 1, 2),
+    *(Cell("split", 2000, k, 1, 2) for k in (2, 3, 5, 10)),
+    *(Cell("fixed", 2000, k, 1, 1) for k in (2, 3, 5, 10)),
+    *(Cell("fixed", 2000, k, 1, 3) for k in (2, 5)),
+    Cell("pool", 2000, 3, 1, 1, 0.1),
+    Cell("pool", 2000, 3, 1, 1, 0.4, True),
+    Cell("pool", 2000, 5, 1, 1, 0.4),
+    Cell("fixed", 2000, 5, 1, 1, 0.4, True),
+    Cell("pool", 300, 3, 1, 1, arms=3),
+    Cell("pool", 300, 3, 1, 1, arms=7),
+    Cell("fixed", 300, 3, 1, 1, arms=7),
+]
+
+
+def rest() -> list[Cell]:
+    """Return the cells that have no name."""
+    draws, counts = ("pool", "split", "fixed"), (2, 3, 5, 10)
+    plain = itertools.product(draws, (300, 2000), counts, (0.5, 1, 2), (0, 1, 2, 3))
+    groups = itertools.product(draws, (2000,), counts, (1,), (1,), (0.1, 0.2, 0.4), (False, True))
+    arms = itertools.product(draws, (300, 2000), counts, (1,), (1,), (0.0,), (False,), (3, 7))
+    every = [Cell(*one) for one in (*plain, *groups, *arms)]
+    return [cell for cell in every if cell not in NAMED]
+
+
+def bootstraps(runs: int) -> None:
+    """Print how often a bootstrap errs."""
+    print("\n### A bootstrap over items and replicates (2,000 items, training sd 1, draw sd 1)\n")
+    print("| replicates | false % |\n|---|---|")
+    for k in (2, 3, 5, 10):
+        rng, cell = np.random.default_rng(k), Cell(replicates=k)
+        weights = (rng.multinomial(cell.items, [1 / cell.items] * cell.items, 300) / cell.items).astype(np.float32)
+        told = [bootstrap(x.selecting[0] - x.controls[0], weights, rng) for x in simulate(cell, max(runs // 4, 50))]
+        print(f"| {k} | {percent(told)} |", flush=True)
+
+
+def equivalences(runs: int) -> None:
+    """Print how often two arms are called as good as equal when they are not quite, and when they are."""
+    print(f"\n### No difference that matters ({100 * WORTH:g} points)\n")
+    print(
+        "| draws | items | replicates | training sd | draw sd | arm x group | arms | when they differ by exactly that,"
+        " % | when they are equal, % |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    cells = [Cell("pool", n, k, sd, sd) for n, sd in ((300, 0.5), (2000, 0.5), (2000, 1)) for k in (2, 3, 5, 10)]
+    for cell in [*cells, *(Cell("fixed", 2000, k, 0.5, 0.5) for k in (3, 10))]:
+        told: list[list[Any]] = [[], []]
+        for found in simulate(cell, runs, (WORTH, 0.0)):
+            for counts, one in zip(told, judge(cell, found).better, strict=True):
+                counts.append(equal(*one, level_at(cell.replicates)))
+        print(f"| {cell.words()} | {percent(told[0])} | {percent(told[1])} |", flush=True)
+
+
+def looks(runs: int) -> None:
+    """Print how often a run errs that is looked at, given more replicates, and looked at again."""
+    print("\n### Looking at 2, then 3, then 5 replicates: any false verdict against the control\n")
+    print("| draws | items | training sd | draw sd | false % | every look at 5 %: false % |\n|---|---|---|---|---|---|")
+    for cell in [Cell(d, n, 5, 1, sd) for d in ("pool", "fixed") for n in (300, 2000) for sd in (1, 3)]:
+        spent, plain = [], []
+        for found in simulate(cell, runs):
+            judged = [judge(cell, found, count).control for count in (2, 3, 5)]
+            levels = [level_at(2), level_at(3, [2]), level_at(5, [2, 3])]
+            spent.append(np.any([beyond(one, at) for one, at in zip(judged, levels, strict=True)], axis=0))
+            plain.append(np.any([beyond(one, LEVEL) for one in judged], axis=0))
+        print(f"| {cell.draws} | {cell.items} | 1 | {cell.drawing} | {percent(spent)} | {percent(plain)} |", flush=True)
+
+
+def single(parts: Sequence[Part], run: int) -> list[Part]:
+    """Return the parts of one run."""
+    return [Part(float(part.variance[run]), part.df) for part in parts]
+
+
+def planning(runs: int) -> None:
+    """Print whether plans keep their promise of 80 %, each made by one run, the middle of some 40."""
+    print("\n### Plans: is the smallest visible difference found four times in five, and do the replicates suffice?\n")
+    print(
+        "| draws | items | replicates | training sd | draw sd | arm x group | arms | smallest visible | found %"
+        f" | replicates for {100 * WORTH:g} points | found % | items, with these replicates | found % |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    for cell in [Cell("pool", n, k, 1, 1) for n in (300, 2000) for k in (3, 5, 10)] + [Cell("pool", 2000, 5, 1, 2)]:
+        level = level_at(cell.replicates)
+        gap, parts = judge(cell, next(simulate(cell, 40, seed=1))).control[0]
+        pilots = range(len(gap.difference))
+        visible = float(np.mean([smallest_visible(single(parts, run), level) for run in pilots]))
+        needed, more = [], []
+        for run in pilots:
+            unit, other = single(parts, run)
+            needed.append(replicates_needed(WORTH, unit, other.variance * cell.replicates, level) or 1000)
+            more.append(items_needed(WORTH, cell.items, unit, [other], level) or 10**9)
+        line = [f"{100 * visible:.1f}", found_share(cell, visible, runs)]
+        count, items = int(np.median(needed)), int(np.median(more))
+        line += [str(count), found_share(cell._replace(replicates=count), WORTH, runs)] if count < 30 else ["-", "-"]
+        line += [str(items), found_share(cell._replace(items=items), WORTH, runs)] if items < 10_000 else ["-", "-"]
+        print(f"| {cell.words()} | {' | '.join(line)} |", flush=True)
+
+
+def found_share(cell: Cell, effect: float, runs: int) -> str:
+    """Return how often a true difference is found, in percent."""
+    level = level_at(cell.replicates)
+    return percent([beyond(judge(cell, one).better, level) for one in simulate(cell, runs, (effect,))])
+
+
+class Marked(Evaluation):
+    """Items that are given their marks."""
+
+    kind: str = "marked"
+    within: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> str:
+        """Return the metric of verdicts."""
+        return "accuracy"
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """Return what items belong to."""
+        return self.within
+
+
+def check() -> None:
+    """Assert that `compare` reaches what the code above reaches for many runs at once."""
+    for cell in [Cell(d, 300, 3, 1, 3, arms=2) for d in ("pool", "split", "fixed")]:
+        found = next(simulate(cell, 3))
+        judged = judge(cell, found)
+        for run in range(len(found.untrained)):
+            arms = {f"a{i}": one for i, one in enumerate(found.selecting)} | {"all": found.reference}
+            arms |= {f"c{i}": one for i, one in enumerate(found.controls)}
+            marks = {
+                name: {
+                    seed: [ItemResult(str(i), "", "", "free", marks={"accuracy": float(v)}) for i, v in enumerate(row)]
+                    for seed, row in enumerate(one[run])
+                }
+                for name, one in {**arms, "untrained": found.untrained}.items()
+            }
+            said = compare(
+                Marked(),
+                None,
+                {"untrained": marks.pop("untrained")},
+                marks,
+                {f"a{i}": Against(f"c{i}", "all", KEPT, ROWS) for i in range(cell.arms)},
+                Design(cell.draws, WORTH),  # type: ignore[arg-type]
+            )["arms"]
+            families = {
+                "control": zip(["a0", "a1"], judged.control, strict=True),
+                "reference": zip(["a0", "a1"], judged.reference, strict=True),
+                "baseline": zip(["a0", "a1", "all", "c0", "c1"], judged.untrained, strict=True),
+            }
+            for relation, family in families.items():
+                for name, (gap, parts) in family:
+                    one = said[name][f"versus_{relation}"]
+                    half = float(half_width(parts)[run])
+                    expected = (gap.difference[run] - half, gap.difference[run] + half)
+                    assert np.allclose((one["low"], one["high"]), expected, atol=1e-5), (cell, relation, name)
+            first = beyond(judged.control, level_at(cell.replicates))[run].any()
+            assert first == any(said[name]["versus_control"]["verdict"] in ("helped", "hurt") for name in ("a0", "a1"))
 
 
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=2000, help="simulated runs per line (half for 2000 items)")
-    runs = parser.parse_args().runs
-    print("covers %: intervals that hold the true difference, 0; the rest are false positives at p < 0.05.")
-    equal_arms(runs)
-    unequal_arms(runs)
-    macro_f1_and_single_arms(runs)
-    false_verdicts(runs)
-    power(runs)
+    parser.add_argument("--runs", type=int, default=4000, help="simulated runs per line")
+    parser.add_argument("--all", action="store_true", help="every cell, not only the named ones")
+    options = parser.parse_args()
+    check()
+    print("### Verdicts: false ones where nothing is there, and a true difference of 4 points found")
+    print(HEAD)
+    for cell in [*NAMED, *(rest() if options.all else [])]:
+        print(f"| {cell.words()} | {verdicts(cell, options.runs)} |", flush=True)
+    for table in (bootstraps, equivalences, looks, planning):
+        table(options.runs)
 
 
 if __name__ == "__main__":

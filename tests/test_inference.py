@@ -109,6 +109,12 @@ def test_group_means_of_equal_groups_keep_the_mean_and_give_the_t_over_groups():
     assert group_means(np.array([[0.0, 0, 1]]), ["long", "long", "short"]).mean() == 0.5  # not a third
 
 
+def test_group_means_leave_out_items_to_which_a_metric_does_not_apply():
+    found = group_means(np.array([[1.0, np.nan, np.nan, 0.0]]), list("aabc"))
+    assert found[0, [0, 2]].tolist() == [1, 0]
+    assert np.isnan(found[0, 1])
+
+
 def test_two_ways_of_belonging_together_by_hand():
     # 2 premises x 3 hypotheses, one item each; rows move together, columns do not: residuals +1 and -1
     gaps = np.array([[1.0, 1, 1, -1, -1, -1]])

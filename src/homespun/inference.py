@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LEVEL = 0.05  #: chance of a verdict where nothing is there, over all looks at a run
 POWER = 0.8  #: of the differences that are called visible
-MOST_ITEMS = 10_000_000
 POINTS = 1000  #: at which the distribution of a variance is averaged
 LATTICE = (0.6180339887498949, 0.7548776662466927, 0.5698402909980532)  #: steps that fill the unit interval evenly
-MOST_REPLICATES = 100  #: plans beyond this are not worth making
+MOST_REPLICATES, MOST_ITEMS = 100, 10_000_000  #: plans beyond these are not worth making
 
 
 class Part(NamedTuple):

@@ -200,7 +200,7 @@ def test_against_all_rows_the_draw_is_that_of_the_controls_at_the_arms_own_size(
     training = np.mean(trainings)
     control = values(RANDOM).mean(axis=1).var(ddof=1)
     scales = {"judge": 1 / 60 - 1 / 100, "sum": 1 / 20 - 1 / 100}
-    drawing = np.mean([max(control - training, 0) / scale for scale in scales.values()])
+    drawing = np.mean([max(control - training, control / 2) / scale for scale in scales.values()])
     for name, scale in scales.items():
         versus = found[name]["versus_reference"]
         assert part(versus, "draws") == (pytest.approx(drawing * scale), 4)
@@ -208,6 +208,8 @@ def test_against_all_rows_the_draw_is_that_of_the_controls_at_the_arms_own_size(
     baseline = found["judge"]["versus_baseline"]
     assert set(baseline["parts"]) == {"items", "training"}
     assert part(baseline, "training") == (pytest.approx(training / 3), 6)
+    drawn_anew = found["judge/random"]["versus_baseline"]
+    assert part(drawn_anew, "replicates") == (pytest.approx(control / 3), 2)
 
 
 def test_an_arm_that_keeps_all_rows_is_no_draw():

@@ -140,7 +140,7 @@ class Judge:
         self, read: Reader, design: Design, metric: str, arms: Mapping[str, Arm], against: Mapping[str, Against]
     ) -> None:
         self.read, self.design, self.metric, self.arms, self.against = read, design, metric, arms, against
-        controls = {one.control: name for name, one in against.items() if one.control}
+        self.controls = controls = {one.control: name for name, one in against.items() if one.control}
         same_rows = {arm.values[metric].tobytes(): arm for name, arm in arms.items() if name not in controls}
         many = [arm.values[metric] for arm in same_rows.values() if len(arm.seeds) > 1]
         #: variance of one training with the same rows, where all replicates share them
@@ -153,10 +153,11 @@ class Judge:
             for control, name in controls.items()
             if control in arms and len(arms[control].seeds) > 1 and (scale := _scale(against[name])) > 0
         ]
-        #: variance of drawing rows, for a draw of one row from endlessly many
+        #: variance of drawing rows, for a draw of one row from endlessly many; at least half of what controls vary by,
+        #: since the difference of two estimates can come out near 0 by chance
         self.drawing = Part(
             _pooled(
-                [max(s - self.training.variance, 0.0) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
+                [max(s - self.training.variance, s / 2) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
             ),
             max(sum(df for _, df, _ in drawn), 1),
         )
@@ -175,7 +176,7 @@ class Judge:
         if min(gaps.shape) > 1 and not gaps.any():
             found = Difference(0.0, {}, 0.0, 0.0, 1.0)
         elif min(gaps.shape) > 1 and (units := self.read.units(gaps, metric)).df > 0:
-            chance = self._chance(relation, self.against.get(name, Against()), gaps, theirs)
+            chance = self._chance(relation, name, gaps, theirs)
             found = inference.concluded(found.difference, {"items": units, **chance.parts})
         variance = sum(part.variance for part in found.parts.values())
         return {
@@ -199,16 +200,16 @@ class Judge:
             **self._per_replicate(seeds, mine, theirs),
         }
 
-    def _chance(self, relation: Relation, against: Against, gaps: Floats, theirs: Floats) -> _Chance:
+    def _chance(self, relation: Relation, name: str, gaps: Floats, theirs: Floats) -> _Chance:
         """Return what the difference varies by beside the items; docs/comparison.md has the table."""
         replicates = len(gaps)
-        if self.design.draws != "fixed":
+        if self.design.draws != "fixed" or name in self.controls:  # a control draws rows of its own in each
             one = inference.replicate_variance(gaps)
             return _Chance({"replicates": Part(one / replicates, replicates - 1)}, one, 0.0)
         if relation == "control":  # under chance the arm's rows are one more draw
             one = inference.replicate_variance(theirs)
             return _Chance({"draws": Part(one * (1 + 1 / replicates), replicates - 1)}, 2 * one, 0.5)
-        drawing = Part(self.drawing.variance * _scale(against), self.drawing.df)
+        drawing = Part(self.drawing.variance * _scale(self.against.get(name, Against())), self.drawing.df)
         trainings = 2 if relation == "reference" else 1
         training = Part(trainings * self.training.variance / replicates, self.training.df)
         if relation == "baseline":
