@@ -188,20 +188,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def level_at(replicates: int, before: Sequence[int] = ()) -> float:
-    """Return the level of a look at so many replicates, when earlier looks had those `before`.
+def level_at(replicates: int, spent: float = 0.0) -> float:
+    """Return the level of a look at so many replicates, when earlier looks at the run spent so much of LEVEL.
 
-    Looking, adding replicates and looking again gives chance another try. All looks together spend at most LEVEL: up
-    to k replicates LEVEL x (1 - 2^(1-k)) may be spent (2: half of it; 3: three quarters; 5: .047; 10: .0499), and a
-    look gets what earlier ones left of that (an alpha-spending function, Lan and DeMets, 1983; the bound is
-    Bonferroni's). The same number again is the same look; fewer than before is judged as then.
+    Looking, drawing more and looking again gives chance another try. A look at k replicates spends the share
+    1 - 2^(1-k) of what is left (2: half of it; 3: three quarters; 5: 94 %), so all looks together never spend more than
+    LEVEL (Bonferroni's bound over an alpha-spending sequence, Lan and DeMets, 1983). One replicate spends nothing.
     """
-
-    def spent(count: int) -> float:
-        return LEVEL * (1 - 2.0 ** (1 - count)) if count > 1 else 0.0
-
-    fewer = max((count for count in before if count < replicates), default=1)
-    return spent(replicates) - spent(fewer)
+    return (LEVEL - spent) * (1 - 2.0 ** (1 - replicates))
 
 
 # planning
@@ -255,19 +249,21 @@ def smallest_visible(parts: Sequence[Part], level: float = LEVEL) -> float:
     return float(brentq(lambda size: power(size, parts, level) - POWER, 0.0, high, xtol=1e-6))
 
 
-def replicates_needed(worth: float, unit: Part, one: float, level: float = LEVEL, share: float = 0.0) -> int | None:
+def replicates_needed(
+    worth: float, unit: Part, one: float, level: Callable[[int], float] = level_at, share: float = 0.0
+) -> int | None:
     """Return how many replicates show a true difference of `worth` with 80 % power; None: not even many, so more items.
 
     Args:
         worth: the difference, as a share.
         unit: the part of the items, which replicates leave as it is.
         one: variance of the difference within one replicate.
-        level: of p.
+        level: of p, for a look at so many replicates.
         share: part of `one` that more replicates do not average out (a choice that is drawn once).
     """
 
     def enough(count: int) -> bool:
-        return power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER
+        return power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level(count)) >= POWER
 
     return _least(enough, 2, MOST_REPLICATES)
 

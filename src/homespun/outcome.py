@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, cast
 
-from homespun import heldout, yamlfile
+from homespun import heldout, inference, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate.base import Evaluation
@@ -115,14 +115,19 @@ def results(
     choices: Sequence[Mapping[str, Choice]],
     trained: Mapping[str, Sequence[Trained]],
     answers: Answers,
-    looks: Sequence[int] = (),
+    looks: Sequence[JSONDict] = (),
 ) -> JSONDict:
-    """Return the content of results.json; `looks`: replicates of the results that were looked at before."""
+    """Return the content of results.json; `looks`: what was looked at before."""
     from homespun.evaluate import compare, versus
 
     funnels = _funnels(pools)
     first_choices = choices[0]
-    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks, job.recipe.controls)
+    seeds = list(seeds_of(job.recipe))
+    look: JSONDict = {"draws": draws_of(job.recipe), "seed": job.recipe.seed, "seeds": seeds}
+    known = [{key: one[key] for key in look} for one in looks]
+    before = looks[: known.index(look)] if look in known else looks  # the same rows again are the same look
+    spent = sum(one["level"] for one in before)
+    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, spent, job.recipe.controls)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
@@ -137,12 +142,7 @@ def results(
                 for arm, seeds in answers.items()
                 if arm not in (BASELINE, FEW_SHOT)
             },
-            {
-                arm: versus.Against(
-                    choice.plan.control, choice.plan.reference, len(choice.chosen), len(choice.candidates)
-                )
-                for arm, choice in first_choices.items()
-            },
+            {arm: versus.Against(choice.plan.control, choice.plan.reference) for arm, choice in first_choices.items()},
             design,
         )
         for name in (job.recipe.evaluate if answers else ())
@@ -165,10 +165,12 @@ def results(
     found: JSONDict = {
         "version": 2,
         "draws": design.draws,
-        "replicates": list(seeds_of(job.recipe)),
+        "replicates": seeds,
         "worth": design.worth,
         "controls": design.controls,
-        "looks": [*looks, *([len(seeds_of(job.recipe))] if answers and len(seeds_of(job.recipe)) not in looks else [])],
+        "looks": [*looks, look | {"level": inference.level_at(len(seeds), spent)}]
+        if answers and look not in known
+        else list(looks),
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
         "funnel": _total(funnels),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -33,12 +33,10 @@ SeedResults = Mapping[int, Sequence[ItemResult]]  #: replicate -> results of eve
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """The arms that an arm is held against, and how much it chose."""
+    """The arms that an arm is held against."""
 
     control: str | None = None
     reference: str | None = None
-    kept: int = 0
-    candidates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Design:
 
     draws: Draws = "pool"
     worth: float = 0.03  #: difference below which two arms are as good as equal, as a share
-    looks: Sequence[int] = ()  #: replicates of the looks before this one
+    spent: float = 0.0  #: of the level, by the looks before this one
     controls: Controls = "rows"  #: what a control has as much of as its arm
 
 
@@ -140,27 +138,7 @@ class Judge:
         self, read: Reader, design: Design, metric: str, arms: Mapping[str, Arm], against: Mapping[str, Against]
     ) -> None:
         self.read, self.design, self.metric, self.arms, self.against = read, design, metric, arms, against
-        self.controls = controls = {one.control: name for name, one in against.items() if one.control}
-        same_rows = {arm.values[metric].tobytes(): arm for name, arm in arms.items() if name not in controls}
-        many = [arm.values[metric] for arm in same_rows.values() if len(arm.seeds) > 1]
-        #: variance of one training with the same rows, where all replicates share them
-        self.training = Part(
-            _pooled([inference.replicate_variance(one) for one in many], [len(one) - 1 for one in many]),
-            max(sum(len(one) - 1 for one in many), 1),
-        )
-        drawn = [
-            (inference.replicate_variance(arms[control].values[metric]), len(arms[control].seeds) - 1, scale)
-            for control, name in controls.items()
-            if control in arms and len(arms[control].seeds) > 1 and (scale := _scale(against[name])) > 0
-        ]
-        #: variance of drawing rows, for a draw of one row from endlessly many; at least half of what controls vary by,
-        #: since the difference of two estimates can come out near 0 by chance
-        self.drawing = Part(
-            _pooled(
-                [max(s - self.training.variance, s / 2) / scale for s, _, scale in drawn], [df for _, df, _ in drawn]
-            ),
-            max(sum(df for _, df, _ in drawn), 1),
-        )
+        self.controls = {one.control for one in against.values()}
 
     def versus(self, name: str, other: Arm | None, against: str | None, relation: Relation) -> JSONDict | None:
         """Return a paired comparison over the replicates that both have."""
@@ -175,8 +153,9 @@ class Judge:
         found = Difference(float(gaps.mean()))
         if min(gaps.shape) > 1 and not gaps.any():
             found = Difference(0.0, {}, 0.0, 0.0, 1.0)
-        elif min(gaps.shape) > 1 and (units := self.read.units(gaps, metric)).df > 0:
-            chance = self._chance(relation, name, gaps, theirs)
+        # two units, or units that all differ alike, do not measure what chance among them does
+        elif len(seeds) > 1 and (units := self.read.units(gaps, metric)).df > 1 and units.variance > 0:
+            chance = self._chance(relation, name, seeds, gaps, theirs)
             found = inference.concluded(found.difference, {"items": units, **chance.parts})
         variance = sum(part.variance for part in found.parts.values())
         return {
@@ -200,22 +179,20 @@ class Judge:
             **self._per_replicate(seeds, mine, theirs),
         }
 
-    def _chance(self, relation: Relation, name: str, gaps: Floats, theirs: Floats) -> _Chance:
+    def _chance(self, relation: Relation, name: str, seeds: Sequence[int], gaps: Floats, theirs: Floats) -> _Chance:
         """Return what the difference varies by beside the items; docs/comparison.md has the table."""
-        replicates = len(gaps)
-        if self.design.draws != "fixed" or name in self.controls:  # a control draws rows of its own in each
-            one = inference.replicate_variance(gaps)
-            return _Chance({"replicates": Part(one / replicates, replicates - 1)}, one, 0.0)
-        if relation == "control":  # under chance the arm's rows are one more draw
-            one = inference.replicate_variance(theirs)
-            return _Chance({"draws": Part(one * (1 + 1 / replicates), replicates - 1)}, 2 * one, 0.5)
-        drawing = Part(self.drawing.variance * _scale(self.against.get(name, Against())), self.drawing.df)
-        trainings = 2 if relation == "reference" else 1
-        training = Part(trainings * self.training.variance / replicates, self.training.df)
-        if relation == "baseline":
-            return _Chance({"training": training}, self.training.variance, 0.0)
-        once = drawing.variance + trainings * self.training.variance
-        return _Chance({"draws": drawing, "training": training}, once, drawing.variance / once if once else 0.0)
+        count, within = len(gaps), inference.replicate_variance(gaps)
+        replicates = Part(within / count, count - 1)
+        if self.design.draws != "fixed" or relation == "baseline" or name in self.controls:
+            return _Chance({"replicates": replicates}, within, 0.0)
+        # one choice for all replicates: its luck stays, and the draws of its control tell how large such luck is
+        if relation == "control":
+            luck = inference.replicate_variance(theirs)
+            return _Chance({"draws": Part(luck * (1 + 1 / count), count - 1)}, 2 * luck, 0.5)
+        control = self.arms[cast(str, self.against[name].control)]
+        luck = inference.replicate_variance(control.rows(self.metric, seeds))
+        parts = {"draws": Part(luck, count - 1), "replicates": replicates}
+        return _Chance(parts, luck + within, luck / (luck + within) if luck else 0.0)
 
     def _per_replicate(self, seeds: Sequence[int], mine: Floats, theirs: Floats) -> JSONDict:
         """Return an exact test per replicate: McNemar's, or flipped signs where items belong together."""
@@ -235,15 +212,6 @@ class Judge:
         }
 
 
-def _pooled(values: Sequence[float], weights: Sequence[int]) -> float:
-    return float(np.average(values, weights=weights)) if values else 0.0
-
-
-def _scale(against: Against) -> float:
-    """Return how much a draw of the kept from the candidates varies: 0 when all are kept (a finite population)."""
-    return 1 / against.kept - 1 / against.candidates if against.kept else 0.0
-
-
 def with_rivals(asked_alike: JSONDict | None, rivals: Mapping[str, JSONDict | None]) -> JSONDict | None:
     """Add the other ways of asking the untrained student: tuning has to beat them all."""
     if asked_alike:
@@ -255,25 +223,26 @@ def with_rivals(asked_alike: JSONDict | None, rivals: Mapping[str, JSONDict | No
 def decide(comparisons: Sequence[JSONDict], design: Design) -> None:
     """Add Holm's correction, the verdict and what it would take to one family of comparisons."""
     able = [comparison for comparison in comparisons if comparison["p"] is not None]
-    for comparison in comparisons:
-        rivals = comparison.get("rivals", {}).values()
-        # above every way of asking the untrained student: the largest p counts; below: the one asked alike
-        above = comparison["difference"] > 0
+    for comparison in able:
+        rivals = list(comparison.get("rivals", {}).values())
         lowest = min([comparison["difference"], *(one["difference"] for one in rivals)])
+        # above every way of asking the untrained student: the largest p counts; below: the one asked alike
         comparison["p_all"] = comparison["p"]
-        if rivals and above and comparison["p"] is not None:
-            comparison["p_all"] = max(comparison["p"], *(one["p"] for one in rivals)) if lowest > 0 else 1.0
+        if comparison["difference"] > 0:
+            known = [1.0 if one["p"] is None else one["p"] for one in rivals]
+            comparison["p_all"] = max(comparison["p"], *known, 0.0 if lowest > 0 else 1.0)
+        comparison["p_equivalent"] = _equivalence(comparison) if lowest > -(comparison["worth"] or 0) else 1.0
     adjusted = inference.holm([comparison["p_all"] for comparison in able])
-    alike = inference.holm([_equivalence(comparison) for comparison in able])
+    alike = inference.holm([comparison["p_equivalent"] for comparison in able])
     for comparison, p, p_alike in zip(able, adjusted, alike, strict=True):
         comparison["p_holm"], comparison["p_equivalent"] = p, p_alike
     for comparison in comparisons:
         comparison["family"] = max(len(able), 1)
-        comparison["level"] = inference.level_at(comparison["replicates"], design.looks)
-        comparison.setdefault("p_holm", None)
-        comparison.setdefault("p_equivalent", None)
+        comparison["level"] = inference.level_at(comparison["replicates"], design.spent)
+        for key in ("p_all", "p_holm", "p_equivalent"):
+            comparison.setdefault(key, None)
         comparison["verdict"] = _verdict(comparison)
-        comparison |= _what_it_takes(comparison, comparison.pop("_chance"))
+        comparison |= _what_it_takes(comparison, comparison.pop("_chance"), design.spent)
 
 
 def _parts(comparison: Mapping[str, Any]) -> dict[str, Part]:
@@ -296,16 +265,22 @@ def _verdict(comparison: Mapping[str, Any]) -> Verdict:
     return "no difference that matters" if comparison["p_equivalent"] < comparison["level"] else "no evidence"
 
 
-def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None) -> JSONDict:
+def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None, spent: float) -> JSONDict:
     """Return the difference that this run shows with 80 % power, and what it takes to show one that matters."""
-    parts, worth = _parts(comparison), comparison["worth"]
+    parts, worth, family = _parts(comparison), comparison["worth"], comparison["family"]
     if chance is None or worth is None:
         return {"smallest_visible": None, "replicates_needed": None, "items_needed": None}
     unit, others = parts["items"], [part for name, part in parts.items() if name != "items"]
-    level = comparison["level"] / comparison["family"]
-    units = inference.items_needed(worth, comparison["units"], unit, others, level)
+    level = comparison["level"]
+
+    def later(count: int) -> float:
+        """Return the level of a look at so many replicates after this one."""
+        more = count > comparison["replicates"]
+        return float(inference.level_at(count, spent + level) if more else level) / family
+
+    units = inference.items_needed(worth, comparison["units"], unit, others, level / family)
     return {
-        "smallest_visible": inference.smallest_visible(list(parts.values()), level),
-        "replicates_needed": inference.replicates_needed(worth, unit, chance.once, level, chance.stays),
+        "smallest_visible": inference.smallest_visible(list(parts.values()), level / family),
+        "replicates_needed": inference.replicates_needed(worth, unit, chance.once, later, chance.stays),
         "items_needed": units and math.ceil(units * comparison["items"] / comparison["units"]),
     }
