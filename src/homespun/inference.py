@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -206,22 +207,28 @@ def level_at(replicates: int, before: Sequence[int] = ()) -> float:
 # planning
 
 
+@lru_cache(maxsize=512)
+def _chi_squares(df: float, place: int) -> Floats:
+    """Return the distribution of an estimated variance over the true one: the first evenly, others by a lattice."""
+    from scipy.special import chdtri
+
+    points = np.arange(0.5, POINTS)
+    return np.asarray(chdtri(df, points / POINTS if place == 0 else points * LATTICE[place - 1] % 1) / df)
+
+
 def power(difference: float, parts: Sequence[Part], level: float = LEVEL) -> float:
     """Return the chance of p < level when the true difference is this one.
 
     The difference is normal, the variance of each part a chi-square of its own; for one part this is the noncentral t.
     """
-    from scipy.special import chdtri, ndtr, stdtrit
+    from scipy.special import ndtr, stdtrit
 
     variance = sum(part.variance for part in parts)
     if variance == 0:
         return float(difference != 0)
-    points = np.arange(0.5, POINTS)
     squared = np.zeros(POINTS)
-    for index, part in enumerate(sorted(parts, key=lambda part: float(part.df))):
-        # the least known part evenly, the others by a lattice
-        drawn = points / POINTS if index == 0 else points * LATTICE[index - 1] % 1
-        squared += stdtrit(part.df, level / 2) ** 2 * part.variance * chdtri(part.df, drawn) / part.df
+    for place, part in enumerate(sorted(parts, key=lambda part: float(part.df))):  # the least known part evenly
+        squared += stdtrit(part.df, level / 2) ** 2 * part.variance * _chi_squares(float(part.df), place)
     half, error = np.sqrt(squared), math.sqrt(variance)
     return float((ndtr((difference - half) / error) + ndtr((-difference - half) / error)).mean())
 
