@@ -123,8 +123,9 @@ def test_a_run_and_the_use_of_its_results(recipe, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "accepted" in done.stdout and "probability" in done.stdout
     assert f"report: {out / 'report/index.html'}" in done.stdout
-    if "No evidence" in done.stdout:
-        assert f"--out {out}-larger --set 'train.seeds=[0]' --set generate.labelled.rows=" in done.stdout
+    assert "No verdict about probability (one replicate)" in done.stdout
+    more = f"homespun run {recipe} --out {out} --set 'train.seeds=[0]' --set 'train.seeds=[0,1,2]'"
+    assert more in done.stdout and "held to a stricter level" in done.stdout
     assert "first 8 answers" in done.stderr  # plain lines, as standard error is no terminal
     again = homespun("run", recipe, "--out", out, "--set", "train.seeds=[0]")
     assert again.returncode == 0 and "nothing to do" in again.stdout

@@ -77,7 +77,15 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
     }
     entry = results["evaluations"]["accuracy"]
     assert entry["items"] == 40
-    assert set(entry["baseline"]) == {"free", "constrained"}
+    ways = {"constrained", "free", "calibrated", "few_shot", "few_shot_calibrated"}
+    assert set(entry["baseline"]) == ways
+    compared = entry["arms"]["unfiltered"]["versus_baseline"]
+    assert set(compared["rivals"]) == ways - {"constrained"} and compared["replicates"] == 2
+    shown = [f"results/_few-shot/seed-{seed}/accuracy" for seed in (0, 1)]
+    assert {name for name in results["usage"]["stages"] if "few-shot" in name} == set(shown)
+    tables = [(tmp_path / f"run/{name}.parquet").read_bytes() for name in shown]
+    assert tables[0] != tables[1]  # other rows with each replicate
+    assert "calibrated_accuracy" in entry["arms"]["unfiltered"]["metrics"]
     assert len(entry["arms"]["probability"]["metrics"]["accuracy"]["seeds"]) == 2
     assert entry["arms"]["probability"]["versus_control"]["verdict"] in VERDICTS
     assert entry["arms"]["unfiltered"]["versus_control"] is None
@@ -85,6 +93,21 @@ def test_a_whole_run(finished, recipe_text, tmp_path):
     assert "no evidence" in page and "A joy from start" in page
     assert not list((tmp_path / "run").rglob("*.bin")) and not list((tmp_path / "run").rglob("*.pt"))
     assert not list((tmp_path / "run/work").rglob("*.parquet"))
+
+
+def test_shares_and_shots_change_no_answer_that_was_given(finished, recipe_text, tmp_path, monkeypatch):
+    def never(*_args, **_kwargs):
+        raise AssertionError("a model was asked again")
+
+    from homespun.evaluate.classification import Classification
+
+    monkeypatch.setattr(Classification, "predict", never)
+    monkeypatch.setattr(Classification, "predict_shown", never)
+    settings = "items.jsonl, shots: 0, shares: {positive: 0.9, negative: 0.1}}"
+    outcome, _ = run(recipe_text.replace("items.jsonl}", settings), tmp_path)
+    before, after = (one.results["evaluations"]["accuracy"]["baseline"] for one in (finished, outcome))
+    assert set(after) == {"constrained", "free", "calibrated"}
+    assert after["constrained"] == before["constrained"] and after["calibrated"] != before["calibrated"]
 
 
 def test_labels_are_balanced_and_controls_match_their_arm(finished, tmp_path):
@@ -263,7 +286,7 @@ def test_what_a_changed_recipe_no_longer_has_is_told_nowhere(finished, recipe_te
     outcome, _ = run(fewer, tmp_path)
     assert set(outcome.results["arms"]) == {"unfiltered"}
     wanted = {"pool/labelled", "scores/probability", "models/unfiltered/seed-1"}
-    wanted |= {"results/_baseline/accuracy", "results/unfiltered/seed-1/accuracy"}
+    wanted |= {f"results/{of}/accuracy" for of in ("_baseline", "_few-shot/seed-1", "unfiltered/seed-1")}
     assert set(outcome.results["usage"]["stages"]) == wanted
     assert json.loads((tmp_path / "run/results.json").read_text()) == outcome.results
     (arm,) = reporting.gather(*open_run(tmp_path / "run")).arms

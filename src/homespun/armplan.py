@@ -17,6 +17,7 @@ from homespun.records import Row, derive_seed
 from homespun.score.base import Scorer
 from homespun.select.arms import ArmVerdicts, check_columns, control
 from homespun.select.base import Rule
+from homespun.task import Controls
 from homespun.train.base import Trainer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ArmPlan:
     control: str | None = None  #: name of the random arm that this one is held against
     reference: str | None = None  #: name of the arm with the same rows before selection
     control_of: str | None = None  #: for a control: the arm it belongs to
+    alike: Controls = "rows"  #: for a control: what it has as much of
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Choice:
         """Return the rows to train on; a control draws them anew for each seed, independently of other controls."""
         if self.plan.control_of is None:
             return self.chosen
-        return control(self.chosen, self.candidates, derive_seed(run_seed, "control", self.plan.control_of, seed))
+        drawn_by = derive_seed(run_seed, "control", self.plan.control_of, seed)
+        return control(self.chosen, self.candidates, drawn_by, self.plan.alike)
 
 
 def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan]:
@@ -86,7 +89,7 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
         result.setdefault(reference.name, reference)
         random = f"{name}/random"
         result[name] = replace(plan, control=random, reference=reference.name)
-        result[random] = replace(plan, name=random, select=(), control_of=name)
+        result[random] = replace(plan, name=random, select=(), control_of=name, alike=recipe.controls)
     return list(result.values())
 
 

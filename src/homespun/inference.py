@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LEVEL = 0.05  #: chance of a verdict where nothing is there, over all looks at a run
 POWER = 0.8  #: of the differences that are called visible
-POINTS = 2000  #: at which the distribution of a variance is averaged
+POINTS = 1000  #: at which the distribution of a variance is averaged
 LATTICE = (0.6180339887498949, 0.7548776662466927, 0.5698402909980532)  #: steps that fill the unit interval evenly
 MOST_REPLICATES, MOST_ITEMS = 100, 10_000_000  #: plans beyond these are not worth making
 
@@ -207,15 +207,6 @@ def level_at(replicates: int, before: Sequence[int] = ()) -> float:
 # planning
 
 
-@lru_cache(maxsize=512)
-def _chi_squares(df: float, place: int) -> Floats:
-    """Return the distribution of an estimated variance over the true one: the first evenly, others by a lattice."""
-    from scipy.special import chdtri
-
-    points = np.arange(0.5, POINTS)
-    return np.asarray(chdtri(df, points / POINTS if place == 0 else points * LATTICE[place - 1] % 1) / df)
-
-
 def power(difference: float, parts: Sequence[Part], level: float = LEVEL) -> float:
     """Return the chance of p < level when the true difference is this one.
 
@@ -226,11 +217,32 @@ def power(difference: float, parts: Sequence[Part], level: float = LEVEL) -> flo
     variance = sum(part.variance for part in parts)
     if variance == 0:
         return float(difference != 0)
-    squared = np.zeros(POINTS)
-    for place, part in enumerate(sorted(parts, key=lambda part: float(part.df))):  # the least known part evenly
-        squared += stdtrit(part.df, level / 2) ** 2 * part.variance * _chi_squares(float(part.df), place)
+    ranked = sorted(parts, key=lambda part: float(part.df))
+    squared = sum(
+        stdtrit(part.df, level / 2) ** 2 * part.variance * _mean_squares(part.df, place)
+        for place, part in enumerate(ranked)
+    )
     half, error = np.sqrt(squared), math.sqrt(variance)
     return float((ndtr((difference - half) / error) + ndtr((-difference - half) / error)).mean())
+
+
+@lru_cache(maxsize=1024)
+def _mean_squares(df: float, place: int) -> Floats:
+    """Return draws of a variance whose true value is 1: the least known one evenly, others by a lattice beside it."""
+    from scipy.special import chdtri
+
+    points = np.arange(0.5, POINTS)
+    return np.asarray(chdtri(df, points / POINTS if place == 0 else points * LATTICE[place - 1] % 1) / df)
+
+
+def _least(enough: Callable[[int], bool], low: int, high: int) -> int | None:
+    """Return the least number from `low` to `high` that is enough, when more is never less; None where none is."""
+    if not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
 
 
 def smallest_visible(parts: Sequence[Part], level: float = LEVEL) -> float:
@@ -254,27 +266,17 @@ def replicates_needed(worth: float, unit: Part, one: float, level: float = LEVEL
         share: part of `one` that more replicates do not average out (a choice that is drawn once).
     """
 
-    def found(count: int) -> bool:
+    def enough(count: int) -> bool:
         return power(worth, (unit, Part(one * (share + (1 - share) / count), count - 1)), level) >= POWER
 
-    return _fewest(found, 2, MOST_REPLICATES)
-
-
-def _fewest(found: Callable[[int], bool], low: int, high: int) -> int | None:
-    """Return the smallest number for which `found` holds, which holds for every larger one."""
-    if not found(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) else (middle + 1, high)
-    return high
+    return _least(enough, 2, MOST_REPLICATES)
 
 
 def items_needed(worth: float, items: int, unit: Part, other: Sequence[Part], level: float = LEVEL) -> int | None:
     """Return how many items show a true difference of `worth` with these replicates; None: no number does."""
 
-    def found(count: int) -> bool:
+    def enough(count: int) -> bool:
         more = Part(unit.variance * items / count, count - 1)
         return power(worth, (more, *other), level) >= POWER
 
-    return _fewest(found, 2, MOST_ITEMS)
+    return _least(enough, 2, MOST_ITEMS)

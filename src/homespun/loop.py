@@ -18,7 +18,7 @@ from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Row, content_hash
+from homespun.records import JSONDict, Labelled, Row, content_hash
 from homespun.replicates import Replicate, check_draws, is_cut, replicates_of
 from homespun.stages import Pool
 from homespun.store import Store
@@ -86,7 +86,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
         for one, (rows, _), found in zip(replicates, written, scores, strict=True)
     ]
     trained = _train(job, plans, replicates, choices, items)
-    answers = _evaluate(job, items, trained)
+    answers = _evaluate(job, items, trained, _unselected(replicates, choices))
 
     looks = (store.marker(stages.SUMMARY) or {}).get("looks", ())
     results = outcome.results(job, pools, choices, trained, answers, looks)
@@ -170,12 +170,27 @@ def _train(
     return trained
 
 
-def _evaluate(job: Job, items: stages.Items, trained: dict[str, list[Trained]]) -> tuning.Answers:
-    """Evaluate the untrained student, then every arm with every seed."""
+def _unselected(replicates: Sequence[Replicate], choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
+    """Return the labelled rows of every seed before selection: those of the first reference, or of the first arm."""
+    found: dict[int, Sequence[Row]] = {}
+    for one, chosen in zip(replicates, choices, strict=True):
+        reference = next((chosen[c.plan.reference] for c in chosen.values() if c.plan.reference), None)
+        first = reference or next(iter(chosen.values()), None)
+        rows = [row for row in (first.candidates if first else ()) if isinstance(row.payload, Labelled)]
+        found |= dict.fromkeys(one.seeds, rows)
+    return found
+
+
+def _evaluate(
+    job: Job, items: stages.Items, trained: dict[str, list[Trained]], rows: dict[int, Sequence[Row]]
+) -> tuning.Answers:
+    """Evaluate the untrained student, alone and with some rows in its prompt, then every arm with every seed."""
     if not job.recipe.evaluate:
         return {}
     job.context.models.release()
     answers = {stages.BASELINE: {0: tuning.evaluate(job, items, None)}}
+    if shown := tuning.few_shot(job, items, rows):
+        answers[stages.FEW_SHOT] = shown
     for name, models in trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
     return answers

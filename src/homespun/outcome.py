@@ -18,7 +18,7 @@ from homespun import heldout, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
 from homespun.evaluate.base import Evaluation
-from homespun.generate.base import Generator
+from homespun.generate.base import Generator, summed
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
@@ -47,6 +47,9 @@ TOUCHES = {
     "task": "everything",
     "language": "everything",
     "seed": "everything",
+    "draws": "the rows that replicates get, their scores, the arms, training and evaluation",
+    "worth": "the verdicts",
+    "controls": "the random controls, their training and evaluation",
     "models": "the stages that use the changed model, and all after them",
     "sources": "the rows of the generators that take them, all scores, and the arms",
     "generate": "the rows of that generator, all scores, and the arms",
@@ -119,7 +122,7 @@ def results(
 
     funnels = _funnels(pools)
     first_choices = choices[0]
-    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks)
+    design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, looks, job.recipe.controls)
     evaluations = {
         name: compare.compare(
             cast(Evaluation, job.recipe.evaluate[name]),
@@ -164,6 +167,7 @@ def results(
         "draws": design.draws,
         "replicates": list(seeds_of(job.recipe)),
         "worth": design.worth,
+        "controls": design.controls,
         "looks": [*looks, *([len(seeds_of(job.recipe))] if answers and len(seeds_of(job.recipe)) not in looks else [])],
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
@@ -245,13 +249,8 @@ def _total(funnels: Mapping[str, JSONDict]) -> JSONDict:
 
 def _funnels(pools: Sequence[Pool]) -> dict[str, JSONDict]:
     """Return the counts of every generator, over the pools of all replicates."""
-    found: dict[str, JSONDict] = {}
-    for pool in pools:
-        counts = found.setdefault(pool.name, {})
-        for key, value in pool.counts.items():
-            was = counts.get(key, 0 if isinstance(value, int) else {})
-            counts[key] = was + value if isinstance(value, int) else dict(Counter(was) + Counter(value))
-    return found
+    names = dict.fromkeys(pool.name for pool in pools)
+    return {name: summed([pool.counts for pool in pools if pool.name == name]) for name in names}
 
 
 def _arm(choice: Choice, everywhere: Sequence[Choice], recipe: Recipe) -> JSONDict:
@@ -335,6 +334,7 @@ def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
     compared = [
         entry["versus_control"]
         for evaluation in found["evaluations"].values()
+        if not evaluation.get("general")
         for entry in evaluation["arms"].values()
         if entry["versus_control"]
     ]

@@ -322,6 +322,8 @@ class _Probe:
                 judge.predict(student, self.recipe.described, some, self.recipe.language, mode)
                 each = (time.monotonic() - started) / max(len(some), 1)
                 models = (mode in judge.modes(trained=False)) + probes * (mode in judge.modes(trained=True))
+                if judge.few_shots and mode == "constrained":  # the rows shown are read once, see models/scoring.py
+                    models += len(seeds_of(self.recipe))
                 seconds += Span.of(each * len(items[name]) * models) * ASKING
             title = f"evaluate {name} ({probes + 1})"
             self.plan.stages.append(StagePlan(title, NOTHING, NOTHING, NOTHING, seconds, NOTHING))

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from homespun import recipefile
 from homespun.errors import StoreError
-from homespun.generate.base import Piece
+from homespun.generate.base import Piece, summed
 from homespun.recipe import Recipe
 from homespun.records import Attempt, JSONDict, Row, Scores, Verdict
-from homespun.stages import pool_files
+from homespun.replicates import replicates_of
+from homespun.stages import concat, pool_files
 from homespun.store import Store
 from homespun.tables import attempts_from, scores_from, verdicts_from
 
@@ -33,26 +34,30 @@ def open_run(folder: Path) -> tuple[Store, Recipe]:
 
 
 class RunData:
-    """What a run directory holds, read once."""
+    """What a run directory holds, read once: the rows of all replicates together."""
 
     def __init__(self, store: Store, recipe: Recipe) -> None:
         self.store, self.recipe = store, recipe
         self.attempts: dict[str, list[Attempt]] = {}
         self.checks: dict[str, list[Verdict]] = {}
         self.counts: dict[str, JSONDict] = {}
+        marks = [replicate.mark for replicate in replicates_of(recipe)]
         for name, generator in recipe.generate.items():
-            marker = store.marker(f"pool/{name}")
-            if marker:
-                rows, checks = pool_files(name)
+            for mark in marks:
+                marker = store.marker(f"pool/{name}{mark}")
+                if not marker:
+                    continue
+                rows, checks = pool_files(name, mark)
                 at_most = READ if getattr(generator, "payload", "") == "response" and not recipe.score else None
-                self.attempts[name] = attempts_from(store.read_table(rows, at_most))
-                parsed = sum(attempt.row is not None for attempt in self.attempts[name])
-                self.checks[name] = verdicts_from(store.read_table(checks, parsed))
-                self.counts[name] = marker["counts"]
+                attempts = attempts_from(store.read_table(rows, at_most))
+                parsed = sum(attempt.row is not None for attempt in attempts)
+                self.attempts.setdefault(name, []).extend(attempts)
+                self.checks.setdefault(name, []).extend(verdicts_from(store.read_table(checks, parsed)))
+                self.counts[name] = summed([*([self.counts[name]] if mark else []), marker["counts"]])
         self.scores: list[Scores] = [
-            scores_from(store.read_table(f"scores/{name}.parquet"))
+            scores_from(concat([store.read_table(file) for file in files]))
             for name in recipe.score
-            if store.has(f"scores/{name}.parquet")
+            if (files := [file for mark in marks if store.has(file := f"scores/{name}{mark}.parquet")])
         ]
         self.results: JSONDict | None = store.read_json("results.json") if store.has("results.json") else None
         self.manifest: JSONDict = store.read_json("manifest.json") if store.has("manifest.json") else {}
@@ -61,9 +66,10 @@ class RunData:
         self.arms: JSONDict = (self.results or {}).get("arms", {})
         self.verdicts: dict[str, dict[str, Verdict]] = {}
         for arm in self.arms:
-            if store.has(f"arms/{arm}/verdicts.parquet"):
-                found = verdicts_from(store.read_table(f"arms/{arm}/verdicts.parquet"))
-                self.verdicts[arm] = {verdict.row_id: verdict for verdict in found}
+            for mark in marks:
+                if store.has(f"arms/{arm}{mark}/verdicts.parquet"):
+                    found = verdicts_from(store.read_table(f"arms/{arm}{mark}/verdicts.parquet"))
+                    self.verdicts.setdefault(arm, {}).update({verdict.row_id: verdict for verdict in found})
 
     @property
     def selecting(self) -> list[str]:

@@ -17,7 +17,7 @@ from homespun.errors import RecipeError
 from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
 from homespun.registry import Strategy
-from homespun.task import Draws, ModelSpec, Price, Task
+from homespun.task import Controls, Draws, ModelSpec, Price, Task
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 AnyStrategy = SerializeAsAny[Strategy]
@@ -64,6 +64,9 @@ class Recipe(BaseModel):
         " for or come from a file, else pool",
     )
     worth: float = Field(3.0, gt=0, le=100, description="points of the metric below which a difference does not matter")
+    controls: Controls = Field(
+        "rows", description="random arms have as many rows of each label as their arm, or about as many tokens"
+    )
     models: dict[str, ModelSpec] = Field(
         {}, description="writer and student (default embedded); judge and scorer default to the writer"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from homespun import stats
+from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.base import Funnel as Counted
 from homespun.generate.base import Piece
@@ -34,7 +35,7 @@ from homespun.report.data import (
 )
 from homespun.report.html import render
 from homespun.select.explain import nearest_to_threshold
-from homespun.stages import BASELINE, PAGE, SUMMARY
+from homespun.stages import BASELINE, FEW_SHOT, PAGE, SUMMARY
 from homespun.store import Store, file_hash
 from homespun.text.diversity import distinct_n
 from homespun.text.words import words
@@ -96,9 +97,11 @@ def _sentences(results: Mapping[str, Any] | None) -> list[str]:
         return []
     found = []
     for evaluation in results["evaluations"].values():
+        if evaluation.get("general") and "recommendation" not in results:
+            continue
         found += tuning_sentences(evaluation)
         found += [entry["sentence"] for entry in evaluation["arms"].values() if entry["sentence"]]
-    return found
+    return found + general_sentences(results)
 
 
 def _funnel(run: RunData, name: str) -> Funnel:
@@ -340,7 +343,8 @@ def _stages(run: RunData) -> list[StageCost]:
         kind, _, rest = name.partition("/")
         tokens, seconds = entry.get("tokens", 0), entry["seconds"]
         rate = tokens / seconds if tokens and seconds else None
-        for mark, said in (("@", ", replicate "), ("/seed-", ", seed "), (f"{BASELINE}/", "untrained, ")):
+        marks = ("@", ", replicate "), (f"{FEW_SHOT}/", "untrained, few-shot/"), ("/seed-", ", seed ")
+        for mark, said in (*marks, (f"{BASELINE}/", "untrained, ")):
             rest = rest.replace(mark, said)
         title = f"{STAGES[kind]} {rest}"
         units, unit = entry.get("units", 0), entry.get("unit", "rows")

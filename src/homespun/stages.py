@@ -247,12 +247,13 @@ def score(job: Job, replicate: Replicate, name: str, rows: Sequence[Row], pool_f
             bar,
             size=len(rows) if scorer.whole_pool else SHARD_ROWS,
         )
-    job.store.write_table(output, _concat(tables))
+    job.store.write_table(output, concat(tables))
     job.finish(stage, fingerprint, [output], seconds=work.seconds, units=len(rows), unit="rows")
     return scores_from(job.store.read_table(output))
 
 
-def _concat(tables: Sequence[pa.Table]) -> pa.Table:
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables of scores as one."""
     import pyarrow as pa
 
     metadata = {k: v for k, v in (tables[0].schema.metadata or {}).items() if k != b"seconds"}

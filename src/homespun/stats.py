@@ -1,4 +1,4 @@
-"""Values per item, intervals of one arm, and association between columns.
+"""Values per item, intervals of one arm, biases of labels, and association between columns.
 
 An arm's results are an array seeds x items: every training seed answers every item (two crossed random
 factors). The variance of a mean is the sum of an items part, taken from the spread over items of the
@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 METRICS = ("accuracy", "macro_f1")
+ROUNDS, TOLERANCE = 1000, 1e-9  #: of proportional fitting
 ROUNDING = 1e-12  #: relative; two ways of computing one sum of squares differ by less
 
 
@@ -83,6 +84,28 @@ def item_values(predicted: Sequence[Sequence[str]], gold: Sequence[str], labels:
         totals += f1
         influence += items * (2 * hits - f1 * members) / size
     return np.asarray((totals + influence) / max(len(there), 1))
+
+
+def matching_biases(scores: ArrayLike, shares: ArrayLike) -> list[float]:
+    """Return one bias per label, with mean 0, that makes the mean posterior match the labels' shares.
+
+    Found by iterative proportional fitting, a convex problem.
+
+    Args:
+        scores: finite log scores, shape (rows, labels), at least one row.
+        shares: of the labels, each above 0, with sum 1.
+    """
+    logs, wanted = np.asarray(scores, dtype=np.float64), np.log(shares)
+    biases = np.zeros(logs.shape[1])
+    for _ in range(ROUNDS):
+        shifted = logs + biases
+        weights = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+        means = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
+        step = wanted - np.log(np.maximum(means, 1e-300))
+        biases += step
+        if np.abs(step).max() < TOLERANCE:
+            break
+    return [float(bias) for bias in biases - biases.mean()]
 
 
 def seed_spread(arms: Sequence[Floats]) -> SeedSpread:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Draws = Literal["pool", "split", "fixed"]  #: what every replicate draws anew: docs/comparison.md
+Controls = Literal["rows", "tokens"]  #: what a control has as much of as its arm
 
 
 class Price(BaseModel):

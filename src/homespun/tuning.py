@@ -18,8 +18,10 @@ from homespun.evaluate.results import curve_from, curve_table, results_from, res
 from homespun.job import Job
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.load import load_model
-from homespun.records import JSONDict, Row, content_hash
-from homespun.stages import BASELINE, Items, settings
+from homespun.records import JSONDict, Row, content_hash, derive_seed
+from homespun.select.arms import cut
+from homespun.select.share import draw
+from homespun.stages import BASELINE, FEW_SHOT, Items, settings
 from homespun.store import Store, Work
 from homespun.train.base import Card, Trainer
 
@@ -154,7 +156,35 @@ def _card(store: Store, adapter: str) -> Card:
 def evaluate(job: Job, items: Items, trained: Trained | None) -> dict[str, Answered]:
     """Evaluate one trained arm, or the untrained student, on every evaluation."""
     where = f"{trained.arm}/seed-{trained.seed}" if trained else BASELINE
+    student = _student(job, trained, [])
+    return {name: _evaluate_one(job, name, items[name], where, trained, student) for name in job.recipe.evaluate}
+
+
+def few_shot(job: Job, items: Items, candidates: Mapping[int, Sequence[Row]]) -> dict[int, dict[str, Answered]]:
+    """Ask the untrained student with some of each replicate's rows in its prompt, where an evaluation can be asked so.
+
+    Rows are drawn by the replicate, as evenly over the labels as they allow, and shown in an order of their own.
+
+    Args:
+        job: the run.
+        items: of every evaluation.
+        candidates: seed -> labelled rows before selection; none: that replicate is not asked.
+    """
+    asked = {name: count for name in job.recipe.evaluate if (count := _evaluation(job, name).few_shots)}
     model: list[Any] = []
+    found: dict[int, dict[str, Answered]] = {}
+    for seed, rows in candidates.items():
+        drawn_by = derive_seed(job.recipe.seed, FEW_SHOT, seed)
+        for name, count in asked.items() if rows else ():
+            shown = sorted(cut(rows, count, drawn_by), key=lambda row: draw(drawn_by, "order", row))
+            where = f"{FEW_SHOT}/seed-{seed}"
+            answered = _evaluate_one(job, name, items[name], where, None, _student(job, None, model), shown)
+            found.setdefault(seed, {})[name] = answered
+    return found
+
+
+def _student(job: Job, trained: Trained | None, model: list[Any]) -> Callable[[], Any]:
+    """Return what loads the student when it is first asked for, and keeps it in `model`."""
 
     def student() -> Any:
         if not model:
@@ -162,13 +192,17 @@ def evaluate(job: Job, items: Items, trained: Trained | None) -> dict[str, Answe
             model.append(load_model(job.recipe.model_for("student"), adapter))
         return model[0]
 
-    return {name: _evaluate_one(job, name, items[name], where, trained, student) for name in job.recipe.evaluate}
+    return student
+
+
+def _evaluation(job: Job, name: str) -> Evaluation:
+    return cast(Evaluation, job.recipe.evaluate[name])
 
 
 def _asking(job: Job, name: str, items: Sequence[Item]) -> JSONDict:
     """Return all that a model's answers to an evaluation depend on, beside the model."""
-    evaluation = cast(Evaluation, job.recipe.evaluate[name])
-    leave = {"data", *evaluation.graded_by}
+    evaluation = _evaluation(job, name)
+    leave = {"data", *evaluation.graded_by, *evaluation.not_asked}
     return {
         "settings": {key: value for key, value in settings(evaluation).items() if key not in leave},
         "items": [
@@ -178,9 +212,18 @@ def _asking(job: Job, name: str, items: Sequence[Item]) -> JSONDict:
 
 
 def _ask(
-    job: Job, name: str, items: Sequence[Item], model: Model, *, trained: bool, advance: Advance = ignore_progress
+    job: Job,
+    name: str,
+    items: Sequence[Item],
+    model: Model,
+    *,
+    trained: bool,
+    shown: Sequence[Row] = (),
+    advance: Advance = ignore_progress,
 ) -> list[ItemResult]:
-    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    evaluation = _evaluation(job, name)
+    if shown:
+        return evaluation.predict_shown(model, job.recipe.described, items, job.recipe.language, shown, advance)
     results: list[ItemResult] = []
     for mode in evaluation.modes(trained):
         results += evaluation.predict(model, job.recipe.described, items, job.recipe.language, mode, advance)
@@ -188,21 +231,29 @@ def _ask(
 
 
 def _graded(job: Job, name: str, items: Sequence[Item], results: Sequence[ItemResult]) -> list[ItemResult]:
-    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    evaluation = _evaluation(job, name)
     modes = dict.fromkeys(result.mode for result in results)
     some = [[result for result in results if result.mode == mode] for mode in modes]
     return [result for of_mode in some for result in evaluation.grade(of_mode, items, job.context.silent())]
 
 
 def _evaluate_one(
-    job: Job, name: str, items: Sequence[Item], where: str, trained: Trained | None, student: Callable[[], Any]
+    job: Job,
+    name: str,
+    items: Sequence[Item],
+    where: str,
+    trained: Trained | None,
+    student: Callable[[], Any],
+    shown: Sequence[Row] = (),
 ) -> Answered:
-    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    evaluation = _evaluation(job, name)
     content = {
         **job.base(),
         **_asking(job, name, items),
         "model": trained.fingerprint if trained else job.identity("student"),
     }
+    if shown:
+        content["shown"] = [row.id for row in shown]
     if evaluation.graded_by or evaluation.judges():
         content["grading"] = {key: value for key, value in settings(evaluation).items() if key in evaluation.graded_by}
         content["groups"] = [dict(item.groups) for item in items]
@@ -221,7 +272,7 @@ def _evaluate_one(
             return _answered(job.store, outputs)
     job.begin(stage)
     started = time.monotonic()
-    count = len(items) * len(evaluation.modes(trained is not None))
+    count = len(items) * (1 if shown else len(evaluation.modes(trained is not None)))
     with job.progress.bar(f"evaluate {where}", count, "items") as bar:
         if asked:
             points = curve_from(job.store.read_table(asked))
@@ -230,7 +281,7 @@ def _evaluate_one(
             job.store.write_table(outputs[1], curve_table(curve))
             bar.advance(count)
         else:
-            answers = _ask(job, name, items, student(), trained=trained is not None, advance=bar.advance)
+            answers = _ask(job, name, items, student(), trained=trained is not None, shown=shown, advance=bar.advance)
             results = _graded(job, name, items, answers)
     job.store.write_table(output, results_table(results))
     job.finish(stage, fingerprint, outputs, seconds=time.monotonic() - started, units=count, unit="items")

@@ -4,17 +4,20 @@ import json
 import math
 import sys
 import types
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
 from homespun.errors import DataError, MissingExtraError, UsageError
-from homespun.evaluate.base import Item
+from homespun.evaluate.base import Item, ItemResult
 from homespun.evaluate.classification import Classification, predict_constrained, predict_free
 from homespun.evaluate.results import results_from, results_table
 from homespun.models.scripted import Rule, Script, ScriptedModel
+from homespun.records import Labelled, Lineage, Row
 from homespun.task import Task
 from homespun.text.prompts import task_messages
 
@@ -260,3 +263,116 @@ def test_item_results_survive_the_table():
         ScriptedModel(reply=lambda r: "陽性"), TASK, ITEMS, "en"
     )
     assert results_from(results_table(found)) == found
+
+
+# The bias taken off
+
+
+def constrained(posteriors, golds):
+    return [
+        ItemResult(
+            str(i), gold, "positive" if p > 0.5 else "negative", "constrained", {"positive": p, "negative": 1 - p}
+        )
+        for i, (p, gold) in enumerate(zip(posteriors, golds, strict=True))
+    ]
+
+
+def biased(positive, negative, taste, seed=0):
+    """Honest posteriors of items of either label, all moved by `taste` towards positive."""
+    rng = np.random.default_rng(seed)
+    margins = np.concatenate([rng.normal(2, 2, positive), rng.normal(-2, 2, negative)]) + taste
+    return constrained(1 / (1 + np.exp(-margins)), ["positive"] * positive + ["negative"] * negative)
+
+
+def accuracy(evaluation, results):
+    return evaluation.summary(results, TASK)["accuracy"]
+
+
+def test_two_items_by_hand():
+    """Log odds of 3 and 1: a bias of -2 makes them 1 and -1, whose posteriors have mean .5."""
+    even = Classification(data="x.jsonl")
+    asked = constrained([1 / (1 + math.exp(-3)), 1 / (1 + math.exp(-1))], ["positive", "negative"])
+    (mode,) = found = even.derived({"constrained": asked})
+    assert mode == "calibrated"
+    assert [one.predicted for one in found[mode]] == ["positive", "negative"]
+    assert [one.posterior["positive"] for one in found[mode]] == pytest.approx([0.7311, 0.2689], abs=1e-4)
+    assert {one.mode for one in found[mode]} == {"calibrated"}
+    assert accuracy(even, asked) == 0.5 and accuracy(even, found[mode]) == 1
+
+
+def test_labels_are_not_read():
+    asked = biased(30, 30, 3)
+    turned = [ItemResult(r.item_id, "positive", r.predicted, r.mode, r.posterior) for r in asked]
+    found = [Classification(data="x").derived({"constrained": some})["calibrated"] for some in (asked, turned)]
+    assert [one.predicted for one in found[0]] == [one.predicted for one in found[1]]
+
+
+@pytest.mark.parametrize("taste", [-3, 0, 4])
+def test_shares_of_an_uneven_set_must_be_stated(taste):
+    """Of 80 positive items in 100 stated shares find the best threshold; equal ones force half of the answers over."""
+    stated, equal = Classification(data="x", shares={"positive": 0.8, "negative": 0.2}), Classification(data="x")
+    asked = biased(800, 200, taste)
+    right, wrong = (one.derived({"constrained": asked})["calibrated"] for one in (stated, equal))
+    assert accuracy(stated, right) > accuracy(stated, asked) + 0.05
+    assert accuracy(stated, right) == pytest.approx(accuracy(stated, biased(800, 200, math.log(4))), abs=0.01)
+    assert accuracy(stated, wrong) < accuracy(stated, right) - 0.15
+    assert (accuracy(stated, wrong) < accuracy(stated, asked)) == (taste >= 0)  # worse than nothing, but for a taste
+
+
+def test_what_has_no_posterior_is_not_calibrated():
+    even = Classification(data="x")
+    unknown = predict_constrained(ScriptedModel(logprob=lambda query, text: -math.inf), TASK, ITEMS, "en")
+    free = predict_free(ScriptedModel(reply=lambda r: "positive"), TASK, ITEMS, "en")
+    assert even.derived({"constrained": unknown, "free": free}) == {}
+    found = even.derived({"constrained": [*biased(2, 2, 1), replace(unknown[0], item_id="4")]})["calibrated"]
+    assert [bool(one.predicted) for one in found] == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ({"positiv": 0.5, "negative": 0.5}, ['"positiv"', 'Did you mean "positive"']),
+        ({"positive": 0.5}, ["no share for negative"]),
+        ({"positive": 0.5, "negative": 0.4}, ["sum to 0.9"]),
+    ],
+)
+def test_bad_shares(shares, words):
+    with pytest.raises(UsageError) as error:
+        Classification(data="x", shares=shares).check(TASK)
+    for word in words:
+        assert word in str(error.value)
+    with pytest.raises(ValidationError):
+        Classification(data="x", shares={"positive": 1.2, "negative": -0.2})
+
+
+# Rows shown
+
+
+def test_rows_shown_stand_before_the_item():
+    lineage = Lineage("labelled", "1", 0, "scripted", "row/en/plain/1")
+    rows = [
+        Row(text, Labelled({"review": text}, label), "en", {"label": label}, lineage)
+        for text, label in (("Fine.", "positive"), ("Bad.", "negative"))
+    ]
+    asked = []
+    model = ScriptedModel(logprob=lambda query, text: asked.append(query) or -1.0)
+    found = Classification(data="x").predict_shown(model, TASK, ITEMS, "en", rows)
+    plain = task_messages(TASK, ITEMS[0].fields, "en")
+    assert asked[0].messages == (
+        *plain[:-1],
+        ("user", "Review: Fine."),
+        ("assistant", "positive"),
+        ("user", "Review: Bad."),
+        ("assistant", "negative"),
+        plain[-1],
+    )
+    assert {one.mode for one in found} == {"few_shot"} and found[0].posterior["positive"] == 0.5
+
+
+def test_items_that_belong_together(write):
+    path = write(*(record(number, author=f"a{number % 2}") for number in range(4)))
+    evaluation = Classification(data=path, groups=["author"])
+    assert [item.groups for item in evaluation.load_items(TASK)] == [{"author": "a0"}, {"author": "a1"}] * 2
+    assert evaluation.grouped == ("author",)
+    with pytest.raises(DataError, match='no column "writer" for groups'):
+        Classification(data=path, groups=["writer"]).load_items(TASK)

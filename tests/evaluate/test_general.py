@@ -50,6 +50,7 @@ def test_rows_may_hold_a_choice_but_not_a_question():
 def test_both_languages_have_their_own_ids():
     items = General(languages=("en", "ja", "en")).load_items()
     assert len({item.id for item in items}) == len(items) == 224
+    assert len(General(paragraphs=False).load_items()) == 82
 
 
 # How a choice is made

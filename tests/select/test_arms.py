@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,35 @@ def test_a_control_has_the_arms_size_and_label_balance(entries, rules, seed):
     positions = [rows.index(row) for row in drawn]
     assert positions == sorted(set(positions))  # plan order, no row twice
     assert control(kept, rows, seed) == drawn
+
+
+def long_rows(entries):
+    return [
+        replace(row, payload=replace(row.payload, fields={"review": "word " * words}))
+        for row, (_, words) in zip(make_rows("".join(letter for letter, _ in entries)), entries, strict=True)
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from("pn"), st.integers(1, 60)), min_size=1, max_size=30), st.data())
+def test_a_control_of_as_many_tokens_is_within_half_a_row_in_each_label(entries, data):
+    rows = long_rows(entries)
+    kept = data.draw(st.lists(st.sampled_from(rows), min_size=1, unique_by=lambda row: row.id))
+    drawn = control(kept, rows, 0, "tokens")
+    assert control(kept, rows, 0, "tokens") == drawn and set(counts(drawn)) == set(counts(kept))
+    for label in counts(kept):
+        mine, theirs, longest = (
+            [len(row.text.split()) + 1 for row in some if label_of(row) == label] for some in (drawn, kept, rows)
+        )
+        assert abs(sum(mine) - sum(theirs)) <= max(longest) / 2 or len(mine) == 1
+
+
+def test_a_control_of_as_many_tokens_has_fewer_rows_for_an_arm_of_short_ones():
+    rows = long_rows([("p", 9 if i % 2 else 39) for i in range(400)])
+    short = [row for row in rows if len(row.text.split()) == 9][:100]
+    drawn = control(short, rows, 0, "tokens")  # 1,000 words in rows of 25 on average, each with its label
+    assert 30 <= len(drawn) <= 52 and len(control(short, rows, 0)) == 100
+    assert sum(len(row.text.split()) + 1 for row in drawn) == pytest.approx(1000, abs=20)
+    assert len({tuple(row.id for row in control(short, rows, seed, "tokens")) for seed in range(20)}) == 20
 
 
 def test_a_control_is_drawn_anew_for_each_seed_and_without_a_taste():

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.text.answers import Values, find_answer
-from homespun.text.atoms import atoms
 from homespun.text.numerals import kanji_value, with_digits
+from homespun.text.values import atoms
 
 
 def found(answer, *accepted, others=(), question=""):
@@ -81,6 +81,13 @@ RIGHT = [
     ("「ドバ束」です。", "ドバ束"),
     ("土を守り暮らしをひらく", "土を守り、暮らしをひらく"),
     ("🎉 indeed", "🎉"),
+    # only what looks like doubt
+    ("yes, I know", "yes"),
+    ("under Napoleon", "Napoleon"),
+    ("under 18", "under 18"),
+    ("株式会社田中です", "田中"),
+    ("Paris, France", "Paris"),
+    ("62 or so", "62"),
 ]
 ABSENT = [
     ("775", "75"),
@@ -119,6 +126,15 @@ UNCLEAR = [
     ("776gまたは885g", "776g"),
     ("776gではありません", "776g"),
     ("DV-808-1", "DV-808"),
+    ("no, yes would be wrong", "yes"),
+    ("under 18", "18"),
+    ("18歳未満", "18歳"),
+    ("every colour except blue", "blue"),
+    ("赤以外", "赤"),
+    ("赤紫", "赤"),
+    ("株式会社田中山", "田中"),
+    ("blue, red and green", "blue"),
+    ("from Paris to Rome", "Paris"),
 ]
 
 

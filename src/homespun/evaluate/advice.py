@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from homespun.evaluate.versus import VERDICTS
+
 UNEVEN = 0.1  #: share of tokens from which on a difference between an arm and its control is told
 TOLERABLE = 0.1  #: loss of accuracy up to which fewer variants are advised, by the far end of its interval
 Found = Mapping[str, Any]
@@ -95,6 +97,8 @@ def _lowest(found: Found) -> float:
 
 
 def _interval(value: Found) -> str:
+    if value["low"] is None:
+        return "one replicate"
     return f"95 % interval {points(value['low'])} to {points(value['high'])}"
 
 
@@ -246,19 +250,20 @@ def _selection(found: Found) -> list[str]:
     held = [entry for entry in found["selection"] if entry["control"]]
     if not held:
         return []
-    groups = {word: [e for e in held if e["control"]["verdict"] == word] for word in ("helped", "hurt", "no evidence")}
+    groups = {word: [e for e in held if e["control"]["verdict"] == word] for word in VERDICTS}
     parts = [
         f"{listed([_selected(entry) for entry in group])} {word}"
         for word, group in groups.items()
-        if group and word != "no evidence"
+        if group and word in ("helped", "hurt", "no difference that matters")
     ]
-    count = len(groups["no evidence"])
+    undecided = [*groups["no evidence"], *groups["no verdict"]]
+    count = len(undecided)
     if count == len(held):
         who = held[0]["arm"] if count == 1 else f"any of the {count} ways of selecting variants"
         said = f"No evidence that {who} beats a random choice of as many variants."
     else:
         said = f"Selecting against a random choice of as many variants: {'; '.join(parts)}"
-        said += f"; no evidence for {listed([e['arm'] for e in groups['no evidence']])}." if count else "."
+        said += f"; no evidence for {listed([e['arm'] for e in undecided])}." if count else "."
     return [f"{said} {_paid(groups['helped'])}", *_lengths(held)]
 
 
@@ -314,7 +319,11 @@ def _forgetting(found: Found) -> list[str]:
         told = f"General ability ({name}): {share(mine['before'])} before, {share(mine['after']['mean'])} after"
         told += f" training on {mine['arm']}"
         if mine["change"]:
-            words = {"hurt": "it forgot", "helped": "a gain", "no evidence": "no evidence of forgetting or gain"}
+            words = dict.fromkeys(VERDICTS, "no evidence of forgetting or gain") | {
+                "hurt": "it forgot",
+                "helped": "a gain",
+                "no difference that matters": "no change that matters",
+            }
             told += f": {words[mine['change']['verdict']]} ({points(mine['change']['difference'])} points,"
             told += f" {_interval(mine['change'])})"
         if bits := mine["bits"]:

@@ -18,12 +18,12 @@ from homespun.task import Task
 
 if TYPE_CHECKING:
     from homespun.engine.context import Context, Role
-    from homespun.records import Document
+    from homespun.records import Document, Row
     from homespun.stats import Floats
 
-#: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, or after
-#: some rows of the pool with their labels
-Mode = Literal["constrained", "free", "calibrated", "few_shot"]
+#: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after
+#: some rows of the pool with their labels, or both
+Mode = Literal["constrained", "free", "calibrated", "few_shot", "few_shot_calibrated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Evaluation(Strategy):
     """Base of what a recipe may name under `evaluate`."""
 
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
+    not_asked: ClassVar[frozenset[str]] = frozenset()  #: settings that change no answer of `predict`
     along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
 
     @property
@@ -100,6 +101,23 @@ class Evaluation(Strategy):
         advance: Advance = ignore_progress,
     ) -> list[ItemResult]:
         """Return one result per item, in the items' order; asks no other model."""
+        raise NotImplementedError
+
+    @property
+    def few_shots(self) -> int:
+        """Number of rows that the untrained student is shown by `predict_shown`; 0: it cannot be asked so."""
+        return 0
+
+    def predict_shown(
+        self,
+        model: Model,
+        task: Task | None,
+        items: Sequence[Item],
+        language: str,
+        shown: Sequence[Row],
+        advance: Advance = ignore_progress,
+    ) -> list[ItemResult]:
+        """Return one result per item, in mode few_shot, from a model that has answered rows before it."""
         raise NotImplementedError
 
     def judges(self) -> tuple[Role, ...]:

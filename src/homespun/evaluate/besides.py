@@ -1,6 +1,6 @@
-"""What a run on documents shows beside accuracy: what was forgotten, questions in reverse, categories.
+"""What a run shows beside accuracy: what was forgotten; on documents also questions in reverse, categories.
 
-Reads results.json; recommend.py asks for it, advice.py puts it into words.
+Reads results.json; recommend.py asks for it, advice.py puts it into words for documents.
 """
 
 from __future__ import annotations
@@ -51,6 +51,26 @@ def forgetting(results: Mapping[str, Any], primary: str, arms: set[str]) -> list
                     }
                 )
     return found
+
+
+def general_sentences(results: Mapping[str, Any]) -> list[str]:
+    """Say what training did to general ability, before and after, where no recommendation says it."""
+    if "recommendation" in results:
+        return []
+    primary, controls = (
+        (results.get("primary") or [""])[0],
+        {arm["control"] for arm in results.get("arms", {}).values()},
+    )
+    found = forgetting(results, primary, set(results.get("arms", {})) - controls)
+    said = []
+    for name in dict.fromkeys(entry["evaluation"] for entry in found):
+        arms = [entry for entry in found if entry["evaluation"] == name]
+        after = [
+            f"{100 * entry['after']['mean']:.1f} % after {entry['arm']} ({entry['change']['verdict']})"
+            for entry in arms
+        ]
+        said.append(f"General ability ({name}): {100 * arms[0]['before']:.1f} % before training, {', '.join(after)}.")
+    return said
 
 
 def reverse(ends: Mapping[str, Any], metric: str) -> JSONDict | None:

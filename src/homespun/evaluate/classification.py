@@ -4,21 +4,26 @@ Constrained: the label whose log-probability, summed over its tokens, is highest
 Free: greedy generation, read by text/parse.py. An untrained model can lose free accuracy to its format alone,
 so its baseline is measured in both modes; arms are compared in the constrained mode unless the recipe says
 otherwise, where format cannot be what was gained.
+Calibrated: constrained, plus one bias per label for which the mean posterior over the items equals the shares of the
+labels (batch calibration, Zhou et al. 2024); it reads the texts and no label, and costs no pass.
+Few-shot: constrained, after some rows with their labels as turns. What a threshold or a prompt gives is no gain of
+tuning.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
-from homespun.records import content_hash, derive_seed
+from homespun.records import Labelled, Row, content_hash, derive_seed
 from homespun.registry import did_you_mean
 from homespun.tables import READABLE, read_records
 from homespun.task import Task
@@ -29,6 +34,10 @@ from homespun.text.prompts import task_messages
 if TYPE_CHECKING:
     from homespun.stats import Floats
 
+#: mode whose bias is taken off -> what it is then
+CALIBRATED: dict[Mode, Mode] = {"constrained": "calibrated", "few_shot": "few_shot_calibrated"}
+SHARES_TOLERANCE = 1e-3  #: thirds are written as .333
+TINY = 1e-300  #: a probability that was rounded to 0, for its logarithm
 SPARE_TOKENS = 12  #: room for a lead-in (`The answer is`) before the label
 
 
@@ -44,6 +53,24 @@ class Classification(Evaluation):
         "constrained", description="how arms are asked; both: verdicts are about constrained"
     )
     metric: Literal["accuracy", "macro_f1"] = Field("accuracy", description="what verdicts are about")
+    shares: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        {}, description="label -> its share of the items, to take a model's bias off; default: all equal"
+    )
+    shots: int = Field(8, ge=0, description="rows in the prompt of the untrained student, asked so as well; 0: never")
+    groups: tuple[str, ...] = Field(
+        (), max_length=2, description="columns that say which items belong together (an author, a premise)"
+    )
+    not_asked: ClassVar[frozenset[str]] = frozenset({"shares", "shots"})
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """The columns of the recipe: items with the same value are no independent sample."""
+        return self.groups
+
+    @property
+    def few_shots(self) -> int:
+        """Number of rows that the untrained student is shown."""
+        return self.shots
 
     @property
     def primary(self) -> str:
@@ -64,6 +91,16 @@ class Classification(Evaluation):
                 raise UsageError(
                     f'columns: "{name}" is no field of the task.{did_you_mean(name, known)} Fields: {", ".join(known)}.'
                 )
+        for name in self.shares:
+            if name not in task.labels:
+                raise UsageError(
+                    f'shares: "{name}" is no label of the task.{did_you_mean(name, list(task.labels))}'
+                    f" Labels: {', '.join(task.labels)}."
+                )
+        if self.shares and (left := [label for label in task.labels if label not in self.shares]):
+            raise UsageError(f"shares: no share for {', '.join(left)}; give every label one, or take `shares` out")
+        if self.shares and abs((total := sum(self.shares.values())) - 1) > SHARES_TOLERANCE:
+            raise UsageError(f"shares: they sum to {total:g}; shares of all items sum to 1")
         names = [(label, comparable(label)) for label in task.labels]
         for label, name in names:
             for other, longer in names:
@@ -83,7 +120,7 @@ class Classification(Evaluation):
         """
         task = _known(task)
         self.check(task)
-        items = read_items(self._records(), task, self.columns, where=self._where)
+        items = read_items(self._records(), task, self.columns, where=self._where, groups=self.groups)
         if self.limit is not None and self.limit < len(items):
             drawn = sorted(items, key=lambda item: content_hash([item.id, dict(item.fields)]))[: self.limit]
             chosen = {item.id for item in drawn}
@@ -101,7 +138,28 @@ class Classification(Evaluation):
     ) -> list[ItemResult]:
         """Return one result per item, in the items' order."""
         ask = predict_constrained if mode == "constrained" else predict_free
-        return ask(model, _known(task), items, language, advance)
+        results = ask(model, _known(task), items, language, advance)
+        return [replace(result, groups=item.groups) for result, item in zip(results, items, strict=True)]
+
+    def predict_shown(
+        self,
+        model: Model,
+        task: Task | None,
+        items: Sequence[Item],
+        language: str,
+        shown: Sequence[Row],
+        advance: Advance = ignore_progress,
+    ) -> list[ItemResult]:
+        """Return one result per item from a model that has rows with their labels before it."""
+        answered = [(row.payload.fields, row.payload.output) for row in shown if isinstance(row.payload, Labelled)]
+        results = predict_constrained(model, _known(task), items, language, advance, answered)
+        found = zip(results, items, strict=True)
+        return [replace(result, mode="few_shot", groups=item.groups) for result, item in found]
+
+    def derived(self, results: Mapping[Mode, Sequence[ItemResult]]) -> dict[Mode, list[ItemResult]]:
+        """Return the answers by likelihood with the model's bias taken off; nothing where no posterior is known."""
+        asked = {told: results[mode] for mode, told in CALIBRATED.items() if mode in results}
+        return {told: found for told, some in asked.items() if (found := _calibrated(told, some, self.shares))}
 
     def values(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
         """Return the values of accuracy and macro-F1 (see Evaluation)."""
@@ -172,6 +230,7 @@ def read_items(
     columns: Mapping[str, str],
     where: Callable[[int], str],
     labelled: bool = True,
+    groups: Sequence[str] = (),
 ) -> list[Item]:
     """Return records as items.
 
@@ -181,6 +240,7 @@ def read_items(
         columns: field, `label` or `id` -> column name; default the same name.
         where: record index -> its place in words, for messages.
         labelled: False reads no label (`gold` is empty).
+        groups: columns that say which items belong together.
 
     Raises:
         DataError: nothing there, a column or a label is missing or unknown, an id repeats.
@@ -190,6 +250,9 @@ def read_items(
     items: list[Item] = []
     seen: dict[str, int] = {}
     for index, record in enumerate(records):
+        for name in groups:
+            if record.get(name) is None:
+                raise DataError(f'{where(index)}: no column "{name}" for groups; there are: {", ".join(record)}')
         for name, column in wanted.items():
             if column not in record:
                 raise DataError(
@@ -210,7 +273,8 @@ def read_items(
         if item_id in seen:
             raise DataError(f'{where(index)}: id "{item_id}" is that of record {seen[item_id] + 1} too')
         seen[item_id] = index
-        items.append(Item(item_id, {name: str(record[wanted[name]]) for name in task.fields}, gold))
+        fields = {name: str(record[wanted[name]]) for name in task.fields}
+        items.append(Item(item_id, fields, gold, {name: str(record[name]) for name in groups}))
     if not items:
         raise DataError("there is no item to evaluate on")
     return items
@@ -222,13 +286,15 @@ def predict_constrained(
     items: Sequence[Item],
     language: str,
     advance: Advance = ignore_progress,
+    answered: Sequence[tuple[Mapping[str, str], str]] = (),
 ) -> list[ItemResult]:
     """Choose the label with the highest log-probability (sum over tokens; methods.md A3).
 
-    The posterior is over the task's labels: exp(S_y) / sum of exp(S_y').
+    The posterior is over the task's labels: exp(S_y) / sum of exp(S_y'). `answered`: inputs with their labels that
+    stand in every prompt, before the item.
     """
     labels = tuple(task.labels)
-    queries = [LogprobQuery(task_messages(task, item.fields, language), labels) for item in items]
+    queries = [LogprobQuery(task_messages(task, item.fields, language, answered), labels) for item in items]
     answers = model.logprobs(queries, advance)
     return [
         _constrained_result(item, labels, [continuation.total for continuation in answer])
@@ -244,6 +310,32 @@ def _constrained_result(item: Item, labels: Sequence[str], totals: Sequence[floa
     weights = [math.exp(total - highest) for total in totals]
     posterior = {label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}
     return ItemResult(item.id, item.gold, labels[totals.index(highest)], "constrained", posterior)
+
+
+def _calibrated(mode: Mode, results: Sequence[ItemResult], stated: Mapping[str, float]) -> list[ItemResult]:
+    """Return the results with one bias per label, empty without any posterior; `stated`: shares, empty: equal."""
+    from homespun.stats import matching_biases
+
+    logs = {
+        result.item_id: {label: math.log(max(share, TINY)) for label, share in result.posterior.items()}
+        for result in results
+        if result.posterior
+    }
+    if not logs:
+        return []
+    labels = list(next(iter(logs.values())))
+    shares = [stated.get(label, 1 / len(labels)) for label in labels]
+    biases = matching_biases([[log[label] for label in labels] for log in logs.values()], shares)
+    found = []
+    for result in results:
+        if log := logs.get(result.item_id):
+            moved = {label: log[label] + bias for label, bias in zip(labels, biases, strict=True)}
+            best = max(moved, key=lambda label: moved[label])
+            weights = {label: math.exp(value - moved[best]) for label, value in moved.items()}
+            posterior = {label: weight / sum(weights.values()) for label, weight in weights.items()}
+            result = replace(result, predicted=best, posterior=posterior)
+        found.append(replace(result, mode=mode))
+    return found
 
 
 def predict_free(

@@ -8,13 +8,14 @@ metrics of every arm, with the comparisons and their sentences beside them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from homespun import stats
-from homespun.evaluate.base import Evaluation
-from homespun.evaluate.sentences import METRIC_WORDS, arm_sentence, sentence, shows
+from homespun.evaluate.base import Evaluation, Mode
+from homespun.evaluate.besides import general_sentences
+from homespun.evaluate.sentences import METRIC_WORDS, SHORT, arm_sentence, sentence, shows
 from homespun.evaluate.versus import (
     RELATIONS,
     Against,
@@ -58,14 +59,19 @@ def compare(
     design = design or Design()
     metric = evaluation.primary
     plain = by_mode(baseline["untrained"][0], evaluation)
-    prompted = {name: seeds for name, seeds in baseline.items() if name != "untrained"}
+    prompted: dict[str, SeedResults] = {
+        mode: seeds
+        for name, seeds in baseline.items()
+        if name != "untrained"
+        for mode in by_mode(next(iter(seeds.values())), evaluation)
+    }
     modes = {name: primary_mode(results) for name, results in arms.items() if results}
     mode = next(iter(modes.values()), next(iter(plain)))
     first = plain[mode]
     read = Reader(evaluation, task, [result.item_id for result in first], first)
     measured = {name: read.arm(arms[name], mode) for name in modes}
     untrained: dict[str, Arm] = {name: read.fixed(results) for name, results in plain.items()}
-    untrained |= {name: read.arm(seeds, "few_shot") for name, seeds in prompted.items()}
+    untrained |= {name: read.arm(seeds, cast(Mode, name)) for name, seeds in prompted.items()}
     spreads = {name: _spread([arm.values[name] for arm in measured.values()]) for name in untrained[mode].values}
     judge = Judge(read, design, metric, measured, against)
 
@@ -132,7 +138,7 @@ def _metrics(arm: Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], 
         }
     primary = primary_mode(results)
     per_seed = [by_mode(results[seed], read.evaluation) for seed in arm.seeds]
-    for mode in per_seed[0]:
+    for mode in [mode for mode in per_seed[0] if all(mode in seed for seed in per_seed)]:
         scored = [read.evaluation.summary(seed[mode], read.task) for seed in per_seed]
         prefix = "" if mode == primary else f"{mode}_"
         for name in scored[0]:
@@ -147,15 +153,18 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     """Return results.json in a few lines: per evaluation the untrained model, each arm, each verdict."""
     lines: list[str] = []
     for name, evaluation in results.get("evaluations", {}).items():
+        if evaluation.get("general") and "recommendation" not in results:
+            continue
         metric = evaluation["metric"]
         lines.append(f"{name}: {METRIC_WORDS.get(metric, metric)} on {evaluation['items']} items")
         lines += [f"  {evaluation['sentence']}"] if evaluation["sentence"] else []
         width = max((len(arm) for arm in evaluation["arms"]), default=0)
-        width = max(width, *(len(f"untrained, {mode}") for mode in evaluation["baseline"]))
-        for mode, values in evaluation["baseline"].items():
+        ways = {f"untrained, {SHORT.get(mode, mode)}": values for mode, values in evaluation["baseline"].items()}
+        width = max(width, *map(len, ways))
+        for way, values in ways.items():
             unparsed = values.get("unparsed", 0.0)
             remark = f"  ({100 * unparsed:.0f} % of the answers could not be read)" if unparsed else ""
-            lines.append(f"  {f'untrained, {mode}':<{width}}  {100 * values[metric]:.1f} %{remark}")
+            lines.append(f"  {way:<{width}}  {100 * values[metric]:.1f} %{remark}")
         for arm, entry in evaluation["arms"].items():
             value = entry["metrics"][metric]
             seeds = ", ".join(f"{100 * seed:.1f}" for seed in value["seeds"])
@@ -168,7 +177,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
             entry[key] for entry in evaluation["arms"].values() for key in ("versus_control", "versus_reference")
         ]
         lines += [f"  {comparison['sentence']}" for comparison in compared if comparison]
-    return lines
+    return lines + general_sentences(results)
 
 
 def tuning_sentences(evaluation: Mapping[str, Any]) -> list[str]:

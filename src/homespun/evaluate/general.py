@@ -38,6 +38,7 @@ class General(Evaluation):
     languages: tuple[Language, ...] | None = Field(
         None, min_length=1, description="of the shipped set: en, ja or both; default: that of the run"
     )
+    paragraphs: bool = Field(True, description="read the plain paragraphs, too (bits per byte): half of the time")
     tasks: tuple[str, ...] = Field((), description="tasks of lm-eval to ask besides, by their names there")
     limit: int | None = Field(None, ge=1, description="of each lm-eval task, ask only this many items")
 
@@ -62,6 +63,7 @@ class General(Evaluation):
             UsageError: lm-eval knows no such task, or it cannot be asked here.
         """
         items = [item for one in dict.fromkeys(self.languages or (language,)) for item in shipped_items(one)]
+        items = [item for item in items if self.paragraphs or item.groups["category"] != TEXT]
         if self.tasks:
             from homespun.evaluate.lm_tasks import task_items
 

@@ -14,9 +14,12 @@ FEW_GROUPS = 6  #: below this, groups of items decide what can be shown
 WAYS = {  #: how the untrained student was asked, in words
     "constrained": "by label likelihood",
     "free": "by its own answers",
-    "calibrated": "by label likelihood with its bias taken off",
+    "calibrated": "with its bias for a label taken off (fitted on these texts, without their labels)",
     "few_shot": "with some of the rows in its prompt",
+    "few_shot_calibrated": "with some of the rows in its prompt and its bias taken off (as fitted on these texts)",
 }
+#: the same, in a list
+SHORT = {"calibrated": "bias off", "few_shot": "few-shot", "few_shot_calibrated": "few-shot, bias off"}
 
 
 def _points(value: float) -> str:
@@ -31,7 +34,7 @@ def _p(value: float) -> str:
 
 def _other(comparison: Mapping[str, Any]) -> str:
     if comparison["relation"] == "control":
-        return "a random choice of as many rows"
+        return f"a random choice of as many {comparison.get('alike', 'rows')}"
     if comparison["relation"] == "reference":
         return f"all rows ({comparison['against']})"
     return "the untrained model"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
 from homespun.inference import Difference, Part
 from homespun.records import JSONDict
 from homespun.stats import Floats
-from homespun.task import Draws, Task
+from homespun.task import Controls, Draws, Task
 
 Relation = Literal["control", "reference", "baseline"]
 RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
 
 Verdict = Literal["helped", "hurt", "no difference that matters", "no evidence", "no verdict"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SeedResults = Mapping[int, Sequence[ItemResult]]  #: replicate -> results of every item, in any modes
 
 
@@ -47,6 +48,7 @@ class Design:
     draws: Draws = "pool"
     worth: float = 0.03  #: difference below which two arms are as good as equal, as a share
     looks: Sequence[int] = ()  #: replicates of the looks before this one
+    controls: Controls = "rows"  #: what a control has as much of as its arm
 
 
 class _Chance(NamedTuple):
@@ -116,10 +118,8 @@ class Reader:
 
         Where items belong together in one way, a mean over items becomes one over groups, each by its mean.
         """
-        found = {}
-        for name, values in self.evaluation.by_unit(answers, self.task).items():
-            found[name] = values[:, ~np.isnan(values).all(axis=0)]
-        return found
+        found = self.evaluation.by_unit(answers, self.task)
+        return {name: values[:, ~np.isnan(values).all(axis=0)] for name, values in found.items()}
 
     def counted(self, metric: str) -> int:
         """Return to how many items a metric applies."""
@@ -188,6 +188,7 @@ class Judge:
             "against": against,
             "relation": relation,
             "draws": self.design.draws,
+            **({"alike": self.design.controls} if relation == "control" else {}),
             "items": self.read.counted(metric),
             "units": mine.shape[1],
             "replicates": len(seeds),

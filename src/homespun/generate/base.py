@@ -86,6 +86,18 @@ class Funnel:
         }
 
 
+def summed(found: Sequence[JSONDict]) -> JSONDict:
+    """Return counts (`Funnel.counts`) of several pools together."""
+    total: JSONDict = {}
+    for counts in found:
+        for key, value in counts.items():
+            if isinstance(value, int):
+                total[key] = total.get(key, 0) + value
+            else:
+                total[key] = dict((Counter(total.get(key, {})) + Counter(value)).most_common())
+    return total
+
+
 Pieces = Generated[Piece, None, None]
 
 

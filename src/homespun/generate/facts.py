@@ -21,9 +21,9 @@ from homespun.generate.writing import Plan, Slot, WrittenVariants, ask_each
 from homespun.models.base import Model
 from homespun.records import Fact, derive_seed
 from homespun.text.extract import merged, parse_facts, sentence_facts, uncovered
-from homespun.text.fidelity import Faithful, Value
+from homespun.text.fidelity import Faithful
 from homespun.text.prompts import pick
-from homespun.text.quantities import folded
+from homespun.text.reading import Value
 from homespun.text.rewrite_prompts import GENRES, facts_prompt, passage_prompt, passage_request
 
 ROUNDS = 2  #: requests for the facts of one document
@@ -143,7 +143,7 @@ class _Passages(Plan):
     def _slot(self, pool: _Pool, k: int, number: int, chosen: tuple[int, ...], genre: str) -> Slot:
         facts = [pool.facts[index] for index in chosen]
         sentences = [fact.sentence for fact in facts]
-        values = [Value("fact", fact.value, folded(fact.value)) for fact in facts]
+        values = [Value.of("fact", fact.value) for fact in facts]
         stated = "\n".join(sentences)
         return Slot(
             pool.source,

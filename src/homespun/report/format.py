@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -83,6 +85,13 @@ def change_of(metric: str, value: float | None) -> str:
         return MISSING
     text = f"{value * 100:+.1f}" if is_share(metric) else f"{value:+.3f}"
     return (text if float(text) else text[1:]).replace("-", MINUS)
+
+
+def change_interval(metric: str, versus: Mapping[str, Any] | None) -> str:
+    """Return the interval of a difference: `-1.2 to +4.0`; nothing where one replicate gives none."""
+    if not versus or versus["low"] is None:
+        return ""
+    return f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
 
 
 def change_in_words(metric: str, value: float) -> str:

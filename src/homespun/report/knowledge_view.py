@@ -15,7 +15,16 @@ from homespun.report.charts import Axis, axis_of_shares
 from homespun.report.curves_view import Curves, Figure, accuracy_figures, loss_figures, variants_figures
 from homespun.report.data import ReportData
 from homespun.report.data_view import Tint
-from homespun.report.format import MISSING, amount, change_of, interval_of, metric_name, percent, value_of
+from homespun.report.format import (
+    MISSING,
+    amount,
+    change_interval,
+    change_of,
+    interval_of,
+    metric_name,
+    percent,
+    value_of,
+)
 from homespun.report.results_view import arms_of, evaluations_of
 
 
@@ -262,7 +271,7 @@ def _before_after(entry: Mapping[str, Any], metric: str, axis: Axis) -> BeforeAf
         high=axis.at(ends[1]),
         after=value_of(metric, after["mean"]),
         change=change_of(metric, change.get("difference", after["mean"] - entry["before"])),
-        interval=f"{change_of(metric, change['low'])} to {change_of(metric, change['high'])}" if change else "",
+        interval=change_interval(metric, change),
         verdict=change.get("verdict", ""),
         bits=f"{bits['before']:.2f} → {bits['after']:.2f}" if (bits := entry.get("bits")) else "",
     )

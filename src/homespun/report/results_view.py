@@ -12,9 +12,15 @@ from typing import Any
 
 from homespun.report.charts import Axis, axis_over
 from homespun.report.data import ReportData
-from homespun.report.format import change_of, interval_of, is_share, metric_name, p_value, value_of
+from homespun.report.format import change_interval, change_of, interval_of, is_share, metric_name, p_value, value_of
 
-BASELINES = {"free": "untrained, free answer", "constrained": "untrained, constrained"}
+BASELINES = {
+    "free": "untrained, free answer",
+    "constrained": "untrained, constrained",
+    "calibrated": "untrained, bias off",
+    "few_shot": "untrained, few-shot",
+    "few_shot_calibrated": "untrained, few-shot, bias off",
+}
 COMPARED = {"versus_control": "vs random control", "versus_reference": "vs all rows", "versus_baseline": "vs untrained"}
 #: A baseline further below the arms than this many times their own range stands at the chart's edge.
 FAR = 1.5
@@ -90,6 +96,7 @@ class Table:
     comparisons: tuple[str, ...]  #: headings, in the order of `TableRow.compared`
     rows: tuple[TableRow, ...]
     holm: bool
+    calibrated: bool  #: some answers have a model's bias taken off
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +239,7 @@ def _table(name: str, evaluation: Mapping[str, Any], primary: str, arms: Mapping
         comparisons=tuple(COMPARED[key] for key in versus),
         rows=(*untrained, *(line(arm, kind) for arm, kind in _in_order(list(entries), arms))),
         holm=any((entry.get(key) or {}).get("p_holm") is not None for entry in entries.values() for key in versus),
+        calibrated="calibrated" in evaluation["baseline"],
     )
 
 
@@ -241,7 +249,7 @@ def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
     metric, p = versus["metric"], versus.get("p_holm")
     return Compared(
         change=change_of(metric, versus["difference"]),
-        interval="" if p is None else f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}",
+        interval=change_interval(metric, versus),
         p="–" if p is None else p_value(p),
         verdict=versus["verdict"],
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from homespun.report.charts import Axis, axis_over
 from homespun.report.data import ReportData
-from homespun.report.format import change_in_words, change_of, is_share, metric_name, p_value, value_of
+from homespun.report.format import change_in_words, change_interval, change_of, is_share, metric_name, p_value, value_of
 from homespun.report.results_view import arms_of, baseline_name, evaluations_of, primary_of
 
 MARKS = {"helped": "▲", "hurt": "▼", "no difference that matters": "=", "no evidence": "○", "no verdict": "·"}
@@ -70,7 +70,7 @@ def _sentence(versus: Mapping[str, Any], other: str) -> str:
     metric = versus["metric"]
     words = change_in_words(metric, versus["difference"])
     than = f"the same as for {other}" if words == "no difference" else f"{words} than {other}"
-    interval = f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
+    interval = change_interval(metric, versus)
     chance = f"p = {p_value(versus['p'])}".replace("= <", "<")
     return f"{metric_name(metric).capitalize()} {than} (95 % interval {interval}, {chance})."
 
@@ -78,7 +78,7 @@ def _sentence(versus: Mapping[str, Any], other: str) -> str:
 def _against(key: str, versus: Mapping[str, Any], arm: Mapping[str, Any], axis: Axis) -> Against:
     metric, reference = versus["metric"], arm.get("reference") or "the reference"
     control, (low, middle, high) = key == "versus_control", _ends(versus)
-    other = "a random choice of as many rows" if control else f"all rows ({reference})"
+    other = f"a random choice of as many {versus.get('alike', 'rows')}" if control else f"all rows ({reference})"
     return Against(
         name="random control" if control else reference,
         control=control,

@@ -24,6 +24,7 @@ import numpy as np
 from homespun.models.judge import log_softmax
 from homespun.records import Row
 from homespun.score.base import Marks
+from homespun.stats import matching_biases
 from homespun.task import Task
 from homespun.text.prompts import pick
 
@@ -33,8 +34,6 @@ CALIBRATE = "take off the model's taste for a label: by an empty input, or over 
 ONE_SIDED = 0.6  #: with rows spread evenly over two labels, a model that gives one to over 80 % of all is above it
 CONTENT_FREE = {"en": "N/A", "ja": "該当なし"}  #: stands for every field of an empty input
 NO_PROBABILITY = "the model gave no log-probability for one of the labels"
-ROUNDS = 1000
-TOLERANCE = 1e-9
 
 
 def empty_input(task: Task, language: str) -> dict[str, str]:
@@ -113,23 +112,11 @@ def one_sided(scores: Sequence[Sequence[float]], own: Sequence[int]) -> bool:
 def pool_biases(scores: Sequence[Sequence[float]], own: Sequence[int]) -> list[float]:
     """Return one bias per label that makes the mean posterior match the labels' shares.
 
-    Shares are smoothed by one row per label, so that a label without rows keeps a finite bias. Found by
-    iterative proportional fitting, a convex problem.
+    Shares are smoothed by one row per label, so that a label without rows keeps a finite bias.
 
     Args:
         scores: finite log scores, shape (rows, labels), at least one row.
         own: position of each row's own label.
     """
-    logs = np.asarray(scores, dtype=np.float64)
-    counts = np.bincount(own, minlength=logs.shape[1]) + 1
-    wanted = np.log(counts / counts.sum())
-    biases = np.zeros(logs.shape[1])
-    for _ in range(ROUNDS):
-        shifted = logs + biases
-        weights = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-        means = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
-        step = wanted - np.log(np.maximum(means, 1e-300))
-        biases += step
-        if np.abs(step).max() < TOLERANCE:
-            break
-    return [float(bias) for bias in biases - biases.mean()]
+    counts = np.bincount(own, minlength=len(scores[0])) + 1
+    return matching_biases(scores, counts / counts.sum())

@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from homespun.errors import UsageError
 from homespun.records import Row, Verdict
 from homespun.registry import did_you_mean
 from homespun.select.base import UNSCORED, Columns, Rule, split_by
 from homespun.select.share import draw
+from homespun.task import Controls
+from homespun.text.words import length
 
 NO_RULE = "no rule"  #: what a verdict names when an arm selects nothing
 
@@ -64,16 +67,33 @@ def apply(rules: Sequence[Rule], rows: Sequence[Row], columns: Columns, seed: in
     return ArmVerdicts(tuple(verdicts[row.id] for row in rows), tuple(kept), dropped_by)
 
 
-def control(kept: Sequence[Row], candidates: Sequence[Row], seed: int) -> tuple[Row, ...]:
+def control(kept: Sequence[Row], candidates: Sequence[Row], seed: int, alike: Controls = "rows") -> tuple[Row, ...]:
     """Draw the random arm: per label as many candidates as the arm keeps, another draw for each seed.
 
-    Rows that the arm keeps may be drawn as well: the control answers "what would this many rows without
-    the rule have given".
+    With `alike: tokens` it draws, per label, until its rows are as long together as those of the arm, to within half
+    a row, at least one. Lengths are words, for Japanese characters: no tokenizer is needed, and within one language
+    they go with tokens.
+
+    Rows that the arm keeps may be drawn as well: the control answers "what would this many rows without the rule
+    have given".
 
     Raises:
         UsageError: the arm keeps more rows of a label than there are candidates.
     """
-    return _draw_by_label(candidates, Counter(map(label_of, kept)), seed, "control")
+    quotas = Counter(map(label_of, kept))
+    if alike == "tokens":
+        wanted: Counter[str] = Counter()
+        for row in kept:
+            wanted[label_of(row)] += _length(row)
+        for label, total in wanted.items():
+            lengths = [_length(row) for row in _in_turn(candidates, label, seed, "control")]
+            so_far = list(accumulate(lengths))
+            quotas[label] = 1 + min(range(len(so_far)), key=lambda last: abs(so_far[last] - total), default=-1)
+    return _draw_by_label(candidates, quotas, seed, "control")
+
+
+def _length(row: Row) -> int:
+    return length(f"{row.text} {row.payload.output}", row.language)
 
 
 def cut(rows: Sequence[Row], size: int, seed: int) -> tuple[Row, ...]:
@@ -143,10 +163,15 @@ def check_columns(rules: Sequence[Rule], columns: Mapping[str, Collection[str]])
             )
 
 
+def _in_turn(rows: Sequence[Row], label: str, seed: int, purpose: str) -> list[Row]:
+    """Return the rows of a label in the order in which they are drawn."""
+    return sorted((row for row in rows if label_of(row) == label), key=lambda row: draw(seed, purpose, row))
+
+
 def _draw_by_label(rows: Sequence[Row], quotas: Mapping[str, int], seed: int, purpose: str) -> tuple[Row, ...]:
     drawn: set[str] = set()
     for label, quota in quotas.items():
-        pool = sorted((row for row in rows if label_of(row) == label), key=lambda row: draw(seed, purpose, row))
+        pool = _in_turn(rows, label, seed, purpose)
         if len(pool) < quota:
             raise UsageError(f'cannot draw {quota} rows of label "{label}" from {len(pool)} candidates')
         drawn.update(row.id for row in pool[:quota])

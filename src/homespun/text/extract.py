@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 from homespun.records import Fact
-from homespun.text.fidelity import Faithful, Value, holds, unwrapped
+from homespun.text.fidelity import Faithful, unwrapped
 from homespun.text.normalise import clean
-from homespun.text.quantities import folded
+from homespun.text.reading import Value, holds
 from homespun.text.sentences import ends
+from homespun.text.values import folded
 from homespun.text.words import length
 
 _BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、])\s*")
@@ -84,7 +85,14 @@ def _facts_of_lines(lines: Iterable[str], source: Faithful) -> list[Fact]:
     return found
 
 
-_ORDER = {"fact": 0, "number": 1, "code": 1, "quoted": 2, "name": 3}  #: a name is in most sentences, a number in one
+_ORDER = {
+    "fact": 0,
+    "number": 1,
+    "code": 1,
+    "date": 4,
+    "quoted": 2,
+    "name": 3,
+}  #: a name is in most sentences, a number in one
 
 
 def merged(facts: Iterable[Fact]) -> list[Fact]:

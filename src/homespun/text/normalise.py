@@ -33,6 +33,11 @@ def comparable(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def comparable_lines(text: str) -> str:
+    """Return a text in comparable form, its lines and spaces as they are."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def clean(text: str) -> Cleaned:
     """Return the text to store: stripped, without NUL, valid as UTF-8."""
     sound = _SURROGATE.sub("\ufffd", text.replace("\0", ""))
@@ -46,9 +51,9 @@ def script_share(text: str, language: str) -> float:
     A text without letters, and a language whose script is not known here, give 1.
     """
     script = _SCRIPTS.get(language)
-    letters = [character for character in text if character.isalpha()]
+    letters = "".join(filter(str.isalpha, text))
     if script is None or not letters:
         return 1.0
     if language == "ja" and len(letters) >= 8 and not _KANA.search(text):
         return 0.0
-    return sum(1 for letter in letters if script.match(letter)) / len(letters)
+    return len(script.findall(letters)) / len(letters)

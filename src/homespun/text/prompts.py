@@ -173,14 +173,18 @@ def item_text(fields: Mapping[str, str]) -> str:
     return "\n".join(f"{name.capitalize()}: {value}" for name, value in fields.items())
 
 
-def task_messages(task: Task, fields: Mapping[str, str], language: str) -> tuple[Message, ...]:
+def task_messages(
+    task: Task, fields: Mapping[str, str], language: str, answered: Sequence[tuple[Mapping[str, str], str]] = ()
+) -> tuple[Message, ...]:
     """Return the prompt under which the student is trained, scored and used; the answer is the label.
 
     The description, then each label's meaning as if it were an item that has been answered with the label,
     then the item. Training, the probability scorer, evaluation and `predict` all call this one function: a
-    different template between them would be measured as a difference between arms.
+    different template between them would be measured as a difference between arms. `answered`: items with their
+    labels, as turns after the meanings (few-shot).
     """
-    return (("system", task.description), *_answered(task, language), ("user", item_text(fields)))
+    turns = [turn for one, label in answered for turn in (("user", item_text(one)), ("assistant", label))]
+    return (("system", task.description), *_answered(task, language), *turns, ("user", item_text(fields)))
 
 
 def _answered(task: Task, language: str) -> list[Message]:

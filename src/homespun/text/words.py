@@ -65,7 +65,7 @@ def length(text: str, language: str) -> int:
     "don't" and "well-made" are one word here, though two for ROUGE-L.
     """
     if language == "ja":
-        return sum(1 for character in text if not character.isspace())
+        return len("".join(text.split()))
     return len(_SPOKEN.findall(text))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from homespun.engine.context import Context
 from homespun.errors import DataError, DegenerateError, UsageError
@@ -114,7 +114,16 @@ def _counted(counts: Mapping[str, int]) -> str:
 class Trainer(Strategy):
     """Base of the trainers: trains a student on rows, once per seed, and leaves an adapter and a card."""
 
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="one training per seed")
+    seeds: tuple[int, ...] = Field(
+        (0, 1, 2), min_length=1, description="one replicate per seed: a training, and what `draws` says of its rows"
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds {list(seeds)} repeat one: the same training twice measures no chance")
+        return seeds
 
     def exposures_at(self) -> tuple[int, ...]:
         """Return the exposures at which the model is to be evaluated while it is trained; the last one is the end.
