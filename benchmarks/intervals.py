@@ -252,10 +252,9 @@ def mixed(gap: Held, alpha: float) -> NDArray[np.bool_]:
     inner, rows, units = gap.interaction, gap.between / k, gap.by_unit
     of_rows, of_units = np.maximum(rows - inner, 0), np.maximum(units - inner, 0)
     total = of_rows + of_units + inner
-    signs = (np.where(of_rows > 0, 1, 0), np.where(of_units > 0, 1, 0))
-    weight = 1 - signs[0] - signs[1]
-    doubt = signs[0] * rows**2 / (k - 1) + signs[1] * units**2 / (n - 1)
-    doubt += (weight * inner) ** 2 / ((k - 1) * (n - 1))
+    one, other = of_rows > 0, of_units > 0  # a component below 0 leaves the model
+    doubt = one * rows**2 / (k - 1) + other * units**2 / (n - 1)
+    doubt += ((1.0 - one - other) * inner) ** 2 / ((k - 1) * (n - 1))
     return t_beyond(gap.difference, total, total**2 / doubt, alpha)
 
 
@@ -422,22 +421,17 @@ class Marked(Evaluation):
     """Items that are given their marks."""
 
     kind: str = "marked"
-    within: tuple[str, ...] = ()
 
     @property
     def primary(self) -> str:
         """Return the metric of verdicts."""
         return "accuracy"
 
-    @property
-    def grouped(self) -> tuple[str, ...]:
-        """Return what items belong to."""
-        return self.within
-
 
 def check() -> None:
     """Assert that `compare` reaches what the code above reaches for many runs at once."""
-    for cell in [Cell(d, 300, 3, 1, 3, arms=2) for d in ("pool", "split", "fixed")]:
+    cells = [Cell(draws, 300, 3, 1, 3, arms=2) for draws in ("pool", "split", "fixed")]
+    for cell in [*cells, Cell("fixed", 300, 3, 1, 3, 0.4, True, 2)]:
         found = next(simulate(cell, 3))
         judged = judge(cell, found)
         for run in range(len(found.untrained)):

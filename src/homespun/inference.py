@@ -8,8 +8,8 @@ factors, analysis of variance without replication).
 
 Few replicates make the first part badly known. Each part keeps its own quantile: the half-width is the root of the sum
 of (t x standard error)² over parts. Where one part is all it is Student's t; between, it is wider than Cochran and
-Cox's weighting of the quantiles (1950) and than Satterthwaite's degrees of freedom, which at two and three replicates
-err up to 6 and 12 % of the time. benchmarks/intervals.py simulates all three; docs/comparison.md prints the tables.
+Cox's weighting of the quantiles (1950) and than Satterthwaite's degrees of freedom, which err up to 12 % of the time at
+two replicates. benchmarks/intervals.py simulates it beside others; docs/comparison.md prints the tables.
 
 Nothing here knows arms or files; evaluate/versus.py says which values are held against which.
 """

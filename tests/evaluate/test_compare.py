@@ -403,7 +403,7 @@ def test_tuning_hurt_when_below_the_way_that_was_asked_alike():
 flag_rows = st.lists(st.booleans(), min_size=8, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(*[st.lists(flag_rows, min_size=2, max_size=2)] * 2, st.sampled_from(["pool", "split", "fixed"]))
 def test_verdicts_agree_with_their_numbers(judge, random, draws):
     found = run(judge, random, random, design=Design(draws))["arms"]["judge"]
