@@ -17,7 +17,7 @@ from homespun.readback import open_run
 from homespun.recipe import Recipe
 from homespun.records import JSONDict, Response, Row, Variant
 from homespun.registry import did_you_mean
-from homespun.replicates import Replicate, replicates_of
+from homespun.replicates import Replicate, pool_marks, replicates_of
 from homespun.stages import pool_files
 from homespun.store import Store, disk_errors
 from homespun.tables import attempts_from, rows_from_file, verdicts_from
@@ -120,7 +120,7 @@ def _kept_by(store: Store, arms: list[str], arm: str, seed: int) -> set[str]:
 def _candidates(store: Store, recipe: Recipe, replicate: Replicate, *, checked: bool) -> Iterator[Row]:
     """Return rows of all generators and files; `checked`: only those that passed the generator's checks."""
     for name in recipe.generate:
-        rows, checks = pool_files(name, replicate.mark if replicate.parts == 1 else "")
+        rows, checks = pool_files(name, replicate.mark if replicate.part == 0 else pool_marks(recipe)[0])
         verdicts = (verdict for some in store.read_batches(checks) for verdict in verdicts_from(some))
         for some in store.read_batches(rows):
             for attempt in attempts_from(some):

@@ -25,7 +25,6 @@ from homespun.text.sentences import questions
 if TYPE_CHECKING:  # near/ loads numpy, which a run without evaluations does not need
     from homespun.near.overlap import Overlap, Reference
     from homespun.recipe import Recipe
-    from homespun.replicates import Replicate
 
 CONTAMINATION = "contamination"  #: the rule that verdicts name; hygiene names it with its own name before
 NAMED = 0.5  #: share of n-grams that two questions may have in common: the names of what both ask about
@@ -131,17 +130,17 @@ def real_stage(source: str) -> str:
     return f"real/{Path(source).stem}-{content_hash(source, 8)}"
 
 
-def summary(store: Store, replicates: Sequence[Replicate], sources: Sequence[str]) -> JSONDict | None:
+def summary(store: Store, marks: Sequence[str], sources: Sequence[str]) -> JSONDict | None:
     """Return what was dropped for repeating an evaluation text, from the markers; None without evaluations.
 
     Args:
         store: the run directory.
-        replicates: of the run.
+        marks: of the pools of its replicates.
         sources: names of the generators and files that rows come from.
     """
     found = []
     for source in sources:
-        for stage in (*(f"pool/{source}{one.mark}" for one in replicates), real_stage(source)):
+        for stage in (*(f"pool/{source}{mark}" for mark in marks), real_stage(source)):
             facts = (store.marker(stage) or {}).get("heldout")
             if facts:
                 found.append((source, facts))

@@ -22,7 +22,7 @@ from homespun.generate.base import Generator, summed
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
-from homespun.replicates import draws_of, is_cut, replicates_of, seeds_of
+from homespun.replicates import draws_of, is_cut, pool_marks, seeds_of
 from homespun.stages import BASELINE, FEW_SHOT, Pool
 from homespun.tuning import Answers, Trained
 
@@ -158,7 +158,7 @@ def results(
         ends[name] = {
             arm: values[evaluation["metric"]][-1]
             for arm, (_, values) in measured.items()
-            if first_choices[arm].plan.control_of is None
+            if first_choices[arm].plan.control_of is None and sorted(answers[arm]) == seeds  # replicates are paired
         }
     first = next(iter(job.recipe.evaluate), None)
     primary = evaluations[first]["arms"] if first in evaluations else {}
@@ -174,7 +174,7 @@ def results(
         "name": job.recipe.name,
         "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
         "funnel": _total(funnels),
-        "heldout": heldout.summary(job.store, replicates_of(job.recipe), [*job.recipe.generate, *_files(job.recipe)]),
+        "heldout": heldout.summary(job.store, pool_marks(job.recipe), [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
         "arms": {
             name: _arm(choice, [found[name] for found in choices], job.recipe)
@@ -198,7 +198,7 @@ def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], ans
     evaluation = cast(Evaluation, job.recipe.evaluate[name])
     found: Measured = {}
     for arm in trained:
-        curve = {seed: answered[name].curve for seed, answered in answers[arm].items()}
+        curve = {seed: answered[name].curve for seed, answered in sorted(answers[arm].items())}
         points = sorted(next(iter(curve.values())))
         values = [
             evaluation.by_unit([seed[exposures] for seed in curve.values()], job.recipe.described)
@@ -324,7 +324,9 @@ def summary(found: Mapping[str, Any], lacking: Sequence[str]) -> list[str]:
         lines.append(f"{found['heldout']['dropped']} rows repeated an evaluation text and were dropped")
     for arm, entry in found["arms"].items():
         if entry["control"]:
-            lines.append(f"{arm}: keeps {entry['kept']} of {entry['candidates']} rows")
+            of = [f"{one['kept']} of {one['candidates']}" for one in entry["replicates"]]
+            where = f" in {len(of)} replicates" if len(of) > 1 else ""
+            lines.append(f"{arm}: keeps {', '.join(dict.fromkeys(of))} rows{where}")
     lines += compare.summary_lines(found)
     if advice := found.get("recommendation"):
         lines += advice["sentences"]
@@ -340,18 +342,20 @@ def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
         for entry in evaluation["arms"].values()
         if entry["versus_control"]
     ]
-    open_ones = [one for one in compared if one["verdict"] in ("no evidence", "no verdict")]
-    if not open_ones:
-        return ""
+    undecided = [one for one in compared if one["verdict"] in ("no evidence", "no verdict")]
+    needed = [3 if one["replicates"] == 1 else one["replicates_needed"] for one in undecided]
     seeds = seeds_of(recipe)
-    count = max(len(seeds) + 2, *(min(one["replicates_needed"] or 0, ENOUGH) for one in open_ones))
-    added = [seed for seed in range(count + len(seeds)) if seed not in seeds][: count - len(seeds)]
+    count = min(max((number for number in needed if number), default=0), max(ENOUGH, len(seeds) + 2))
+    if count <= len(seeds) or recipe.train is None:
+        return ""
+    unused = [seed for seed in range(count + len(seeds)) if seed not in seeds]
+    wanted = [*seeds, *unused[: count - len(seeds)]]
     parts = [
         f"--set generate.{name}.rows={rows * count // len(seeds)}"
         for name, generator in recipe.generate.items()
         if is_cut(recipe, name) and isinstance(rows := generator.model_dump().get("rows"), int)
     ]
-    return " ".join([*parts, f"--set 'train.seeds=[{','.join(map(str, [*seeds, *added]))}]'"])
+    return " ".join([*parts, f"--set 'train.seeds=[{','.join(map(str, wanted))}]'"])
 
 
 # manifest.json

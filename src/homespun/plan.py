@@ -165,17 +165,31 @@ class _Probe:
         first = next(iter(self.recipe.evaluate), None)
         if first is None or not any(arm.control_of for arm in self.arms):
             return
-        count = len(items[first])
-        unit, one = Part(DISAGREE / count, count - 1), 2 * (DRAW_SD**2 + TRAINING_SD**2)
-        level = inference.level_at(max(seeds, 2)) / sum(arm.control_of is not None for arm in self.arms)
-        needed = inference.replicates_needed(worth, unit, one, level)
+        evaluation, arms = cast(Evaluation, self.recipe.evaluate[first]), sum(bool(arm.control_of) for arm in self.arms)
+        grouped = [len({item.groups.get(name, item.id) for item in items[first]}) for name in evaluation.grouped]
+        count, fixed = len(items[first]), draws_of(self.recipe) == "fixed"
+        if min([count, *grouped]) < 3:
+            self.plan.notes.append("verdicts: none, the items (or their groups) are too few to measure chance")
+            return
+        unit, one = Part(DISAGREE / count, min([count, *grouped]) - 1), 2 * (DRAW_SD**2 + TRAINING_SD**2)
+        stays = 0.5 if fixed else 0.0  # the luck of one choice
+
+        def level(replicates: int) -> float:
+            return inference.level_at(replicates) / arms
+
+        needed = inference.replicates_needed(worth, unit, one, level, stays)
         shown = "one replicate gives no verdict"
         if seeds > 1:
-            visible = inference.smallest_visible([unit, Part(one / seeds, seeds - 1)], level)
-            shown = (
-                f"{seeds} replicates on {count:,} items show differences of about {100 * visible:.0f} points or more"
-            )
-        more = f"about {needed} replicates" if needed else f"more items than {count:,}"
+            of_draws = Part(one * (stays + (1 - stays) / seeds), seeds - 1)
+            visible = inference.smallest_visible([unit, of_draws], level(seeds))
+            shown = f"{seeds} replicates on {count:,} items show about {100 * visible:.0f} points or more"
+        more = (
+            f"about {needed} replicates"
+            if needed
+            else "more than 100 replicates, or draws: pool"
+            if fixed
+            else (f"more items than {count:,}")
+        )
         self.plan.notes.append(
             f"verdicts: {shown}; {self.recipe.worth:g} points (`worth`) take {more}. Assumed: draws of rows vary by"
             f" {100 * DRAW_SD:g} points and trainings by {100 * TRAINING_SD:g}, as in the demo (docs/comparison.md)"

@@ -12,7 +12,7 @@ from homespun.errors import StoreError
 from homespun.generate.base import Piece, summed
 from homespun.recipe import Recipe
 from homespun.records import Attempt, JSONDict, Row, Scores, Verdict
-from homespun.replicates import replicates_of
+from homespun.replicates import pool_marks, replicates_of
 from homespun.stages import concat, pool_files
 from homespun.store import Store
 from homespun.tables import attempts_from, scores_from, verdicts_from
@@ -43,7 +43,7 @@ class RunData:
         self.counts: dict[str, JSONDict] = {}
         marks = [replicate.mark for replicate in replicates_of(recipe)]
         for name, generator in recipe.generate.items():
-            for mark in marks:
+            for mark in pool_marks(recipe):
                 marker = store.marker(f"pool/{name}{mark}")
                 if not marker:
                     continue
@@ -53,7 +53,7 @@ class RunData:
                 parsed = sum(attempt.row is not None for attempt in attempts)
                 self.attempts.setdefault(name, []).extend(attempts)
                 self.checks.setdefault(name, []).extend(verdicts_from(store.read_table(checks, parsed)))
-                self.counts[name] = summed([*([self.counts[name]] if mark else []), marker["counts"]])
+                self.counts[name] = summed([self.counts.get(name, {}), marker["counts"]])
         self.scores: list[Scores] = [
             scores_from(concat([store.read_table(file) for file in files]))
             for name in recipe.score

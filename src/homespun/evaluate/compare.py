@@ -95,28 +95,28 @@ def compare(
             if entry[f"versus_{kind}"]:
                 entry[f"versus_{kind}"]["sentence"] = sentence(name, entry[f"versus_{kind}"])
         entry["sentence"] = arm_sentence(entry)
-    held = [entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()]
-    found: JSONDict = {
+    groups = [len(set(codes)) for codes in read.groupings]
+    hardest = _hardest([entry[f"versus_{kind}"] for kind in RELATIONS for entry in entries.values()])
+    return {
         "items": read.counted(metric),
-        "groups": [len(set(codes)) for codes in read.groupings],
+        "groups": groups,
         "metric": metric,
         "mode": mode,
         "baseline": {
             **{name: evaluation.summary(results, task) for name, results in plain.items()},
             **{name: {metric: float(untrained[name].values[metric].mean())} for name in prompted},
         },
-        # what the run can tell: of the first kind of comparison that it has, the arm that is hardest to tell apart
-        "shows": next((one["smallest_visible"] for one in _hardest(held)), None),
+        "shows": hardest and hardest["smallest_visible"],
+        "sentence": shows(hardest, groups),
         "seed_sd": {name: spread.variance**0.5 if spread.df else None for name, spread in spreads.items()},
         "arms": entries,
     }
-    return found | {"sentence": shows(found)}
 
 
-def _hardest(comparisons: Sequence[JSONDict | None]) -> list[JSONDict]:
-    """Return comparisons with a smallest visible difference: of one kind after the other, the largest first."""
+def _hardest(comparisons: Sequence[JSONDict | None]) -> JSONDict | None:
+    """Return the comparison that says what a run can show: of the first kind that it has, the one that shows least."""
     known = [one for one in comparisons if one and one["smallest_visible"] is not None]
-    return sorted(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]))
+    return min(known, key=lambda one: (RELATIONS.index(one["relation"]), -one["smallest_visible"]), default=None)
 
 
 def _spread(arms: Iterable[Floats]) -> SeedSpread:

@@ -5,8 +5,10 @@ Only numbers of the comparison are spoken; nothing is computed here that results
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from homespun.inference import LEVEL
 
 METRIC_WORDS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 FAR_AWAY = 50_000  #: item counts above this are not worth planning for
@@ -49,14 +51,37 @@ def _measured(comparison: Mapping[str, Any]) -> str:
     chance = _p(comparison["p_holm"])
     if comparison["family"] > 1:
         chance += f" after Holm's correction over {comparison['family']} arms"
-    interval = f"95 % interval {_points(comparison['low'])} to {_points(comparison['high'])}"
-    return f"{said} ({interval}, {chance})"
+    if comparison["level"] <= comparison["p_holm"] < LEVEL:
+        chance += f"; this look is held to {comparison['level']:.3g}"
+    hardest = _hardest_rival(comparison)
+    if hardest is None:
+        return f"{said} ({_interval(comparison)}, {chance})"
+    name, rival = hardest
+    way = WAYS.get(name, name)
+    return (
+        f"{said} ({_interval(comparison)}), {_points(rival['difference'])} over it {way} ({_interval(rival)}, {chance})"
+    )
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    if value["low"] is None:
+        return "no interval"
+    return f"95 % interval {_points(value['low'])} to {_points(value['high'])}"
+
+
+def _hardest_rival(comparison: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the way of asking the untrained model that comes nearest to an arm above it, where it is not the same."""
+    rivals = comparison.get("rivals") or {}
+    if not rivals or comparison["difference"] <= 0:
+        return None
+    name = min(rivals, key=lambda one: rivals[one]["difference"])
+    return (name, rivals[name]) if rivals[name]["difference"] < comparison["difference"] else None
 
 
 def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
     """Return one comparison of results.json as plain English."""
     if comparison["same_answers"]:
-        return f"{arm} gives the same answer to every item as {_other(comparison)}: nothing to tell apart."
+        return f"{arm} scores the same on every item as {_other(comparison)}: nothing to tell apart."
     verdict = comparison["verdict"]
     begin = {
         "helped": f"{arm} helped",
@@ -80,17 +105,20 @@ def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
             if comparison["relation"] == "baseline"
             else "This is about this choice among these rows, not about the rule."
         )
-    parts += _rivals(comparison)
     return " ".join(parts)
 
 
-def shows(evaluation: Mapping[str, Any]) -> str:
-    """Return which differences an evaluation's verdicts can show, in words; empty where nothing measures chance."""
-    if evaluation.get("shows") is None:
+def shows(comparison: Mapping[str, Any] | None, groups: Sequence[int]) -> str:
+    """Return which differences a run can show, by the comparison that is hardest; empty where none measures chance.
+
+    Args:
+        comparison: of results.json.
+        groups: for every way in which items belong together the number of groups.
+    """
+    if comparison is None:
         return ""
-    replicates = max(len(entry["seeds"]) for entry in evaluation["arms"].values())
-    said = f"{replicates} replicates show differences of {100 * evaluation['shows']:.1f} points or more (80 % power)."
-    groups = evaluation.get("groups")
+    visible = f"{100 * comparison['smallest_visible']:.1f} points or more (80 % power)"
+    said = f"{comparison['replicates']} replicates show differences of {visible}."
     if groups and min(groups) < FEW_GROUPS:
         said += f" The items belong to {min(groups)} groups: more items of the same groups would not show smaller ones."
     return said
@@ -100,25 +128,13 @@ def _worth(comparison: Mapping[str, Any]) -> str:
     return f"{100 * comparison['worth']:g} points"
 
 
-def _rivals(comparison: Mapping[str, Any]) -> list[str]:
-    """Say which other way of asking the untrained model comes as near, where that decides."""
-    rivals = comparison.get("rivals") or {}
-    if not rivals or comparison["difference"] <= 0:
-        return []
-    name = min(rivals, key=lambda one: rivals[one]["difference"])
-    gap = rivals[name]["difference"]
-    if gap >= comparison["difference"]:
-        return []
-    return [f"Against the untrained model {WAYS.get(name, name)} it is {_points(gap)} points."]
-
-
 def _lacking(comparison: Mapping[str, Any]) -> str:
-    return "one replicate" if comparison["replicates"] == 1 else "all items belong to one group"
+    return "one replicate" if comparison["replicates"] == 1 else "too few items to measure chance among them"
 
 
 def _alone(comparison: Mapping[str, Any]) -> str:
     if comparison["replicates"] > 1:
-        return "Chance among items cannot be measured with one group; add items of other groups."
+        return "It takes three items, or three groups of them, that do not all differ alike."
     exact = [one["p"] for one in (comparison.get("mcnemar") or comparison.get("sign_flips") or ())]
     test = "McNemar's" if comparison.get("mcnemar") else "sign-flip"
     said = f"On these items alone the exact {test} test gives {_p(exact[0])}; h" if exact else "H"
@@ -126,9 +142,9 @@ def _alone(comparison: Mapping[str, Any]) -> str:
 
 
 def _what_it_takes(comparison: Mapping[str, Any]) -> str:
+    if comparison["p_all"] < comparison["level"]:
+        return f"Alone it would count; among {comparison['family']} arms it can be luck."
     if comparison["p"] < comparison["level"]:
-        if comparison["family"] > 1:
-            return f"Alone it would count; among {comparison['family']} arms it can be luck."
         return "It would count against one way of asking the untrained model, not against all of them."
     replicates, visible = comparison["replicates"], comparison["smallest_visible"]
     if visible is None or comparison["worth"] is None:

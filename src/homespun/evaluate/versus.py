@@ -276,7 +276,7 @@ def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None, spent:
     def later(count: int) -> float:
         """Return the level of a look at so many replicates after this one."""
         more = count > comparison["replicates"]
-        return float(inference.level_at(count, spent + level) if more else level) / family
+        return (inference.level_at(count, spent + level) if more else float(level)) / int(family)
 
     units = inference.items_needed(worth, comparison["units"], unit, others, level / family)
     return {

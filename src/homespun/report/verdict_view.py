@@ -164,7 +164,7 @@ def headline(data: ReportData, view: VerdictsView | None) -> str:
         other = "as many random ones" if card.against[0].control else "all rows"
         return {
             "no evidence": f"No evidence that the rows “{card.arm}” chose beat {other}.",
-            "no verdict": f"No verdict about the rows “{card.arm}” chose: one replicate does not measure chance.",
+            "no verdict": f"No verdict about the rows “{card.arm}” chose: this run does not measure chance.",
             "no difference that matters": f"The rows “{card.arm}” chose are as good as {other}.",
         }.get(card.verdict, f"Training only on the rows that “{card.arm}” chose {card.verdict}.")
     ways = len(view.cards)
