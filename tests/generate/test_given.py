@@ -128,5 +128,5 @@ def test_lists_of_implications_that_a_model_wrote(tmp_path):
     assert len(rows) == len(verdicts) == 1000
     assert [row.groups["number"] for row in rows[::200]] == list("01234")
     dropped = [verdict.rule for verdict in verdicts if not verdict.keep]
-    assert dropped.count("fidelity: new numbers") == 89
-    assert 0 < len(dropped) < 120
+    assert (dropped.count("fidelity: new numbers"), dropped.count("fidelity: run-away")) == (63, 88)
+    assert len(dropped) < 160
