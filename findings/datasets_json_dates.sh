@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Package:  datasets 5.2.0 (pyarrow 26.0.1)
 # Expected: a JSON string is loaded as that string; JSON has no dates.
-# Happens:  a column whose strings all look like dates becomes a timestamp column. "2024-05-01" comes back as a datetime
-#           and is written as "2024-05-01 00:00:00". One answer that is no date turns the whole column back to text. Saying
-#           features=Value("string") does not help: the text is made from the timestamp, so the midnight stays.
+# Happens:  a column whose strings all look like dates becomes a timestamp column. "2024-05-01" comes back as a
+#           datetime and is written as "2024-05-01 00:00:00". One answer that is no date turns the whole column back to
+#           text. Saying features=Value("string") does not help: the text is made from the timestamp, midnight and all.
 # Matters:  gold answers of a question-answering set stop matching word for word, and two parts of the same set (a
 #           training and an evaluation file) get different types, depending on which rows were selected.
 # Output (2026-11-30):
