@@ -167,19 +167,15 @@ def held(a: Values, b: Values | float = 0.0) -> Held:
 # the procedure of this project, and others
 
 
-def parts_of(cell: Cell, relation: str, gap: Held, own: dict[str, list[Held]], other: Held | None = None) -> list[Part]:
-    """Return the parts of a difference as versus.py makes them; `other`: the control."""
+def parts_of(cell: Cell, relation: str, gap: Held, control: Held | None = None) -> list[Part]:
+    """Return the parts of a difference as versus.py makes them; `control`: the arm's own."""
     k = gap.replicates
-    if cell.draws != "fixed" or relation == "control of its own":
-        return [gap.part(), Part(gap.between / k, k - 1)]
-    if relation == "control" and other:
-        return [gap.part(), Part(other.between * (1 + 1 / k), k - 1)]
-    arms, controls = own["arms"], own["controls"]
-    training = Part(np.mean([one.between for one in arms], axis=0), len(arms) * (k - 1))
-    if relation == "untrained":
-        return [gap.part(), Part(training.variance / k, training.df)]
-    drawn = np.mean([np.maximum(one.between - training.variance, one.between / 2) for one in controls], axis=0)
-    return [gap.part(), Part(drawn, len(controls) * (k - 1)), Part(2 * training.variance / k, training.df)]
+    replicates = Part(gap.between / k, k - 1)
+    if cell.draws != "fixed" or control is None:
+        return [gap.part(), replicates]
+    if relation == "control":
+        return [gap.part(), Part(control.between * (1 + 1 / k), k - 1)]
+    return [gap.part(), Part(control.between, k - 1), replicates]
 
 
 class Judged(NamedTuple):
@@ -198,19 +194,17 @@ def judge(cell: Cell, found: Answers, replicates: int | None = None) -> Judged:
         [one[:, kept] for one in some] for some in (found.selecting, found.controls, found.better)
     )
     reference = found.reference[:, kept]
-    own = {"arms": [held(one) for one in (*selecting, reference)], "controls": [held(one) for one in controls]}
+    luck = [held(one) for one in controls]
 
-    def against(relation: str, a: Values, b: Values, other: Held | None = None) -> tuple[Held, list[Part]]:
+    def against(relation: str, a: Values, b: Values, control: Held | None = None) -> tuple[Held, list[Part]]:
         gap = held(a, b)
-        return gap, parts_of(cell, relation, gap, own, other)
+        return gap, parts_of(cell, relation, gap, control)
 
-    first = own["controls"][0]
     return Judged(
-        [against("control", a, c, other) for a, c, other in zip(selecting, controls, own["controls"], strict=True)],
-        [against("reference", a, reference) for a in selecting],
-        [against("untrained", a, found.untrained) for a in (*selecting, reference)]
-        + [against("control of its own", c, found.untrained) for c in controls],
-        [against("control", a, controls[0], first) for a in better],
+        [against("control", a, c, own) for a, c, own in zip(selecting, controls, luck, strict=True)],
+        [against("reference", a, reference, own) for a, own in zip(selecting, luck, strict=True)],
+        [against("untrained", a, found.untrained) for a in (*selecting, reference, *controls)],
+        [against("control", a, controls[0], luck[0]) for a in better],
     )
 
 
@@ -371,11 +365,13 @@ def looks(runs: int) -> None:
     """Print how often a run errs that is looked at, given more replicates, and looked at again."""
     print("\n### Looking at 2, then 3, then 5 replicates: any false verdict against the control\n")
     print("| draws | items | training sd | draw sd | false % | every look at 5 %: false % |\n|---|---|---|---|---|---|")
+    levels: list[float] = []
+    for count in (2, 3, 5):
+        levels.append(level_at(count, sum(levels)))
     for cell in [Cell(d, n, 5, 1, sd) for d in ("pool", "fixed") for n in (300, 2000) for sd in (1, 3)]:
         spent, plain = [], []
         for found in simulate(cell, runs):
             judged = [judge(cell, found, count).control for count in (2, 3, 5)]
-            levels = [level_at(2), level_at(3, [2]), level_at(5, [2, 3])]
             spent.append(np.any([beyond(one, at) for one, at in zip(judged, levels, strict=True)], axis=0))
             plain.append(np.any([beyond(one, LEVEL) for one in judged], axis=0))
         print(f"| {cell.draws} | {cell.items} | 1 | {cell.drawing} | {percent(spent)} | {percent(plain)} |", flush=True)
@@ -396,24 +392,28 @@ def planning(runs: int) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for cell in [Cell("pool", n, k, 1, 1) for n in (300, 2000) for k in (3, 5, 10)] + [Cell("pool", 2000, 5, 1, 2)]:
         level = level_at(cell.replicates)
+
+        def later(count: int, k: int = cell.replicates, level: float = level) -> float:
+            return level_at(count, level) if count > k else level
+
         gap, parts = judge(cell, next(simulate(cell, 40, seed=1))).control[0]
         pilots = range(len(gap.difference))
         visible = float(np.mean([smallest_visible(single(parts, run), level) for run in pilots]))
         needed, more = [], []
         for run in pilots:
             unit, other = single(parts, run)
-            needed.append(replicates_needed(WORTH, unit, other.variance * cell.replicates, level) or 1000)
+            needed.append(replicates_needed(WORTH, unit, other.variance * cell.replicates, later) or 1000)
             more.append(items_needed(WORTH, cell.items, unit, [other], level) or 10**9)
-        line = [f"{100 * visible:.1f}", found_share(cell, visible, runs)]
+        line = [f"{100 * visible:.1f}", found_share(cell, visible, level, runs)]
         count, items = int(np.median(needed)), int(np.median(more))
-        line += [str(count), found_share(cell._replace(replicates=count), WORTH, runs)] if count < 30 else ["-", "-"]
-        line += [str(items), found_share(cell._replace(items=items), WORTH, runs)] if items < 10_000 else ["-", "-"]
+        again, larger = cell._replace(replicates=count), cell._replace(items=items)
+        line += [str(count), found_share(again, WORTH, later(count), runs)] if count < 30 else ["-", "-"]
+        line += [str(items), found_share(larger, WORTH, level, runs)] if items < 10_000 else ["-", "-"]
         print(f"| {cell.words()} | {' | '.join(line)} |", flush=True)
 
 
-def found_share(cell: Cell, effect: float, runs: int) -> str:
+def found_share(cell: Cell, effect: float, level: float, runs: int) -> str:
     """Return how often a true difference is found, in percent."""
-    level = level_at(cell.replicates)
     return percent([beyond(judge(cell, one).better, level) for one in simulate(cell, runs, (effect,))])
 
 
@@ -449,7 +449,7 @@ def check() -> None:
                 None,
                 {"untrained": marks.pop("untrained")},
                 marks,
-                {f"a{i}": Against(f"c{i}", "all", KEPT, ROWS) for i in range(cell.arms)},
+                {f"a{i}": Against(f"c{i}", "all") for i in range(cell.arms)},
                 Design(cell.draws, WORTH),  # type: ignore[arg-type]
             )["arms"]
             families = {

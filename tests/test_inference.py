@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
@@ -220,19 +220,23 @@ def test_holm_keeps_order_and_range(p_values, random):
 
 
 def test_levels_by_hand():
-    assert [level_at(count) for count in (2, 3, 5)] == pytest.approx([0.025, 0.0375, 0.046875])
-    assert level_at(3, [2]) == pytest.approx(0.0125)
-    assert level_at(3, [3]) == level_at(3)  # the same number is the same look
-    assert level_at(2, [3, 5]) == level_at(2)  # fewer than before is judged as then
-    assert level_at(5, [2, 3]) == level_at(5, [3, 2]) == pytest.approx(0.046875 - 0.0375)
+    assert [level_at(count) for count in (1, 2, 3, 5)] == pytest.approx([0, 0.025, 0.0375, 0.046875])
+    assert level_at(3, 0.025) == pytest.approx(0.01875)  # three quarters of what two replicates left
+    assert level_at(5, 0.04375) == pytest.approx(0.00625 * 15 / 16)
+    assert level_at(3, level_at(5)) == pytest.approx(0.75 * 0.003125)  # fewer, or as many of other seeds: a new look
 
 
-@given(st.sets(st.integers(1, 40), min_size=1, max_size=10))
+@given(st.lists(st.integers(1, 40), max_size=30))
+@example([2, 3, 5])
+@example([5, 3])
+@example([3] * 20)
 def test_looks_together_spend_at_most_the_level(counts):
-    looks = sorted(counts)
-    levels = [level_at(count, looks[:place]) for place, count in enumerate(looks)]
-    assert sum(levels) <= LEVEL
-    assert all(level > 0 for count, level in zip(looks, levels, strict=True) if count > 1)
+    spent = 0.0
+    for count in counts:
+        level = level_at(count, spent)
+        assert level >= 0
+        spent += level
+    assert spent <= LEVEL * (1 + 1e-12)
 
 
 # planning
@@ -270,15 +274,23 @@ def test_smallest_visible_undoes_power(found, level):
 
 
 @pytest.mark.parametrize(("one", "share"), [(4e-4, 0.0), (1e-3, 0.0), (2e-4, 0.1)])
-def test_replicates_needed_is_the_smallest_number(one, share):
+@pytest.mark.parametrize("level", [level_at, lambda count: level_at(count, level_at(3)), lambda count: LEVEL])
+def test_replicates_needed_is_the_smallest_number_at_the_level_of_its_look(one, share, level):
     unit = Part(2e-5, 1999)
-    needed = replicates_needed(0.03, unit, one, share=share)
+    needed = replicates_needed(0.03, unit, one, level, share)
 
     def found(count):
-        return power(0.03, [unit, Part(one * (share + (1 - share) / count), count - 1)])
+        return power(0.03, [unit, Part(one * (share + (1 - share) / count), count - 1)], level(count))
 
     assert found(needed) >= POWER
     assert needed == 2 or found(needed - 1) < POWER
+
+
+def test_what_an_earlier_look_spent_takes_more_replicates():
+    unit = Part(2e-5, 1999)
+    assert replicates_needed(0.03, unit, 1e-3, lambda count: level_at(count, level_at(3))) > replicates_needed(
+        0.03, unit, 1e-3
+    )
 
 
 def test_some_differences_no_number_of_replicates_or_items_shows():

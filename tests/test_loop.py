@@ -54,7 +54,8 @@ def finished(recipe_text, tmp_path):
 def test_a_whole_run(finished, recipe_text, tmp_path):
     results = json.loads((tmp_path / "run/results.json").read_text())
     assert results["version"] == 2
-    assert (results["draws"], results["replicates"], results["looks"]) == ("pool", [0, 1], [2])
+    assert (results["draws"], results["replicates"]) == ("pool", [0, 1])
+    assert results["looks"] == [{"draws": "pool", "seed": 0, "seeds": [0, 1], "level": 0.025}]
     assert results["primary"] == ["accuracy", "accuracy"]
     funnel = results["funnel"]
     assert funnel["asked"] == funnel["answered"] + funnel["failed"]
@@ -160,7 +161,7 @@ def test_an_arm_that_keeps_every_row_is_not_trained_again(recipe_text, tmp_path)
     assert not (tmp_path / "run/models/probability/seed-0").exists()
     entry = outcome.results["evaluations"]["accuracy"]["arms"]["probability"]
     assert entry["versus_reference"]["difference"] == 0
-    assert "same answer to every item" in entry["versus_reference"]["sentence"]
+    assert "scores the same on every item" in entry["versus_reference"]["sentence"]
 
 
 def test_another_recipe_in_the_same_folder_is_refused(finished, recipe_text, tmp_path):

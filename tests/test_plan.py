@@ -106,3 +106,21 @@ def test_budgets_and_unknowns_are_told():
     assert (
         "and more" in text and "2 min (60 s to 4 min)" in text and "3 of 12 answers accepted; expect 9% to 53%" in text
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "verdicts: none, the items"), (40, "verdicts: 2 replicates on 40 items")]
+)
+def test_what_verdicts_can_show_is_told_before(recipe_text, tmp_path, count, said):
+    items = (tmp_path / "items.jsonl").read_text().splitlines(keepends=True)[:count]
+    (tmp_path / "items.jsonl").write_text("".join(items))
+    notes = [
+        [
+            note
+            for note in plan(loads(f"draws: {draws}\n{recipe_text}", tmp_path), tmp_path / draws).notes
+            if said in note
+        ]
+        for draws in ("pool", "fixed")
+    ]
+    assert len(notes[0]) == len(notes[1]) == 1
+    assert (notes[0] == notes[1]) == (count == 1)  # the luck of one choice stays

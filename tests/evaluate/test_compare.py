@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from homespun import inference
 from homespun.evaluate.base import Evaluation, ItemResult
@@ -19,7 +20,7 @@ from homespun.task import Task
 LABELS = ["positive", "negative"]
 TASK = Task(description="Decide.", fields=("text",), labels=dict.fromkeys(LABELS, "as it is named"))
 ACCURACY = Classification(data="items.jsonl")
-AGAINST = {"judge": Against("judge/random", "unfiltered", kept=60, candidates=100)}
+AGAINST = {"judge": Against("judge/random", "unfiltered")}
 
 
 def results(right, mode="constrained"):
@@ -154,7 +155,7 @@ def test_verdicts_follow_the_chosen_metric():
 # what varies by chance
 
 
-JUDGE, RANDOM, ALL = shaken(200, 10, 24, 15), shaken(200, 30, 22, 41), shaken(200, 20, 26, 20)
+JUDGE, RANDOM, ALL = shaken(200, 10, 14, 12), shaken(200, 30, 22, 41), shaken(200, 20, 26, 20)
 
 
 def part(comparison, name):
@@ -187,37 +188,57 @@ def test_a_control_that_never_changes_is_measured_by_the_training_of_the_arm():
     assert versus["p"] is not None
 
 
-def fixed_run(against):
-    arms = arms_of(unfiltered=ALL, judge=JUDGE, judge__random=RANDOM, sum=JUDGE[::-1], sum__random=RANDOM[::-1])
-    found = compare(ACCURACY, TASK, untrained(results(flags(200, 0, 100))), arms, against, Design("fixed"))
-    return found["arms"]
+def test_in_a_fixed_run_every_comparison_varies_by_its_own_arms_only():
+    calm = {f"calm{number}": [flags(200, 0, 30 + number)] * 3 for number in range(4)}
+    arms = arms_of(unfiltered=ALL, judge=JUDGE, judge__random=RANDOM, **calm)
+    asked = untrained(results(flags(200, 0, 100)))
+    found = compare(ACCURACY, TASK, asked, arms, AGAINST, Design("fixed"))["arms"]
+    within = (values(JUDGE) - values(ALL)).mean(axis=1).var(ddof=1)
+    reference = found["judge"]["versus_reference"]
+    assert set(reference["parts"]) == {"items", "draws", "replicates"}
+    assert part(reference, "draws") == (pytest.approx(values(RANDOM).mean(axis=1).var(ddof=1)), 2)
+    assert part(reference, "replicates") == (pytest.approx(within / 3), 2)
+    for name, right in (("judge", JUDGE), ("judge/random", RANDOM)):
+        versus = found[name]["versus_baseline"]
+        assert set(versus["parts"]) == {"items", "replicates"}
+        assert part(versus, "replicates") == (pytest.approx(values(right).mean(axis=1).var(ddof=1) / 3), 2)
 
 
-def test_against_all_rows_the_draw_is_that_of_the_controls_at_the_arms_own_size():
-    against = {"judge": AGAINST["judge"], "sum": Against("sum/random", "unfiltered", kept=20, candidates=100)}
-    found = fixed_run(against)
-    trainings = [values(right).mean(axis=1).var(ddof=1) for right in (ALL, JUDGE, JUDGE[::-1])]
-    training = np.mean(trainings)
-    control = values(RANDOM).mean(axis=1).var(ddof=1)
-    scales = {"judge": 1 / 60 - 1 / 100, "sum": 1 / 20 - 1 / 100}
-    drawing = np.mean([max(control - training, control / 2) / scale for scale in scales.values()])
-    for name, scale in scales.items():
-        versus = found[name]["versus_reference"]
-        assert part(versus, "draws") == (pytest.approx(drawing * scale), 4)
-        assert part(versus, "training") == (pytest.approx(2 * training / 3), 6)
-    baseline = found["judge"]["versus_baseline"]
-    assert set(baseline["parts"]) == {"items", "training"}
-    assert part(baseline, "training") == (pytest.approx(training / 3), 6)
-    drawn_anew = found["judge/random"]["versus_baseline"]
-    assert part(drawn_anew, "replicates") == (pytest.approx(control / 3), 2)
+def spread_over(shares, items=600):
+    """Flags of replicates that are right on such shares of items, all in an order of their own."""
+    places = [np.random.default_rng(number).permutation(items) for number in range(len(shares))]
+    return [list(place < share * items) for place, share in zip(places, shares, strict=True)]
 
 
-def test_an_arm_that_keeps_all_rows_is_no_draw():
-    versus = fixed_run({"judge": Against("judge/random", "unfiltered", 60, 100), "sum": Against(None, "unfiltered")})
-    assert part(versus["judge"]["versus_reference"], "draws").variance > 0
-    assert part(versus["sum"]["versus_reference"], "draws").variance == 0
-    whole = fixed_run({"judge": Against("judge/random", "unfiltered", kept=100, candidates=100)})
-    assert part(whole["judge"]["versus_reference"], "draws").variance == 0
+def test_a_noisy_arm_beside_calm_ones_has_no_verdict():
+    """Only .03 between trainings of one arm: its mean of +.02 is nothing, whatever the spread of the others."""
+    base = spread_over([0.75])[0]
+    arms = arms_of(noisy=[moved(base, share) for share in (0.74, 0.77, 0.80)])
+    arms |= arms_of(**{f"calm{i}": [moved(base, 0.85 + 0.002 * j) for j in range(3)] for i in range(4)})
+    found = compare(ACCURACY, TASK, untrained(results(base)), arms, {}, Design("fixed"))["arms"]
+    assert found["noisy"]["versus_baseline"]["verdict"] == "no evidence"
+    assert found["calm0"]["versus_baseline"]["verdict"] == "helped"
+
+
+def moved(right, share):
+    """Flags with as many more or fewer right as a share takes, the first ones changed."""
+    right, wanted = list(right), round(share * len(right))
+    for place in range(len(right)):
+        if sum(right) != wanted:
+            right[place] = sum(right) < wanted
+    return right
+
+
+@pytest.mark.parametrize("draws", ["pool", "fixed"])
+def test_a_way_of_asking_that_varies_widely_is_not_beaten(draws):
+    arms = arms_of(unfiltered=spread_over([0.80, 0.801, 0.799]))
+    asked = untrained(results(spread_over([0.5])[0]))
+    asked["few_shot"] = {seed: results(right, "few_shot") for seed, right in enumerate(spread_over([0.66, 0.75, 0.84]))}
+    found = compare(ACCURACY, TASK, asked, arms, {}, Design(draws))["arms"]["unfiltered"]["versus_baseline"]
+    assert found["p"] < found["level"] < found["rivals"]["few_shot"]["p"] == found["p_all"]
+    assert found["verdict"] == "no evidence"
+    assert "with some of the rows in its prompt" in found["sentence"]
+    assert "not against all of them" in found["sentence"]
 
 
 class Marked(Evaluation):
@@ -275,13 +296,37 @@ def test_items_that_belong_together_in_two_ways():
     assert versus["items"] == 200
 
 
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("names", [["document"], ["premise", "hypothesis"]])
-def test_one_group_allows_no_verdict(names):
-    keys = {name: [name] * 200 for name in names[:1]} | {name: [str(i) for i in range(200)] for name in names[1:]}
+def test_one_or_two_groups_allow_no_verdict(names, count):
+    keys = {names[0]: [str(i % count) for i in range(200)]}
+    keys |= {name: [str(i) for i in range(200)] for name in names[1:]}
     versus = grouped(JUDGE, RANDOM, **keys)["arms"]["judge"]["versus_control"]
     assert versus["verdict"] == "no verdict"
     assert versus["p"] is versus["low"] is versus["smallest_visible"] is None
-    assert versus["sentence"].startswith("No verdict about judge (all items belong to one group): ")
+    assert versus["sentence"].startswith("No verdict about judge (too few items to measure chance among them): ")
+
+
+def test_errors_that_no_item_repeats_are_measured_by_the_replicates_alone():
+    """Where arms differ by the noise of their trainings only, the part of the items is 0 in half of all runs."""
+    judge, random = (spread_over(shares) for shares in ((0.80, 0.82, 0.78), (0.81, 0.79, 0.80)))
+    versus = run(judge, random, random)["arms"]["judge"]["versus_control"]
+    assert part(versus, "items").variance == 0
+    assert versus["verdict"] == "no evidence"
+    expected = ttest_1samp((values(judge) - values(random)).mean(axis=1), 0).pvalue
+    assert versus["p"] == pytest.approx(expected, rel=1e-6)
+    # and where replicates do not vary either (each is right on one item more, never the same), nothing is measured
+    once = [[place == number for place in range(300)] for number in range(3)]
+    versus = run(once, [[False] * 300] * 3, once)["arms"]["judge"]["versus_control"]
+    assert (versus["p"], versus["verdict"]) == (None, "no verdict")
+
+
+@pytest.mark.parametrize("items", [1, 2, 40])
+def test_items_that_all_differ_alike_allow_no_verdict(items):
+    found = run([[True] * items] * 3, [[False] * items] * 3, [[True] * items] * 3)
+    versus = found["arms"]["judge"]["versus_control"]
+    assert (versus["difference"], versus["p"], versus["verdict"]) == (1, None, "no verdict")
+    assert "that do not all differ alike" in versus["sentence"]
 
 
 # verdicts
@@ -295,7 +340,7 @@ def test_helped_and_hurt():
     )
     assert found["versus_reference"]["same_answers"]
     assert found["versus_reference"]["verdict"] == "no difference that matters"
-    assert "the same answer to every item as all rows (unfiltered)" in found["sentence"]
+    assert "scores the same on every item as all rows (unfiltered)" in found["sentence"]
 
 
 def test_no_difference_that_matters():
@@ -310,7 +355,7 @@ def test_no_difference_that_matters():
 
 
 def test_no_evidence_says_what_it_takes():
-    versus = run(shaken(300, 30, 10, 50), shaken(300, 20, 45, 30), ALL_300)["arms"]["judge"]["versus_control"]
+    versus = run(shaken(300, 30, 25, 36), shaken(300, 20, 30, 28), ALL_300)["arms"]["judge"]["versus_control"]
     assert versus["verdict"] == "no evidence"
     assert versus["replicates_needed"] > 3
     visible = versus["smallest_visible"]
@@ -344,9 +389,25 @@ def test_earlier_looks_lower_the_level():
     first = run(judge, random, random)["arms"]["judge"]["versus_control"]
     assert first["level"] == inference.level_at(3) > first["p"]
     assert first["verdict"] == "helped"
-    second = run(judge, random, random, design=Design(looks=(2,)))["arms"]["judge"]["versus_control"]
-    assert second["level"] == inference.level_at(3, [2]) < second["p"] == first["p"]
+    level_of_two_looks = inference.level_at(2) + inference.level_at(4, inference.level_at(2))
+    second = run(judge, random, random, design=Design(spent=level_of_two_looks))["arms"]["judge"]["versus_control"]
+    assert second["level"] == inference.level_at(3, level_of_two_looks) < second["p"] == first["p"]
     assert second["verdict"] != "helped"
+    assert "this look is held to 0.00234" in second["sentence"]
+    assert "held to" not in first["sentence"]
+
+
+def test_replicates_that_are_advised_are_judged_at_the_level_of_their_look():
+    judge, random = shaken(300, 30, 25, 36), shaken(300, 20, 30, 28)
+    versus = run(judge, random, ALL_300)["arms"]["judge"]["versus_control"]
+    unit, one = part(versus, "items"), 3 * part(versus, "replicates").variance
+
+    def found(count):
+        level = inference.level_at(count, versus["level"]) / versus["family"]
+        return inference.power(0.03, [unit, Part(one / count, count - 1)], level)
+
+    needed = versus["replicates_needed"]
+    assert found(needed) >= inference.POWER > found(needed - 1)
 
 
 def test_holm_runs_over_the_arms_of_a_question():
@@ -360,7 +421,7 @@ def test_holm_runs_over_the_arms_of_a_question():
             right[np.flatnonzero(right)[: number % 2]] = False
         arms[f"arm{number}"] = {seed: results(right) for seed, right in enumerate(better)}
         arms[f"arm{number}/random"] = arms["unfiltered"]
-        against[f"arm{number}"] = Against(f"arm{number}/random", "unfiltered", 60, 100)
+        against[f"arm{number}"] = Against(f"arm{number}/random", "unfiltered")
     found = compare(ACCURACY, TASK, untrained(results(random[0])), arms, against)["arms"]
     family = [found[name]["versus_control"] for name in against]
     assert [versus["family"] for versus in family] == [4] * 4
@@ -400,6 +461,20 @@ def test_tuning_hurt_when_below_the_way_that_was_asked_alike():
     assert above["verdict"] == "no evidence"
 
 
+def test_a_way_of_asking_that_is_far_above_is_no_difference_that_does_not_matter():
+    base = flags(2000, 0, 600)
+    arm = [moved(base, share) for share in (0.701, 0.702, 0.703)]
+    arms, asked = arms_of(unfiltered=arm), untrained(results(base))
+    alone = compare(ACCURACY, TASK, asked, arms, {})["arms"]["unfiltered"]["versus_baseline"]
+    assert alone["verdict"] == "no difference that matters"
+    for above, p in ((0.9, 1.0), (0.71, alone["p_equivalent"])):
+        asked["few_shot"] = {seed: results(moved(base, above), "few_shot") for seed in range(3)}
+        versus = compare(ACCURACY, TASK, asked, arms, {})["arms"]["unfiltered"]["versus_baseline"]
+        assert versus["p_all"] == 1.0  # a rival is above
+        assert versus["p_equivalent"] == p
+    assert versus["verdict"] == "no difference that matters"  # .71 is less than `worth` above
+
+
 flag_rows = st.lists(st.booleans(), min_size=8, max_size=8)
 
 
@@ -409,13 +484,16 @@ def test_verdicts_agree_with_their_numbers(judge, random, draws):
     found = run(judge, random, random, design=Design(draws))["arms"]["judge"]
     for kind in ("control", "reference", "baseline"):
         versus = found[f"versus_{kind}"]
+        if versus["p"] is None:
+            assert versus["verdict"] == "no verdict" and versus["low"] is versus["high"] is None
+            continue
         assert versus["low"] <= versus["difference"] <= versus["high"]
         assert versus["p"] <= versus["p_holm"] <= 1
         if versus["verdict"] == "helped":
             assert versus["low"] > 0
         elif versus["verdict"] == "hurt":
             assert versus["high"] < 0
-        said = "the same answer" if versus["same_answers"] else versus["verdict"]
+        said = "scores the same" if versus["same_answers"] else versus["verdict"]
         assert said in versus["sentence"].casefold()
         assert versus["sentence"] == sentence("judge", versus)
 
@@ -427,11 +505,11 @@ def test_a_metric_counts_only_the_items_it_applies_to():
         ]
         return [ItemResult(str(i), "gold", "", "free", marks=mark) for i, mark in enumerate(marks)]
 
-    arms = {"facts": {0: answers([1] * 30, [1, 0, 0, 0]), 1: answers([1] * 30, [0, 0, 0, 0])}}
+    arms = {"facts": {0: answers([1] * 29 + [0], [1, 0, 0, 0]), 1: answers([1] * 29 + [0], [0, 0, 0, 0])}}
     found = compare(Marked(), None, untrained(answers([0] * 30, [0] * 4)), arms, {})
     assert found["baseline"] == {"free": {"accuracy": 0.0, "accuracy_reverse": 0.0}}
     metrics = found["arms"]["facts"]["metrics"]
-    assert metrics["accuracy"]["mean"] == 1.0
+    assert metrics["accuracy"]["mean"] == pytest.approx(29 / 30)
     assert metrics["accuracy_reverse"]["seeds"] == [0.25, 0.0]
     assert found["arms"]["facts"]["versus_baseline"]["verdict"] == "helped"
-    assert found["arms"]["facts"]["versus_baseline"]["mcnemar"][0]["b"] == 30
+    assert found["arms"]["facts"]["versus_baseline"]["mcnemar"][0]["b"] == 29

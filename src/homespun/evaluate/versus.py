@@ -28,6 +28,7 @@ RELATIONS: tuple[Relation, ...] = ("control", "reference", "baseline")
 
 Verdict = Literal["helped", "hurt", "no difference that matters", "no evidence", "no verdict"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+ROUNDING = 1e-12  #: differences below this are none
 SeedResults = Mapping[int, Sequence[ItemResult]]  #: replicate -> results of every item, in any modes
 
 
@@ -149,14 +150,18 @@ class Judge:
         if not seeds:
             return None
         mine, theirs = arm.rows(metric, seeds), other.rows(metric, seeds)
-        gaps, chance = mine - theirs, None
+        gaps = mine - theirs
+        chance: _Chance | None = None
         found = Difference(float(gaps.mean()))
         if min(gaps.shape) > 1 and not gaps.any():
             found = Difference(0.0, {}, 0.0, 0.0, 1.0)
-        # two units, or units that all differ alike, do not measure what chance among them does
-        elif len(seeds) > 1 and (units := self.read.units(gaps, metric)).df > 1 and units.variance > 0:
-            chance = self._chance(relation, name, seeds, gaps, theirs)
-            found = inference.concluded(found.difference, {"items": units, **chance.parts})
+        elif min(gaps.shape) > 1:
+            units, varies = self.read.units(gaps, metric), self._chance(relation, name, seeds, gaps, theirs)
+            parts = {"items": units, **varies.parts}
+            # two units, or units that all differ alike, do not measure what chance among them does
+            told = units.df > 1 and float(np.ptp(gaps.mean(axis=0))) > ROUNDING
+            if told and sum(part.variance for part in parts.values()) > ROUNDING**2:
+                chance, found = varies, inference.concluded(found.difference, parts)
         variance = sum(part.variance for part in found.parts.values())
         return {
             "metric": metric,
