@@ -83,7 +83,7 @@ def run(
         same += f" --arms {arms}" if arms else ""
         anew = draws_of(loaded) == "split"  # other parts, so nothing of this run can be kept
         told = f"more replicates, in a directory of their own: homespun run {recipe} --out {folder}-larger"
-        beside = f"more replicates, beside these (the next look is held to a stricter level): homespun run {recipe}"
+        beside = f"more replicates, beside these: homespun run {recipe}"
         _say(f"{told if anew else f'{beside} --out {folder}'}{same} {options}")
     if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
