@@ -393,21 +393,24 @@ def planning(runs: int) -> None:
     for cell in [Cell("pool", n, k, 1, 1) for n in (300, 2000) for k in (3, 5, 10)] + [Cell("pool", 2000, 5, 1, 2)]:
         level = level_at(cell.replicates)
 
-        def later(count: int, k: int = cell.replicates, level: float = level) -> float:
-            return level_at(count, level) if count > k else level
+        def later(count: int, level: float = level) -> float:
+            return level_at(count, level)
 
         gap, parts = judge(cell, next(simulate(cell, 40, seed=1))).control[0]
         pilots = range(len(gap.difference))
-        visible = float(np.mean([smallest_visible(single(parts, run), level) for run in pilots]))
+        seen = [smallest_visible(single(parts, run), level) for run in pilots]
+        visible = float(np.mean(seen))
         needed, more = [], []
         for run in pilots:
             unit, other = single(parts, run)
-            needed.append(replicates_needed(WORTH, unit, other.variance * cell.replicates, later) or 1000)
+            at = later if seen[run] > WORTH else lambda _, level=level: level
+            needed.append(replicates_needed(WORTH, unit, other.variance * cell.replicates, at) or 1000)
             more.append(items_needed(WORTH, cell.items, unit, [other], level) or 10**9)
         line = [f"{100 * visible:.1f}", found_share(cell, visible, level, runs)]
         count, items = int(np.median(needed)), int(np.median(more))
         again, larger = cell._replace(replicates=count), cell._replace(items=items)
-        line += [str(count), found_share(again, WORTH, later(count), runs)] if count < 30 else ["-", "-"]
+        held_to = later(count) if count > cell.replicates else level
+        line += [str(count), found_share(again, WORTH, held_to, runs)] if count < 30 else ["-", "-"]
         line += [str(items), found_share(larger, WORTH, level, runs)] if items < 10_000 else ["-", "-"]
         print(f"| {cell.words()} | {' | '.join(line)} |", flush=True)
 

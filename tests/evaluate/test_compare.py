@@ -407,7 +407,16 @@ def test_replicates_that_are_advised_are_judged_at_the_level_of_their_look():
         return inference.power(0.03, [unit, Part(one / count, count - 1)], level)
 
     needed = versus["replicates_needed"]
+    assert versus["smallest_visible"] > versus["worth"] and needed > 3
     assert found(needed) >= inference.POWER > found(needed - 1)
+
+
+def test_a_run_that_shows_what_matters_needs_no_more_replicates():
+    """Its own level counts then, not the little that it left for others: no later look is needed."""
+    judge, random = shaken(2000, *[100, 104, 97, 101, 99] * 2), shaken(2000, *[102, 99, 100, 98, 103] * 2)
+    visible = run(judge, random, random)["arms"]["judge"]["versus_control"]["smallest_visible"]
+    versus = run(judge, random, random, design=Design(worth=1.05 * visible))["arms"]["judge"]["versus_control"]
+    assert versus["replicates_needed"] <= 10
 
 
 def test_holm_runs_over_the_arms_of_a_question():

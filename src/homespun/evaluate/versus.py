@@ -277,15 +277,15 @@ def _what_it_takes(comparison: Mapping[str, Any], chance: _Chance | None, spent:
         return {"smallest_visible": None, "replicates_needed": None, "items_needed": None}
     unit, others = parts["items"], [part for name, part in parts.items() if name != "items"]
     level = comparison["level"]
+    visible = inference.smallest_visible(list(parts.values()), level / family)
 
-    def later(count: int) -> float:
-        """Return the level of a look at so many replicates after this one."""
-        more = count > comparison["replicates"]
-        return (inference.level_at(count, spent + level) if more else float(level)) / int(family)
+    def look(count: int) -> float:
+        """Return the level of this look where it shows enough, else that of a later one at so many replicates."""
+        return float(level if visible <= worth else inference.level_at(count, spent + level)) / int(family)
 
     units = inference.items_needed(worth, comparison["units"], unit, others, level / family)
     return {
-        "smallest_visible": inference.smallest_visible(list(parts.values()), level / family),
-        "replicates_needed": inference.replicates_needed(worth, unit, chance.once, later, chance.stays),
+        "smallest_visible": visible,
+        "replicates_needed": inference.replicates_needed(worth, unit, chance.once, look, chance.stays),
         "items_needed": units and math.ceil(units * comparison["items"] / comparison["units"]),
     }
