@@ -47,7 +47,7 @@ ASKED = 12  #: answers asked of each generator
 ITEMS = 12  #: items of each evaluation
 #: Standard deviations of an arm's accuracy between draws of its rows and between trainings, and the variance of an
 #: item's mean difference: what the demo showed, for a run that has not begun (benchmarks/placebo.py)
-DRAW_SD, TRAINING_SD, DISAGREE = 0.03, 0.01, 0.08
+DRAW_SD, TRAINING_SD, DISAGREE = 0.014, 0.021, 0.08
 
 
 @dataclass(frozen=True)
