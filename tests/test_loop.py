@@ -286,7 +286,7 @@ def test_what_a_changed_recipe_no_longer_has_is_told_nowhere(finished, recipe_te
     fewer = fewer[: fewer.index("  probability: {select")] + fewer[fewer.index("train:") :]
     outcome, _ = run(fewer, tmp_path)
     assert set(outcome.results["arms"]) == {"unfiltered"}
-    wanted = {"pool/labelled", "scores/probability", "models/unfiltered/seed-1"}
+    wanted = {"pool/labelled@1", "scores/probability@1", "models/unfiltered/seed-1"}
     wanted |= {f"results/{of}/accuracy" for of in ("_baseline", "_few-shot/seed-1", "unfiltered/seed-1")}
     assert set(outcome.results["usage"]["stages"]) == wanted
     assert json.loads((tmp_path / "run/results.json").read_text()) == outcome.results
