@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -158,10 +158,12 @@ class Judge:
         elif min(gaps.shape) > 1:
             units, varies = self.read.units(gaps, metric), self._chance(relation, name, seeds, gaps, theirs)
             parts = {"items": units, **varies.parts}
-            # two units, or units that all differ alike, do not measure what chance among them does
-            told = units.df > 1 and float(np.ptp(gaps.mean(axis=0))) > ROUNDING
-            if told and sum(part.variance for part in parts.values()) > ROUNDING**2:
+            # one or two units do not measure what chance among them does; all alike, they are as many tosses of a coin
+            alike = float(np.ptp(gaps.mean(axis=0))) <= ROUNDING
+            if units.df > 1 and not alike and sum(part.variance for part in parts.values()) > ROUNDING**2:
                 chance, found = varies, inference.concluded(found.difference, parts)
+            elif units.df > 1 and alike:
+                found = replace(found, p=2.0 ** (1 - mine.shape[1]))
         variance = sum(part.variance for part in found.parts.values())
         return {
             "metric": metric,
