@@ -321,12 +321,17 @@ def test_errors_that_no_item_repeats_are_measured_by_the_replicates_alone():
     assert (versus["p"], versus["verdict"]) == (None, "no verdict")
 
 
-@pytest.mark.parametrize("items", [1, 2, 40])
-def test_items_that_all_differ_alike_allow_no_verdict(items):
+@pytest.mark.parametrize("items", [1, 2, 3, 40])
+def test_items_that_all_differ_alike_are_tosses_of_a_coin(items):
     found = run([[True] * items] * 3, [[False] * items] * 3, [[True] * items] * 3)
     versus = found["arms"]["judge"]["versus_control"]
-    assert (versus["difference"], versus["p"], versus["verdict"]) == (1, None, "no verdict")
-    assert "that do not all differ alike" in versus["sentence"]
+    assert (versus["difference"], versus["low"]) == (1, None)
+    if items < 3:
+        assert (versus["p"], versus["verdict"]) == (None, "no verdict")
+        assert "at least three items" in versus["sentence"]
+    else:
+        assert versus["p"] == pytest.approx(inference.mcnemar_exact(items, 0))
+        assert versus["verdict"] == ("helped" if items == 40 else "no evidence")
 
 
 # verdicts

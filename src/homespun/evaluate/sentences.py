@@ -134,7 +134,7 @@ def _lacking(comparison: Mapping[str, Any]) -> str:
 
 def _alone(comparison: Mapping[str, Any]) -> str:
     if comparison["replicates"] > 1:
-        return "It takes three items, or three groups of them, that do not all differ alike."
+        return "It takes at least three items, or three groups of them."
     exact = [one["p"] for one in (comparison.get("mcnemar") or comparison.get("sign_flips") or ())]
     test = "McNemar's" if comparison.get("mcnemar") else "sign-flip"
     said = f"On these items alone the exact {test} test gives {_p(exact[0])}; h" if exact else "H"
