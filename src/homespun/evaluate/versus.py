@@ -158,11 +158,11 @@ class Judge:
         elif min(gaps.shape) > 1:
             units, varies = self.read.units(gaps, metric), self._chance(relation, name, seeds, gaps, theirs)
             parts = {"items": units, **varies.parts}
-            # one or two units do not measure what chance among them does; all alike, they are as many tosses of a coin
+            # one or two units, or units whose means are alike, do not measure what chance among them does
             alike = float(np.ptp(gaps.mean(axis=0))) <= ROUNDING
             if units.df > 1 and not alike and sum(part.variance for part in parts.values()) > ROUNDING**2:
                 chance, found = varies, inference.concluded(found.difference, parts)
-            elif units.df > 1 and alike:
+            elif units.df > 1 and float(np.ptp(gaps)) <= ROUNDING:  # as many tosses of a coin
                 found = replace(found, p=2.0 ** (1 - mine.shape[1]))
         variance = sum(part.variance for part in found.parts.values())
         return {
@@ -259,6 +259,8 @@ def _parts(comparison: Mapping[str, Any]) -> dict[str, Part]:
 def _equivalence(comparison: Mapping[str, Any]) -> float:
     if comparison["worth"] is None:
         return 1.0
+    if comparison["same_answers"]:  # the chance that so many items show none of a difference of `worth`
+        return float((1 - comparison["worth"]) ** comparison["units"])
     return float(
         inference.equivalence(comparison["difference"], list(_parts(comparison).values()), comparison["worth"])
     )
