@@ -165,7 +165,7 @@ def headline(data: ReportData, view: VerdictsView | None) -> str:
         return {
             "no evidence": f"No evidence that the rows “{card.arm}” chose beat {other}.",
             "no verdict": f"No verdict about the rows “{card.arm}” chose: this run does not measure chance.",
-            "no difference that matters": f"No difference that matters between the rows “{card.arm}” chose and {other}.",
+            "no difference that matters": f"The rows “{card.arm}” chose and {other}: no difference that matters.",
         }.get(card.verdict, f"Training only on the rows that “{card.arm}” chose {card.verdict}.")
     ways = len(view.cards)
     counts = {word: sum(card.verdict == word for card in view.cards) for word in MARKS}
