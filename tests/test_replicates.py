@@ -59,7 +59,7 @@ def trained_on(folder: Path, recipe, arm):
 
 @pytest.mark.parametrize("draws", ["pool", "split", "fixed"])
 def test_what_replicates_train_on(recipe_text, tmp_path, draws):
-    text = f"draws: {draws}\n{recipe_text}"
+    text = f"draws: {draws}\n{recipe_text}  general: {{kind: general, paragraphs: false}}\n"
     recipe = loads(text, tmp_path, "r.yaml")
     found = run(text, tmp_path).results
     assert found["draws"] == draws

@@ -135,7 +135,7 @@ def results(
             {
                 way: {seed: found[name].results for seed, found in answers[of].items() if name in found}
                 for way, of in (("untrained", BASELINE), ("few_shot", FEW_SHOT))
-                if of in answers
+                if any(name in found for found in answers.get(of, {}).values())
             },
             {
                 arm: {seed: found[name].results for seed, found in seeds.items()}
