@@ -70,12 +70,18 @@ def _interval(value: Mapping[str, Any]) -> str:
 
 
 def _hardest_rival(comparison: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the way of asking the untrained model that comes nearest to an arm above it, where it is not the same."""
+    """Return the way of asking the untrained model that decides about an arm above it, where it is not the same.
+
+    It is one that is above the arm, the highest, or else the one with the largest p.
+    """
     rivals = comparison.get("rivals") or {}
     if not rivals or comparison["difference"] <= 0:
         return None
     name = min(rivals, key=lambda one: rivals[one]["difference"])
-    return (name, rivals[name]) if rivals[name]["difference"] < comparison["difference"] else None
+    if rivals[name]["difference"] > 0:
+        name = max(rivals, key=lambda one: rivals[one]["p"])
+    decides = rivals[name]["difference"] <= 0 or rivals[name]["p"] > comparison["p"]
+    return (name, rivals[name]) if decides else None
 
 
 def sentence(arm: str, comparison: Mapping[str, Any]) -> str:
