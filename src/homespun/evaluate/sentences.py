@@ -123,8 +123,10 @@ def shows(comparison: Mapping[str, Any] | None, groups: Sequence[int]) -> str:
     """
     if comparison is None:
         return ""
-    visible = f"{100 * comparison['smallest_visible']:.1f} points or more (80 % power)"
-    said = f"{comparison['replicates']} replicates show differences of {visible}."
+    visible, count = comparison["smallest_visible"], comparison["replicates"]
+    said = f"{count} replicates show differences of {100 * visible:.1f} points or more (80 % power)."
+    if visible >= 1:
+        said = f"{count} replicates can show no difference here, however large: take five or more."
     if groups and min(groups) < FEW_GROUPS:
         said += f" The items belong to {min(groups)} groups: more items of the same groups would not show smaller ones."
     return said
@@ -155,6 +157,8 @@ def _what_it_takes(comparison: Mapping[str, Any]) -> str:
     replicates, visible = comparison["replicates"], comparison["smallest_visible"]
     if visible is None or comparison["worth"] is None:
         return ""
+    if visible >= 1:
+        return f"{replicates} replicates cannot show any difference here: take five or more."
     said = f"{replicates} replicates on {comparison['items']:,} items show {100 * visible:.1f} points or more"
     needed, items = comparison["replicates_needed"], comparison["items_needed"]
     if visible <= comparison["worth"]:
