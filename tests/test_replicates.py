@@ -206,7 +206,8 @@ def compared(verdict, replicates, needed):
         ("[0]", "no verdict", None, "0,1,2"),  # three measure chance
         ("[0, 1]", "no evidence", 4, "0,1,2,3"),
         ("[1, 3]", "no evidence", 4, "1,3,0,2"),
-        ("[0, 1]", "no evidence", None, None),  # no number of replicates is enough
+        ("[0, 1]", "no evidence", None, "0,1,2,3,4"),  # two may not know their spread
+        ("[0, 1, 2]", "no evidence", None, None),  # no number of replicates is enough
         ("[0, 1]", "no verdict", None, None),  # too few items: more replicates do not help
         ("[0, 1]", "helped", 4, None),
         ("[0, 1]", "no evidence", 2, None),

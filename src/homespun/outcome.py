@@ -343,8 +343,9 @@ def more(recipe: Recipe, found: Mapping[str, Any]) -> str:
         if entry["versus_control"]
     ]
     undecided = [one for one in compared if one["verdict"] in ("no evidence", "no verdict")]
-    # one or two replicates may not know their spread well enough for a plan
-    needed = [one["replicates_needed"] or {1: 3, 2: 5}.get(one["replicates"]) for one in undecided]
+    # one replicate knows no spread, and two may not know it well enough for a plan
+    little = {(1, "no verdict"): 3, (2, "no evidence"): 5}
+    needed = [one["replicates_needed"] or little.get((one["replicates"], one["verdict"])) for one in undecided]
     seeds = seeds_of(recipe)
     count = min(max((number for number in needed if number), default=0), max(ENOUGH, len(seeds) + 2))
     if count <= len(seeds) or recipe.train is None:
