@@ -107,7 +107,8 @@ def rows_of(store: Store, recipe: Recipe, arm: str | None, seed: int | None = No
     if seed is not None and seed not in seeds:
         raise UsageError(f"there is no seed {seed}; seeds of {recipe.name}: {', '.join(map(str, seeds))}")
     replicate = next(one for one in replicates if seed is None or seed in one.seeds)
-    keep = None if arm is None else _kept_by(store, arms, f"{arm}{replicate.mark}", seed or replicate.seeds[0])
+    chosen = replicate.seeds[0] if seed is None else seed
+    keep = None if arm is None else _kept_by(store, arms, f"{arm}{replicate.mark}", chosen)
     candidates = _candidates(store, recipe, replicate, checked=arm is None)
     return (row for row in candidates if keep is None or row.id in keep)
 

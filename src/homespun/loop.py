@@ -127,9 +127,8 @@ def _pools(
         if replicate.part == 0:
             made = {name: stages.generate(job, replicate, name, against) for name in job.recipe.generate}
             pools += [pool for pool, _ in made.values()]
-            whole = {
-                name: pool.accepted() if used else () for name, (pool, _) in made.items()
-            }  # the rest stays on disk
+            # a pool of any size stays on disk where nobody needs its rows
+            whole = {name: pool.accepted() if used else () for name, (pool, _) in made.items()}
             whole |= {name: some for name, (some, _) in real.items()}
             prints = [fingerprint for _, fingerprint in (*made.values(), *real.values())]
         if used and not any(whole.values()):

@@ -57,11 +57,9 @@ def general_sentences(results: Mapping[str, Any]) -> list[str]:
     """Say what training did to general ability, before and after, where no recommendation says it."""
     if "recommendation" in results:
         return []
-    primary, controls = (
-        (results.get("primary") or [""])[0],
-        {arm["control"] for arm in results.get("arms", {}).values()},
-    )
-    found = forgetting(results, primary, set(results.get("arms", {})) - controls)
+    arms_of_run = results.get("arms", {})
+    controls = {arm["control"] for arm in arms_of_run.values()}
+    found = forgetting(results, (results.get("primary") or [""])[0], set(arms_of_run) - controls)
     said = []
     for name in dict.fromkeys(entry["evaluation"] for entry in found):
         arms = [entry for entry in found if entry["evaluation"] == name]
