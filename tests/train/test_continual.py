@@ -278,7 +278,7 @@ def in_child(work, *, crash_at=None, kill_after=None):
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "dropout": 0.2}], ids=["full", "lora with dropout"])
 def test_kills_change_no_byte(lora, texts, blank, tiny, tmp_path):
     trainer = Continual(
-        exposures=30, at=(3, 10, 20), learning_rate=1e-2, schedule="cosine", lora=lora, checkpoint_minutes=2e-3
+        exposures=30, at=(3, 10, 20), learning_rate=1e-2, schedule="cosine", lora=lora, checkpoint_minutes=1e-6
     )
     state, asked = tmp_path / "state", tmp_path / "asked"
 
@@ -296,7 +296,7 @@ def test_kills_change_no_byte(lora, texts, blank, tiny, tmp_path):
     kills = [{"crash_at": write} for write in (1, 2, 3, 4, 5, 7, 9)]
     kills += [{"kill_after": rng.uniform(0.2, 0.6)} for _ in range(3)]
     ends = [in_child(lambda: work(tmp_path / "killed", state), **kill) for kill in kills]
-    assert ends.count(-signal.SIGKILL) >= 7
+    assert ends[:7] == [-signal.SIGKILL] * 7  # the machine may be done before the seconds of the other three are over
     assert in_child(lambda: work(tmp_path / "killed", state)) == 0
     assert weights(tmp_path / "killed") == weights(tmp_path / "clean")
     assert (tmp_path / "killed/told.json").read_text() == (tmp_path / "clean/told.json").read_text()
