@@ -89,7 +89,7 @@ def bare(name: str, model: Any) -> Contestant:
 
 def ours(name: str, model: Any, packed: bool) -> Contestant:
     """Return the loop behind `kind: continual`, with or without packing."""
-    learner = Learner(model, learning_rate=RATE, weight_decay=0.0, max_grad_norm=1.0)
+    learner = Learner(model, learning_rate=RATE, weight_decay=0.0, max_grad_norm=1.0, half=False)
     learner.packs = packed and learner.packs
     return Contestant(
         name,

@@ -333,3 +333,13 @@ def test_a_damaged_checkpoint_costs_time_only(texts, blank, tiny, tmp_path):
     newest.write_bytes(newest.read_bytes()[:-1] + b"!")
     LORA(texts, blank, tiny, 0, tmp_path / "b", lambda *_: None, (2, 4), state=state)
     assert file_hash(tmp_path / "a/adapter_model.safetensors") == file_hash(tmp_path / "b/adapter_model.safetensors")
+
+
+def test_products_in_bfloat16_are_asked_for_and_weights_stay_float32(texts, blank, tiny, tmp_path):
+    exact, rounded = [
+        LORA.model_copy(update={"lora": None, "products": products})(texts, blank, tiny, 0, tmp_path / products)
+        for products in ("auto", "bfloat16")
+    ]
+    assert exact.dtype == rounded.dtype == "float32"
+    assert exact.losses != rounded.losses
+    assert rounded.losses == pytest.approx(exact.losses, rel=0.05)

@@ -35,7 +35,7 @@ def model(request):
 
 
 def learner(model, **changes):
-    return Learner(model, **{"learning_rate": 1e-2, "weight_decay": 0.0, "max_grad_norm": 1e9} | changes)
+    return Learner(model, **{"learning_rate": 1e-2, "weight_decay": 0.0, "max_grad_norm": 1e9, "half": False} | changes)
 
 
 def flat(examples):
@@ -152,9 +152,8 @@ def test_an_update_in_several_passes_is_the_same_update(tokenizer, monkeypatch):
 
 def test_under_autocast_products_are_in_bfloat16_and_weights_stay_float32(model, tokenizer):
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
-    one = learner(model)
-    exact = one.losses(examples)
-    one.half = True
+    exact = learner(model).losses(examples)
+    one = learner(model, half=True)
     rounded = one.losses(examples)
     assert 0 < (rounded - exact).abs().max() < 0.1
     first = one.learn(examples, [], 1.0, 0)

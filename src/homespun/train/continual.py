@@ -106,6 +106,9 @@ class Continual(Trainer):
     lora: Lora | None = Field(None, description="null: all weights are trained")
     max_tokens: int = Field(1024, ge=8, description="longer texts are shown in parts, all in the same exposure")
     replay: Replay | None = Field(None, description="general text mixed in")
+    products: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="number format of products, not of weights; auto: bfloat16 on a GPU, float32 on a CPU"
+    )
     checkpoint_minutes: float = Field(10.0, gt=0, description="minutes of work that a kill may cost at most")
 
     @model_validator(mode="after")
@@ -246,6 +249,7 @@ class Continual(Trainer):
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 max_grad_norm=self.max_grad_norm,
+                half=self.products == "bfloat16" or (self.products == "auto" and hf_model.device.type == "cuda"),
             )
             losses, seconds = [], 0.0
             if snapshots and (found := snapshots.latest()):

@@ -5,7 +5,7 @@ equal ones, with positions that begin anew for each and a mask that shows a text
 padding, no attention from one text to another. transformers' Trainer is not used here, since
 its checkpoints are pickled; AdamW, the schedule and clipping are a few lines.
 
-Weights and moments are float32 on every device. On a GPU products are computed in bfloat16 (autocast); weights kept
+Weights and moments are float32 on every device. Products may be computed in bfloat16 (autocast); weights kept
 in bfloat16 would lose updates smaller than about 1/256 of a weight, which at these learning rates are most of them.
 Torch is seeded anew at every update, so that no state of a random generator has to be kept for dropout.
 """
@@ -68,7 +68,9 @@ def arrange(lengths: Sequence[int]) -> list[list[int]]:
 class Learner:
     """A model, its optimizer, and one step of both."""
 
-    def __init__(self, model: Any, *, learning_rate: float, weight_decay: float, max_grad_norm: float) -> None:
+    def __init__(
+        self, model: Any, *, learning_rate: float, weight_decay: float, max_grad_norm: float, half: bool
+    ) -> None:
         self.model = model
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         matrices = [weight for weight in self.weights.values() if weight.ndim > 1]
@@ -81,7 +83,7 @@ class Learner:
         )
         self.peak, self.max_grad_norm = learning_rate, max_grad_norm
         self.packs = packable(model)
-        self.half = model.device.type == "cuda"
+        self.half = half
 
     def losses(self, examples: Sequence[Example]) -> torch.Tensor:
         """Return the loss of every token that the examples predict, in their order, in nats."""
