@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from homespun.dataset.read import iter_records
 from homespun.dataset.text import MISSING, lookup
 from homespun.engine.context import Context
 from homespun.errors import DataError
@@ -24,7 +25,6 @@ from homespun.generate.variants import Distinct, Made, VariantGenerator, groups_
 from homespun.records import Attempt, Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
 from homespun.store import Work, digest_of
-from homespun.tables import iter_records
 from homespun.text.fidelity import Faithful
 
 if TYPE_CHECKING:

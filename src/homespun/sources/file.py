@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from homespun.dataset.read import iter_records
 from homespun.errors import DataError
 from homespun.records import Record
 from homespun.registry import did_you_mean
 from homespun.sources.base import Source
 from homespun.store import digest_of
-from homespun.tables import iter_records
 
 
 class FileSource(Source):
