@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from homespun.dataset.read import read_records
+from homespun.dataset.text import lacks
 from homespun.dataset.write import json_text
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, StoreError, UsageError
@@ -82,7 +83,7 @@ def _answers(recipe: Recipe, adapter: Path, records: Sequence[JSONDict], file: P
     column = evaluation.columns.get("question", "question")
     for number, record in enumerate(records, start=1):
         if not str(record.get(column) or "").strip():
-            raise DataError(f'{file}: record {number} has no "{column}"; it has: {", ".join(record)}')
+            raise DataError(f"{file}: record {number} {lacks(record, column)}")
     items = [Item(str(number), {"question": str(record[column])}, "") for number, record in enumerate(records)]
     model = load_model(recipe.model_for("student"), adapter)
     with progress.bar("predict", len(items), "questions") as bar:
