@@ -59,7 +59,7 @@ def weights(folder):
 
 def test_is_found_by_its_kind_and_needs_no_task():
     assert find_any("trainer", "continual") is Continual
-    assert (Continual.payload, Continual.needs_task) == ("variant", False)
+    assert (Continual.takes, Continual.needs_task) == (Variant, False)
 
 
 @pytest.mark.parametrize(
