@@ -7,7 +7,7 @@ generators' checks. They are read and written one after the other, so a file may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ from homespun.dataset.write import lines_to, table_to, whole
 from homespun.errors import UsageError
 from homespun.readback import open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, Variant
+from homespun.records import JSONDict, Labelled, Row
 from homespun.registry import did_you_mean
 from homespun.replicates import Replicate, pool_marks, replicates_of
 from homespun.stages import pool_files
@@ -50,7 +50,7 @@ FORMATS: Mapping[str, Callable[[Row, list[JSONDict]], JSONDict]] = {
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
 }
-TEXT = "text"  #: the format of variants, which answer nothing
+TEXT = "text"  #: the format of rows that answer nothing
 
 
 def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int | None) -> str:
@@ -73,11 +73,13 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
 
 
 def _formatted(row: Row, form: str, recipe: Recipe) -> JSONDict:
-    if isinstance(row.payload, Variant) != (form == TEXT):
-        fits = f"variants of documents, for which there are {TEXT} and parquet" if form != TEXT else "no variants"
-        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they are {fits}")
-    if isinstance(row.payload, Variant):
-        return {"text": row.payload.text, "document": row.groups["document"], "form": row.groups.get("form", "")}
+    payload = row.payload
+    if bool(payload.answer) == (form == TEXT):
+        they = f"answer nothing, for which there are {TEXT} and parquet" if form != TEXT else "answer something"
+        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they {they}")
+    if form == TEXT:
+        groups = dict.fromkeys((payload.axis, *payload.axes))
+        return {**payload.fields, **{group: row.groups.get(group, "") for group in groups}}
     return FORMATS[form](row, _prompt(row, recipe))
 
 
@@ -124,33 +126,25 @@ def _candidates(store: Store, recipe: Recipe, replicate: Replicate, *, checked: 
 
 
 def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
-    payload = row.payload
-    if isinstance(payload, Response):
-        messages = payload.messages
-    else:
-        messages = task_messages(recipe.task, payload.fields, recipe.language)
+    messages = row.payload.conversation or task_messages(recipe.task, row.payload.fields, recipe.language)
     return [{"role": role, "content": content} for role, content in messages]
 
 
 def _write_parquet(stream: BinaryIO, rows: Iterator[Row]) -> int:
     """Write rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
-    first = next(rows, None)
-    payload = first.payload if first else None
-    fields, output, groups = list(payload.fields) if payload else [], ["label"], ["keyword"]
-    if isinstance(payload, Response):
-        output, groups = ["response"], ["prompt_id", "sample"]
-    elif isinstance(payload, Variant):
-        output, groups = [], ["document", "form", "number", "category"]
+    first = list(islice(rows, 1))
+    payload = first[0].payload if first else Labelled({}, "")
+    fields, output = list(payload.fields), [payload.answer] if payload.answer else []
     records = (
         {
             "id": row.id,
             **{name: row.payload.fields[name] for name in fields},
             **dict.fromkeys(output, row.payload.output),
-            **{name: row.groups.get(name.removesuffix("_id"), "") for name in groups},
+            **{name: row.groups.get(group, "") for name, group in payload.columns.items()},
             "generator": row.lineage.generator,
             "model": row.lineage.model,
         }
-        for row in chain([first] if first else [], rows)
+        for row in chain(first, rows)
     )
-    names = ["id", *fields, *output, *groups, "generator", "model"]
+    names = ["id", *fields, *output, *payload.columns, "generator", "model"]
     return table_to(stream, dict.fromkeys(names, str), records, BATCH)
