@@ -6,27 +6,23 @@ generators' checks. They are read and written one after the other, so a file may
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
+from homespun.dataset.read import BATCH
+from homespun.dataset.write import lines_to, table_to, whole
 from homespun.errors import UsageError
 from homespun.readback import open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, Variant
+from homespun.records import JSONDict, Labelled, Row
 from homespun.registry import did_you_mean
 from homespun.replicates import Replicate, pool_marks, replicates_of
 from homespun.stages import pool_files
-from homespun.store import Store, disk_errors
+from homespun.store import Store
 from homespun.tables import attempts_from, rows_from_file, verdicts_from
 from homespun.text.prompts import task_messages
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-AT_ONCE = 1024  #: rows of a Parquet file that are held together
 
 
 def _messages(row: Row, prompt: list[JSONDict]) -> JSONDict:
@@ -54,7 +50,7 @@ FORMATS: Mapping[str, Callable[[Row, list[JSONDict]], JSONDict]] = {
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
 }
-TEXT = "text"  #: the format of variants, which answer nothing
+TEXT = "text"  #: the format of rows that answer nothing
 
 
 def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int | None) -> str:
@@ -68,25 +64,22 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
         raise UsageError(f'no format "{form}".{did_you_mean(form, known)} Formats: {", ".join(known)}.')
     store, recipe = open_run(folder)
     rows = rows_of(store, recipe, arm, seed)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with whole(out) as stream:
         if form == "parquet":
-            count = _write_parquet(out, rows)
+            count = _write_parquet(stream, rows)
         else:
-            count = 0
-            with out.open("w", encoding="utf-8") as stream:
-                for row in rows:
-                    stream.write(json.dumps(_formatted(row, form, recipe), ensure_ascii=False) + "\n")
-                    count += 1
+            count = lines_to(stream, (_formatted(row, form, recipe) for row in rows))
     return f"{count} rows in {out}"
 
 
 def _formatted(row: Row, form: str, recipe: Recipe) -> JSONDict:
-    if isinstance(row.payload, Variant) != (form == TEXT):
-        fits = f"variants of documents, for which there are {TEXT} and parquet" if form != TEXT else "no variants"
-        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they are {fits}")
-    if isinstance(row.payload, Variant):
-        return {"text": row.payload.text, "document": row.groups["document"], "form": row.groups.get("form", "")}
+    payload = row.payload
+    if bool(payload.answer) == (form == TEXT):
+        they = f"answer nothing, for which there are {TEXT} and parquet" if form != TEXT else "answer something"
+        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they {they}")
+    if form == TEXT:
+        groups = dict.fromkeys((payload.axis, *payload.axes))
+        return {**payload.fields, **{group: row.groups.get(group, "") for group in groups}}
     return FORMATS[form](row, _prompt(row, recipe))
 
 
@@ -133,47 +126,25 @@ def _candidates(store: Store, recipe: Recipe, replicate: Replicate, *, checked: 
 
 
 def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
-    payload = row.payload
-    if isinstance(payload, Response):
-        messages = payload.messages
-    else:
-        messages = task_messages(recipe.task, payload.fields, recipe.language)
+    messages = row.payload.conversation or task_messages(recipe.task, row.payload.fields, recipe.language)
     return [{"role": role, "content": content} for role, content in messages]
 
 
-def _write_parquet(out: Path, rows: Iterable[Row]) -> int:
-    import pyarrow.parquet as pq
-
-    waiting, writer, count = iter(rows), None, 0
-    while (some := list(islice(waiting, AT_ONCE))) or writer is None:
-        table = _table(some)
-        writer = writer or pq.ParquetWriter(out, table.schema, compression="zstd")
-        writer.write_table(table)
-        count += len(some)
-    writer.close()
-    return count
-
-
-def _table(rows: list[Row]) -> pa.Table:
-    """Return rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
-    import pyarrow as pa
-
-    payload = rows[0].payload if rows else None
-    fields, output, groups = list(payload.fields) if payload else [], ["label"], ["keyword"]
-    if isinstance(payload, Response):
-        output, groups = ["response"], ["prompt_id", "sample"]
-    elif isinstance(payload, Variant):
-        output, groups = [], ["document", "form", "number", "category"]
-    records = [
+def _write_parquet(stream: BinaryIO, rows: Iterator[Row]) -> int:
+    """Write rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
+    first = list(islice(rows, 1))
+    payload = first[0].payload if first else Labelled({}, "")
+    fields, output = list(payload.fields), [payload.answer] if payload.answer else []
+    records = (
         {
             "id": row.id,
             **{name: row.payload.fields[name] for name in fields},
             **dict.fromkeys(output, row.payload.output),
-            **{name: row.groups.get(name.removesuffix("_id"), "") for name in groups},
+            **{name: row.groups.get(group, "") for name, group in payload.columns.items()},
             "generator": row.lineage.generator,
             "model": row.lineage.model,
         }
-        for row in rows
-    ]
-    names = ["id", *fields, *output, *groups, "generator", "model"]
-    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))
+        for row in chain(first, rows)
+    )
+    names = ["id", *fields, *output, *payload.columns, "generator", "model"]
+    return table_to(stream, dict.fromkeys(names, str), records, BATCH)

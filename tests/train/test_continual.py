@@ -14,7 +14,8 @@ from homespun.engine.progress import Lines
 from homespun.errors import DataError, DegenerateError, ModelError, UsageError
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.load import load_model, model_identity
-from homespun.registry import lookup
+from homespun.records import Variant
+from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.train.base import Card
 from homespun.train.continual import Continual
@@ -22,13 +23,13 @@ from homespun.train.export import export_model
 from homespun.train.learner import Learner
 
 QUICK = Continual(exposures=6, batch_size=4, learning_rate=1e-2)
-LORA = QUICK.model_copy(update={"lora": lookup("trainer", "sft")().lora})
+LORA = QUICK.model_copy(update={"lora": find_any("trainer", "sft")().lora})
 FULL_FILES = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 
 def test_is_found_by_its_kind_and_needs_no_task():
-    assert lookup("trainer", "continual") is Continual
-    assert (Continual.payload, Continual.needs_task) == ("variant", False)
+    assert find_any("trainer", "continual") is Continual
+    assert (Continual.takes, Continual.needs_task) == (Variant, False)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_general_text_from_a_column_is_read_only_as_far_as_needed(texts, blank, 
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"body": "x"}\n', "record 1 has no text in the column `text`; .*one of: body"),
-        ("a.txt", b"\n \n", "no text in it"),
+        ("a.txt", b"\xef\xbb\xbf\n \n", "no text in it"),
         ("a.txt", b"\xff\xfe", "not UTF-8"),
         ("a.txt", None, "No such file"),
     ],

@@ -12,7 +12,7 @@ from homespun.errors import DegenerateError, ModelError
 from homespun.models.base import LogprobQuery
 from homespun.models.embedded import cached_path
 from homespun.models.load import load_model
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.text.prompts import task_messages
 from homespun.train.base import Card
@@ -22,7 +22,7 @@ QUICK = Sft(epochs=2, batch_size=4, learning_rate=1e-2)
 
 
 def test_is_found_by_its_kind():
-    assert lookup("trainer", "sft") is Sft
+    assert find_any("trainer", "sft") is Sft
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from homespun.engine.context import Context
 from homespun.errors import DataError, DegenerateError
-from homespun.records import Row, Variant
+from homespun.records import Payload, Row, Variant
 from homespun.task import Task
 from homespun.train.exposures import Schedule, by_document, default_points, mix_in, plan_updates, rate_factor
 from homespun.train.gradient import GradientTrainer, Plan
@@ -33,7 +33,7 @@ class Continual(GradientTrainer):
     """Continual pre-training, by exposures."""
 
     kind: Literal["continual"] = "continual"
-    payload: ClassVar[Literal["labelled", "response", "variant"]] = "variant"
+    takes: ClassVar[type[Payload]] = Variant
     needs_task: ClassVar[bool] = False
     dtype: ClassVar[Literal["auto", "float32"]] = "float32"
     exposure: ClassVar[str] = "exposure"
