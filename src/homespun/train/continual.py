@@ -35,7 +35,7 @@ class Continual(GradientTrainer):
     kind: Literal["continual"] = "continual"
     takes: ClassVar[type[Payload]] = Variant
     needs_task: ClassVar[bool] = False
-    dtype: ClassVar[Literal["auto", "float32"]] = "float32"
+    dtype: ClassVar[Literal["float32"] | None] = "float32"
     exposure: ClassVar[str] = "exposure"
 
     exposures: int = Field(40, ge=1, description="times that every document is shown")

@@ -71,7 +71,7 @@ class Plan:
 class GradientTrainer(Trainer):
     """Base of the trainers that change weights by gradients, here."""
 
-    dtype: ClassVar[Literal["auto", "float32"]] = "auto"  #: of the weights; auto: as the student's spec says
+    dtype: ClassVar[Literal["float32"] | None] = None  #: of the weights; None: what the student's spec says
     exposure: ClassVar[str] = "epoch"  #: what one showing of everything is called
 
     lora: Lora | None = None
@@ -135,8 +135,7 @@ class GradientTrainer(Trainer):
         from homespun.train.learner import Learner, answering
 
         identity = model_identity(student)
-        exact = {"dtype": "float32"} if self.dtype == "float32" else {}
-        hf_model, tokenizer = load_for_training(student.model_copy(update=exact))
+        hf_model, tokenizer = load_for_training(student.model_copy(update={"dtype": self.dtype or student.dtype}))
         plan = self.plan(rows, ctx, seed, hf_model, tokenizer, warnings)
         about = dict(about or {})
         title = f"train {about.get('arm', out.name)} (seed {seed})"
