@@ -185,7 +185,7 @@ def test_variants_are_exported_as_text(folder, tmp_path):
     assert said.startswith("8 rows")
     first = json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])
     assert set(first) == {"text", "document", "form"}
-    with pytest.raises(UsageError, match="variants of documents, for which there are text and parquet"):
+    with pytest.raises(UsageError, match="answer nothing, for which there are text and parquet"):
         export_rows(folder / "run", "facts-v4", "messages", tmp_path / "x.jsonl", None)
     export_rows(folder / "run", "facts-v4", "parquet", tmp_path / "rows.parquet", None)
     assert read_table(tmp_path / "rows.parquet").column_names[:3] == ["id", "text", "document"]

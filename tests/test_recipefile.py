@@ -6,7 +6,7 @@ import pytest
 
 from homespun.errors import RecipeError, UsageError
 from homespun.recipefile import load, loads
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.schema import json_schema
 from homespun.shipped import FOLDER
 from homespun.yamlfile import dump
@@ -144,7 +144,7 @@ def test_the_schema_knows_every_kind_and_field():
 
 def test_lookup_of_an_unknown_kind():
     with pytest.raises(UsageError, match="Known kinds: classification"):
-        lookup("evaluation", "clasification")
+        find_any("evaluation", "clasification")
 
 
 GRID = """\

@@ -42,7 +42,7 @@ def _run() -> RunData:
         "asked": 4, "answered": 4, "failed": 0, "parsed": 3, "unparsed": 1, "kept": 2, "dropped_by": {"fidelity": 1}
     }  # fmt: skip
     run = SimpleNamespace(
-        recipe=SimpleNamespace(described=None, language="en"),
+        recipe=SimpleNamespace(described=None, language="en", generate={"rewrites": SimpleNamespace(gives=Variant)}),
         attempts=attempts,
         checks=checks,
         counts=dict.fromkeys(attempts, counts),

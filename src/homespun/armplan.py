@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
 from homespun.records import Row, derive_seed
-from homespun.score.base import Scorer
 from homespun.select.arms import ArmVerdicts, check_columns, control
 from homespun.select.base import Rule
 from homespun.task import Controls
@@ -69,9 +68,7 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
     plans: dict[str, ArmPlan] = {}
     for name, arm in recipe.arms.items():
         sources = arm.sources or tuple(recipe.generate)
-        trainer = cast("Trainer | None", recipe.trainer_for(arm))
-        rules = cast("tuple[Rule, ...]", arm.select)
-        plans[name] = ArmPlan(name, sources, rules, arm.size, arm.variants, trainer)
+        plans[name] = ArmPlan(name, sources, arm.select, arm.size, arm.variants, recipe.trainer_for(arm))
     wanted = {name: plans[name] for name in only} if only else dict(plans)
     result: dict[str, ArmPlan] = {}
     for name, plan in wanted.items():
@@ -95,9 +92,8 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
 
 def check_rules(recipe: Recipe) -> None:
     """Refuse rules that read columns which no scorer makes, or bad files, before anything is generated."""
-    columns = {name: cast(Scorer, scorer).columns() for name, scorer in recipe.score.items()}
+    columns = {name: scorer.columns() for name, scorer in recipe.score.items()}
     for arm in recipe.arms.values():
-        rules = cast("tuple[Rule, ...]", arm.select)
-        check_columns(rules, columns)
-        for rule in rules:
+        check_columns(arm.select, columns)
+        for rule in arm.select:
             rule.check_files()

@@ -88,8 +88,8 @@ def run(
     if loaded.described or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
-        variants = all(getattr(one, "payload", "") == "variant" for one in loaded.generate.values())
-        form = "text" if variants else "messages"
+        answers = any(generator.gives.answer for generator in loaded.generate.values())
+        form = "messages" if answers else "text"
         arm = "".join(f"--arm {name} " for name in [*(chosen or loaded.arms)][:1])
         _say(f"next: homespun export {folder} {arm}--format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from homespun.errors import UsageError
 from homespun.readback import open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, Variant
+from homespun.records import JSONDict, Labelled, Row
 from homespun.registry import did_you_mean
 from homespun.replicates import Replicate, pool_marks, replicates_of
 from homespun.stages import pool_files
@@ -54,7 +54,7 @@ FORMATS: Mapping[str, Callable[[Row, list[JSONDict]], JSONDict]] = {
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
 }
-TEXT = "text"  #: the format of variants, which answer nothing
+TEXT = "text"  #: the format of rows that answer nothing
 
 
 def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int | None) -> str:
@@ -82,11 +82,13 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
 
 
 def _formatted(row: Row, form: str, recipe: Recipe) -> JSONDict:
-    if isinstance(row.payload, Variant) != (form == TEXT):
-        fits = f"variants of documents, for which there are {TEXT} and parquet" if form != TEXT else "no variants"
-        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they are {fits}")
-    if isinstance(row.payload, Variant):
-        return {"text": row.payload.text, "document": row.groups["document"], "form": row.groups.get("form", "")}
+    payload = row.payload
+    if bool(payload.answer) == (form == TEXT):
+        they = f"answer nothing, for which there are {TEXT} and parquet" if form != TEXT else "answer something"
+        raise UsageError(f"--format {form} does not fit the rows of {recipe.name}: they {they}")
+    if form == TEXT:
+        groups = dict.fromkeys((payload.axis, *payload.axes))
+        return {**payload.fields, **{group: row.groups.get(group, "") for group in groups}}
     return FORMATS[form](row, _prompt(row, recipe))
 
 
@@ -133,11 +135,7 @@ def _candidates(store: Store, recipe: Recipe, replicate: Replicate, *, checked: 
 
 
 def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
-    payload = row.payload
-    if isinstance(payload, Response):
-        messages = payload.messages
-    else:
-        messages = task_messages(recipe.task, payload.fields, recipe.language)
+    messages = row.payload.conversation or task_messages(recipe.task, row.payload.fields, recipe.language)
     return [{"role": role, "content": content} for role, content in messages]
 
 
@@ -158,22 +156,18 @@ def _table(rows: list[Row]) -> pa.Table:
     """Return rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
     import pyarrow as pa
 
-    payload = rows[0].payload if rows else None
-    fields, output, groups = list(payload.fields) if payload else [], ["label"], ["keyword"]
-    if isinstance(payload, Response):
-        output, groups = ["response"], ["prompt_id", "sample"]
-    elif isinstance(payload, Variant):
-        output, groups = [], ["document", "form", "number", "category"]
+    payload = rows[0].payload if rows else Labelled({}, "")
+    fields, output = list(payload.fields), [payload.answer] if payload.answer else []
     records = [
         {
             "id": row.id,
             **{name: row.payload.fields[name] for name in fields},
             **dict.fromkeys(output, row.payload.output),
-            **{name: row.groups.get(name.removesuffix("_id"), "") for name in groups},
+            **{name: row.groups.get(group, "") for name, group in payload.columns.items()},
             "generator": row.lineage.generator,
             "model": row.lineage.model,
         }
         for row in rows
     ]
-    names = ["id", *fields, *output, *groups, "generator", "model"]
+    names = ["id", *fields, *output, *payload.columns, "generator", "model"]
     return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))

@@ -2,22 +2,22 @@
 
 Every row that a run trains on is checked, whoever made it: a generator checks its own rows or has them
 checked here, and a file of real rows is checked before anything is asked of a model. A row that repeats an
-evaluation text is dropped with a verdict and listed. Of a variant only the questions that it asks are checked: what
-else it says is its document's, and may well have the words of a question about it. How a repetition is recognised is
-near/overlap.py's.
+evaluation text is dropped with a verdict and listed. Of a row that retells another text only the questions that it asks
+are checked: what else it says is that text's, and may well have the words of a question about it. How a repetition is
+recognised is near/overlap.py's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from homespun.errors import DataError
-from homespun.evaluate.base import Evaluation, Item
+from homespun.evaluate.base import Item
 from homespun.generate.base import Piece
 from homespun.job import Job
-from homespun.records import JSONDict, Row, Variant, Verdict, content_hash
+from homespun.records import JSONDict, Row, Verdict, content_hash
 from homespun.store import Store, file_hash
 from homespun.tables import rows_from_file, verdicts_from, verdicts_table
 from homespun.text.sentences import questions
@@ -40,7 +40,7 @@ def references(recipe: Recipe, items: Mapping[str, Sequence[Item]]) -> list[Refe
 
     found = []
     for name, group in items.items():
-        evaluation = cast(Evaluation, recipe.evaluate[name])
+        evaluation = recipe.evaluate[name]
         for item in group:
             found += [Reference(f"{name}/{item.id}", text, answer=answer) for text, answer in evaluation.texts(item)]
     return found
@@ -80,15 +80,15 @@ class Guard:
         """Return the verdict on a row that repeats an evaluation text; None on any other."""
         if self.index is None:
             return None
-        if isinstance(row.payload, Variant):
-            asked = questions(row.payload.text, row.language)
+        if row.payload.retells:
+            asked = questions(row.text, row.language)
             found = next(filter(None, (self.first(question) for question in asked)), None)
         else:
             found = self.index.of_row(row)
         return Verdict(row.id, False, CONTAMINATION, found.score, found.threshold, found.reason) if found else None
 
     def first(self, question: str) -> Overlap | None:
-        """Return what a question of a variant repeats; many variants ask the same.
+        """Return what a question of a row that retells repeats; many of them ask the same.
 
         Questions about one thing share its name, which in Japanese may be an n-gram by itself.
         """

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from homespun.budget import Spending, cost
 from homespun.engine.context import Context, Models, Role
@@ -19,13 +19,12 @@ from homespun.ledger import Ledger
 from homespun.models.load import load_model, model_identity
 from homespun.models.recorded import Recorded
 from homespun.records import JSONDict
-from homespun.sources.base import Source
 from homespun.store import Store
 
 if TYPE_CHECKING:
+    from homespun.generate.base import Generator
     from homespun.models.base import Model
     from homespun.recipe import Recipe
-    from homespun.registry import Strategy
     from homespun.replicates import Replicate
     from homespun.task import ModelSpec
 
@@ -51,9 +50,8 @@ class Job:
     def context(self) -> Context:
         """What steps get."""
         models = Models({role: self.recipe.model_for(role) for role in ROLES}, self._load)
-        sources = {name: cast(Source, source) for name, source in self.recipe.sources.items()}
         recipe = self.recipe
-        return Context(recipe.described, recipe.language, recipe.seed, models, self.progress, sources)
+        return Context(recipe.described, recipe.language, recipe.seed, models, self.progress, recipe.sources)
 
     def context_of(self, replicate: Replicate) -> Context:
         """What steps of a replicate get."""
@@ -127,15 +125,15 @@ class Job:
         task = self.recipe.described
         return {"task": task.model_dump(mode="json") if task else None, "language": self.recipe.language}
 
-    def source_of(self, generator: Strategy) -> JSONDict:
+    def source_of(self, generator: Generator) -> JSONDict:
         """Return what a generator's fingerprint says of the source and file it takes; nothing where it takes none."""
-        own = {"file": cast(Any, generator).digest()} if hasattr(generator, "digest") else {}
-        find = getattr(generator, "source_of", None)
-        if find is None:
+        own = {"file": digest} if (digest := generator.digest()) else {}
+        name = generator.source_of(self.recipe.sources)
+        if name is None:
             return own
-        source = self.recipe.sources[find(self.recipe.sources)]
+        source = self.recipe.sources[name]
         told = source.model_dump(mode="json", exclude={"path"})
-        return {**own, "source": {**told, "digest": cast(Source, source).digest()}}
+        return {**own, "source": {**told, "digest": source.digest()}}
 
     def finished(self, stage: str, fingerprint: str) -> bool:
         """Whether a stage of this recipe need not run."""
@@ -152,7 +150,7 @@ class Job:
 
     def markers(self) -> dict[str, JSONDict]:
         """Return the markers of the finished stages of this recipe, by name."""
-        return {stage: cast(JSONDict, self.store.marker(stage)) for stage in sorted(self.stages)}
+        return {stage: self.store.told(stage) for stage in sorted(self.stages)}
 
     def again(self, stage: str) -> bool:
         """Whether a finished stage is done again because some of its rows failed and that is asked for."""

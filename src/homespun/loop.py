@@ -69,7 +69,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     store, recipe = job.store, job.recipe
     outcome.announce_changes(job)
     items = stages.evaluation_items(job)
-    stages.look_at_documents(job, items)
+    stages.look_at_sources(job, items)
     for plan in plans:
         if plan.trainer is not None:
             plan.trainer.look()

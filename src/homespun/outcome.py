@@ -12,13 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from homespun import heldout, inference, yamlfile
 from homespun.armplan import Choice
 from homespun.errors import StoreError
-from homespun.evaluate.base import Evaluation
-from homespun.generate.base import Generator, summed
+from homespun.generate.base import summed
 from homespun.job import ROLES, Job
 from homespun.recipe import Recipe
 from homespun.records import JSONDict
@@ -130,7 +129,7 @@ def results(
     design = versus.Design(draws_of(job.recipe), job.recipe.worth / 100, spent, job.recipe.controls)
     evaluations = {
         name: compare.compare(
-            cast(Evaluation, job.recipe.evaluate[name]),
+            job.recipe.evaluate[name],
             job.recipe.described,
             {
                 way: {seed: found[name].results for seed, found in answers[of].items() if name in found}
@@ -149,7 +148,7 @@ def results(
     }
     ends: dict[str, dict[str, Floats]] = {}  #: evaluation -> arm -> the primary metric at the end, item by item
     for name, evaluation in evaluations.items():
-        if not cast(Evaluation, job.recipe.evaluate[name]).along:
+        if not job.recipe.evaluate[name].along:
             evaluation["general"] = True
             continue
         measured = _measured(job, name, trained, answers)
@@ -172,7 +171,7 @@ def results(
         if answers and look not in known
         else list(looks),
         "name": job.recipe.name,
-        "primary": [first, cast(Evaluation, job.recipe.evaluate[first]).primary] if first else None,
+        "primary": [first, job.recipe.evaluate[first].primary] if first else None,
         "funnel": _total(funnels),
         "heldout": heldout.summary(job.store, pool_marks(job.recipe), [*job.recipe.generate, *_files(job.recipe)]),
         "usage": _usage(job),
@@ -195,7 +194,7 @@ Measured = dict[str, tuple[list[int], dict[str, list["Floats"]]]]  #: arm -> exp
 
 def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> Measured:
     """Return the values at every exposure of the arms that were asked as they were trained."""
-    evaluation = cast(Evaluation, job.recipe.evaluate[name])
+    evaluation = job.recipe.evaluate[name]
     found: Measured = {}
     for arm in trained:
         curve = {seed: answered[name].curve for seed, answered in sorted(answers[arm].items())}
@@ -301,10 +300,7 @@ def missing(recipe: Recipe, pools: Sequence[Pool]) -> list[str]:
         told = ", ".join(f"{count} {kind}" for kind, count in why.items())
         mend = "`--retry-failed` asks again for what failed" if counts["failed"] else ""
         if counts["asked"] > counts["wanted"]:
-            more = f"the budget of answers is spent: raise generate.{name}.max_asked or relax its checks"
-            if cast(Generator, recipe.generate[name]).payload == "variant":
-                more = f"raise generate.{name}.retries, lower its recall, or take a larger writer"
-            mend = more + (f"; {mend}" if mend else "")
+            mend = recipe.generate[name].mend(name) + (f"; {mend}" if mend else "")
         found.append(f"{name}: {counts['kept']} of {counts['wanted']} rows ({told}){'; ' if mend else ''}{mend}")
     return found
 

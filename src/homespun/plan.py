@@ -18,15 +18,14 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from homespun import heldout, inference, stages, stats
 from homespun.armplan import ArmPlan, check_rules, plan_arms
 from homespun.budget import cost
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
-from homespun.evaluate.base import Evaluation
-from homespun.generate.base import Funnel, Generator, Piece
+from homespun.generate.base import Funnel, Piece
 from homespun.inference import Part
 from homespun.job import RUNNING, Job
 from homespun.ledger import LOCAL, Entry
@@ -34,7 +33,6 @@ from homespun.models.load import load_model
 from homespun.recipe import Recipe
 from homespun.records import Record, Row, Scores
 from homespun.replicates import check_draws, draws_of, is_cut, replicates_of, seeds_of
-from homespun.score.base import Scorer
 from homespun.select.arms import apply
 from homespun.select.base import Columns
 from homespun.store import Store
@@ -165,7 +163,7 @@ class _Probe:
         first = next(iter(self.recipe.evaluate), None)
         if first is None or not any(arm.control_of for arm in self.arms):
             return
-        evaluation, arms = cast(Evaluation, self.recipe.evaluate[first]), sum(bool(arm.control_of) for arm in self.arms)
+        evaluation, arms = self.recipe.evaluate[first], sum(bool(arm.control_of) for arm in self.arms)
         grouped = [len({item.groups.get(name, item.id) for item in items[first]}) for name in evaluation.grouped]
         count, fixed = len(items[first]), draws_of(self.recipe) == "fixed"
         if min([count, *grouped]) < 3:
@@ -198,7 +196,7 @@ class _Probe:
     # Stages that ask models
 
     def _generate(self, name: str, against: Sequence[Reference]) -> None:
-        generator = cast(Generator, self.recipe.generate[name])
+        generator = self.recipe.generate[name]
         RUNNING.set(f"pool/{name}")
         first = len(self.seen)
         ctx = replace(self.job.context, sources={n: _first(s) for n, s in self.job.context.sources.items()})
@@ -222,7 +220,7 @@ class _Probe:
         self._asked(f"pool/{name}", "writer", own, calls * Span.of(self.pools), len(keys), once * self.pools)
 
     def _score(self, name: str) -> Scores | None:
-        scorer = cast(Scorer, self.recipe.score[name])
+        scorer = self.recipe.score[name]
         rows = [row for some in self.rows.values() for row in some]
         stage = f"scores/{name}"
         if not rows:
@@ -317,18 +315,17 @@ class _Probe:
         return len(trainings)
 
     def _documents(self) -> int:
-        """Return how many documents the variants are of; 0 where the recipe writes none."""
-        generators = [one for one in self.recipe.generate.values() if getattr(one, "payload", "") == "variant"]
-        sources = {one.source_of(self.recipe.sources) for one in generators}  # type: ignore[attr-defined]
-        return sum(1 for source in sources for _ in self.job.context.sources[source]())
+        """Return how many documents the rows are of; 0 where the recipe rewrites none."""
+        taken = {one.source_of(self.recipe.sources) for one in self.recipe.generate.values()} - {None}
+        read = [source for name, source in self.recipe.sources.items() if name in taken and source.read_first]
+        return sum(1 for source in read for _ in source())
 
     def _evaluate(self, items: stages.Items, trained: int) -> None:
         if not items:
             return
         student = load_model(self.recipe.model_for("student"))
         trainings = [arm.trainer for arm in self.arms if arm.trainer for _ in arm.trainer.seeds] if trained else []
-        for name, evaluation in self.recipe.evaluate.items():
-            judge = cast(Evaluation, evaluation)
+        for name, judge in self.recipe.evaluate.items():
             probes = sum(max(len(trainer.exposures_at()) * judge.along, 1) for trainer in trainings)
             some, seconds = items[name][:ITEMS], NOTHING
             for mode in dict.fromkeys((*judge.modes(trained=False), *judge.modes(trained=True))):

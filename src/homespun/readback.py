@@ -48,7 +48,7 @@ class RunData:
                 if not marker:
                     continue
                 rows, checks = pool_files(name, mark)
-                at_most = READ if getattr(generator, "payload", "") == "response" and not recipe.score else None
+                at_most = READ if generator.any_size and not recipe.score else None
                 attempts = attempts_from(store.read_table(rows, at_most))
                 parsed = sum(attempt.row is not None for attempt in attempts)
                 self.attempts.setdefault(name, []).extend(attempts)

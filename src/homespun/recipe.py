@@ -1,7 +1,8 @@
 """The recipe: what a run does, as checked, frozen objects; recipefile.py reads them from YAML.
 
 A recipe names strategies by `kind`; each is looked up in the registry and checked by its own pydantic
-model, so a plug-in's fields are checked like ours. Nothing here runs anything or reads files.
+model, so a plug-in's fields are checked like ours; every section holds strategies of its own base class.
+Nothing here runs anything or reads files.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from homespun.budget import Budget
 from homespun.errors import RecipeError
+from homespun.evaluate.base import Evaluation
+from homespun.generate.base import Generator
 from homespun.recipe_checks import ROLES
 from homespun.records import JSONDict
-from homespun.registry import Strategy
+from homespun.score.base import Scorer
+from homespun.select.base import Rule
+from homespun.sources.base import Source
 from homespun.task import Controls, Draws, ModelSpec, Price, Task
+from homespun.train.base import Trainer
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
-AnyStrategy = SerializeAsAny[Strategy]
 
 
 def _name(value: object) -> object:
@@ -42,7 +47,7 @@ class Arm(BaseModel):
         alias="from",
         description="generators to take rows from, or a file of rows; default: all generators",
     )
-    select: tuple[AnyStrategy, ...] = Field((), description="rules, applied in order")
+    select: tuple[SerializeAsAny[Rule], ...] = Field((), description="rules, applied in order")
     train: dict[str, Any] = Field({}, description="settings that differ from the recipe's train")
     size: int | None = Field(None, ge=1, description="cut the candidates to this many rows before selection")
     variants: int | None = Field(
@@ -72,12 +77,12 @@ class Recipe(BaseModel):
     )
     described: Task | None = Field(None, alias="task", description="what the tuned model is to do")
     budget: Budget = Field(Budget(), description="where a run stops: tokens, money, minutes")
-    sources: dict[Name, AnyStrategy] = Field({}, description="prompts or documents from outside")
-    generate: dict[Name, AnyStrategy] = {}
-    score: dict[Name, AnyStrategy] = {}
+    sources: dict[Name, SerializeAsAny[Source]] = Field({}, description="prompts or documents from outside")
+    generate: dict[Name, SerializeAsAny[Generator]] = {}
+    score: dict[Name, SerializeAsAny[Scorer]] = {}
     arms: dict[Name, Arm] = {}
-    train: AnyStrategy | None = None
-    evaluate: dict[Name, AnyStrategy] = {}
+    train: SerializeAsAny[Trainer] | None = None
+    evaluate: dict[Name, SerializeAsAny[Evaluation]] = {}
 
     @property
     def task(self) -> Task:
@@ -103,7 +108,7 @@ class Recipe(BaseModel):
         """Return what the tokens of each model cost, where the recipe says so."""
         return {spec.id: spec.price for spec in map(self.model_for, ROLES)}
 
-    def trainer_for(self, arm: Arm) -> Strategy | None:
+    def trainer_for(self, arm: Arm) -> Trainer | None:
         """Return the trainer of an arm: the recipe's, with the arm's settings on top."""
         if self.train is None or not arm.train:
             return self.train
@@ -133,5 +138,5 @@ class RulesFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: dict[str, ModelSpec] = {}
-    score: dict[Name, AnyStrategy] = {}
-    select: tuple[AnyStrategy, ...]
+    score: dict[Name, SerializeAsAny[Scorer]] = {}
+    select: tuple[SerializeAsAny[Rule], ...]

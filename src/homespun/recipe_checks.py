@@ -6,7 +6,7 @@ its own pydantic model's business. Nothing here reads data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from homespun.registry import Strategy, did_you_mean
 
 if TYPE_CHECKING:
     from homespun.recipe import Arm, Recipe
+    from homespun.score.base import Scorer
+    from homespun.train.base import Trainer
 
 Where = tuple[str | int, ...]
 Problem = tuple[Where, str]
@@ -26,9 +28,14 @@ def problems(recipe: Recipe, folder: Path) -> Iterator[Problem]:
     """Yield everything that is wrong between the parts of a recipe; `folder` is where its paths begin."""
     if recipe.language not in LANGUAGES:
         yield ("language",), f'no prompts for language "{recipe.language}"; there are: {", ".join(LANGUAGES)}'
-    for section in ("sources", "generate", "score", "evaluate"):
-        for name, strategy in getattr(recipe, section).items():
-            yield from _fits((section, name), strategy, recipe)
+    sections: dict[str, Mapping[str, Strategy]] = {
+        "sources": recipe.sources,
+        "generate": recipe.generate,
+        "score": recipe.score,
+        "evaluate": recipe.evaluate,
+    }
+    for of, section in sections.items():
+        yield from (problem for name, one in section.items() for problem in _fits((of, name), one, recipe))
     if recipe.train is not None:
         yield from _fits(("train",), recipe.train, recipe)
     yield from _sources(recipe)
@@ -55,24 +62,22 @@ def _fits(where: Where, strategy: Strategy, recipe: Recipe) -> Iterator[Problem]
 
 def _sources(recipe: Recipe) -> Iterator[Problem]:
     for name, generator in recipe.generate.items():
-        if hasattr(generator, "source_of"):
-            try:
-                generator.source_of(recipe.sources)
-            except UsageError as error:
-                yield ("generate", name), str(error)
+        try:
+            generator.source_of(recipe.sources)
+        except UsageError as error:
+            yield ("generate", name), str(error)
 
 
 def _payloads(recipe: Recipe) -> Iterator[Problem]:
     """Find what would get rows of another kind than it takes."""
-    takers: list[tuple[Where, Strategy]] = [(("score", name), scorer) for name, scorer in recipe.score.items()]
+    takers: list[tuple[Where, Scorer | Trainer]] = [(("score", name), scorer) for name, scorer in recipe.score.items()]
     if recipe.train is not None:
         takers.append((("train",), recipe.train))
     for where, taker in takers:
-        takes = getattr(taker, "payload", "labelled")
         for name, generator in recipe.generate.items():
-            writes = getattr(generator, "payload", "labelled")
-            if takes not in (writes, "any"):
-                yield where, f"`{taker.kind}` takes {takes} rows, but generate.{name} writes {writes} rows"
+            if not issubclass(generator.gives, taker.takes):
+                writes = f"takes {taker.takes.kind} rows, but generate.{name} writes {generator.gives.kind} rows"
+                yield where, f"`{taker.kind}` {writes}"
 
 
 def _servers(recipe: Recipe) -> Iterator[Problem]:
@@ -87,21 +92,10 @@ def _servers(recipe: Recipe) -> Iterator[Problem]:
             "a model behind a server cannot be tuned here; name a path, a hub id or embedded as the student",
         )
     for name, scorer in recipe.score.items():
-        asked = getattr(scorer, "role", "scorer")
-        spec = recipe.model_for(asked)
-        if getattr(scorer, "layer", None) is not None and spec.is_server:
-            yield (
-                ("score", name, "layer"),
-                f"models.{asked} is a server, whose embeddings endpoint takes no layer; take `layer` out, or set"
-                f" models.{asked} to embedded, a path or a hub id",
-            )
-        if getattr(scorer, "needs_likelihood", False) and spec.is_server and not spec.logprobs:
-            yield (
-                ("score", name),
-                f"reads probabilities of given answers from the {asked}, which few servers give; set"
-                f" models.{asked}.logprobs to vllm or llama.cpp if it is one of these, set models.{asked} to"
-                " embedded, a path or a hub id, or judge by text (answer: text)",
-            )
+        spec = recipe.model_for(scorer.role)
+        if spec.is_server and (lacking := scorer.server_lacks(spec)):
+            setting, why = lacking
+            yield (("score", name, setting) if setting else ("score", name)), why
 
 
 def _arm(where: Where, arm: Arm, recipe: Recipe, folder: Path) -> Iterator[Problem]:

@@ -8,19 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from homespun import grid, recipe_checks, yamlfile
 from homespun.errors import RecipeError, UsageError
+from homespun.evaluate.base import Evaluation
+from homespun.generate.base import Generator
 from homespun.recipe import Arm, Recipe, RulesFile
 from homespun.recipe_checks import ROLES
-from homespun.registry import Strategy, did_you_mean, kinds, lookup
+from homespun.registry import S, Strategy, did_you_mean, kinds, lookup
+from homespun.score.base import Scorer
+from homespun.select.base import Rule
+from homespun.sources.base import Source
 from homespun.task import ModelSpec, Price
+from homespun.train.base import Trainer
 
 PATHS = ("data", "path", "against", "sentence_transformers")  #: settings that name files or folders
-SECTIONS = {"sources": "source", "generate": "generator", "score": "scorer", "evaluate": "evaluation"}
+SECTIONS: dict[str, type[Strategy]] = {
+    "sources": Source,
+    "generate": Generator,
+    "score": Scorer,
+    "evaluate": Evaluation,
+}
 Paths = yamlfile.Path_
 
 
@@ -64,28 +75,28 @@ class _Reader:
                 message += f" (got {item['input']!r})"
             self.error((*path, *location), message)
 
-    def strategy(self, group: str, value: object, path: Paths) -> Strategy | None:
-        if isinstance(value, Strategy):
+    def strategy(self, base: type[S], value: object, path: Paths) -> S | None:
+        if isinstance(value, base):
             return value
         if not isinstance(value, Mapping):
             self.error(path, f"expected a mapping with `kind`, got {value!r}")
             return None
         data = dict(value)
-        if group == "rule" and len(data) == 1 and next(iter(data)) in ("all", "any"):
+        if base is Rule and len(data) == 1 and next(iter(data)) in ("all", "any"):
             ((kind, inner),) = data.items()
             data = {"kind": kind, "rules": inner}
         kind = data.get("kind")
         if not isinstance(kind, str):
-            self.error(path, f"`kind` is missing; known kinds: {', '.join(sorted(kinds(group)))}")
+            self.error(path, f"`kind` is missing; known kinds: {', '.join(sorted(kinds(base.group)))}")
             return None
         try:
-            cls = lookup(group, kind)
+            cls = lookup(base, kind)
         except UsageError as error:
             self.error((*path, "kind"), str(error))
             return None
-        if group == "rule" and isinstance(data.get("rules"), Sequence):
+        if base is Rule and isinstance(data.get("rules"), Sequence):
             inner_path = (*path, "rules") if "rules" in value else (*path, kind)
-            rules = [self.strategy("rule", rule, (*inner_path, i)) for i, rule in enumerate(data["rules"])]
+            rules = [self.strategy(Rule, rule, (*inner_path, i)) for i, rule in enumerate(data["rules"])]
             if None in rules:
                 return None
             data["rules"] = tuple(rules)
@@ -144,13 +155,13 @@ class _Reader:
             raise RecipeError(f"{self.name}: a recipe is a mapping with name, task, generate, ...; this is not")
         self.generators = frozenset(self.table(raw, "generate"))
         prepared = dict(raw)
-        for section, group in SECTIONS.items():
+        for section, base in SECTIONS.items():
             prepared[section] = {
-                name: self.strategy(group, entry, (section, name)) for name, entry in self.table(raw, section).items()
+                name: self.strategy(base, entry, (section, name)) for name, entry in self.table(raw, section).items()
             }
         prepared["models"] = self.roles(raw)
         if raw.get("train") is not None:
-            prepared["train"] = self.strategy("trainer", raw["train"], ("train",))
+            prepared["train"] = self.strategy(Trainer, raw["train"], ("train",))
         prepared["arms"] = self.arms(raw)
         if self.errors:
             raise RecipeError("\n".join(self.errors))
@@ -180,11 +191,11 @@ class _Reader:
                     (key,), f'unknown key "{key}".{did_you_mean(str(key), known)} Known keys: {", ".join(known)}.'
                 )
         models = self.roles(raw)
-        score = {name: self.strategy("scorer", it, ("score", name)) for name, it in self.table(raw, "score").items()}
+        score = {name: self.strategy(Scorer, it, ("score", name)) for name, it in self.table(raw, "score").items()}
         for name, scorer in score.items():
             if scorer is not None and scorer.needs_task:
                 self.error(("score", name), f"`{scorer.kind}` needs a `task`, and rows of a file have none")
-        select = [self.strategy("rule", rule, ("select", index)) for index, rule in enumerate(raw["select"])]
+        select = [self.strategy(Rule, rule, ("select", index)) for index, rule in enumerate(raw["select"])]
         if self.errors:
             raise RecipeError("\n".join(self.errors))
         try:
@@ -234,7 +245,7 @@ class _Reader:
         if not isinstance(rules, list):
             self.error((*path, "select"), f"expected a list of rules, got {rules!r}")
             return None
-        built = [self.strategy("rule", rule, (*path, "select", i)) for i, rule in enumerate(rules)]
+        built = [self.strategy(Rule, rule, (*path, "select", i)) for i, rule in enumerate(rules)]
         if None in built:
             return None
         data["select"] = tuple(rule for rule in built if rule is not None)
@@ -249,7 +260,7 @@ class _Reader:
         try:
             recipe.trainer_for(arm)
         except ValidationError as error:
-            self.pydantic(path, error, type(cast(Strategy, recipe.train)))
+            self.pydantic(path, error, type(recipe.train) if recipe.train else Trainer)
 
 
 def load_rules(path: Path) -> RulesFile:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,17 +59,87 @@ class Lineage:
     tokens: int = 0  #: completion tokens paid for
 
 
+class Payload:
+    """What a row holds. Each kind says here what general code asks of it, so that nothing else asks for the kind."""
+
+    __slots__ = ()
+    kind: ClassVar[str]  #: as tables name it
+    axis: ClassVar[str]  #: the group of which controls, cuts and parts of a pool have equally much
+    axes: ClassVar[tuple[str, str]]  #: the groups that a page counts rows by
+    columns: ClassVar[Mapping[str, str]]  #: further columns of an exported table -> group
+    answer: ClassVar[str] = ""  #: what an exported table calls the output; empty: a text that answers nothing
+    retells: ClassVar[bool] = False  #: its words are those of another text: only what it asks may repeat no evaluation
+
+    if TYPE_CHECKING:
+
+        @property
+        def fields(self) -> Mapping[str, str]:
+            """The input, by name."""
+
+        @property
+        def output(self) -> str:
+            """What is right for the input."""
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """What is answered; empty: that follows from task and fields."""
+        return ()
+
+    @property
+    def written(self) -> str:
+        """What a model wrote of it."""
+        return as_text(self.fields)
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """What a person reads of it."""
+        return self.fields
+
+    def stored(self) -> JSONDict:
+        """Return all but the output as JSON."""
+        return dict(self.fields)
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any], output: str) -> Payload:
+        """Return what `stored` told."""
+        raise NotImplementedError
+
+
+def as_text(fields: Mapping[str, str]) -> str:
+    """Return an input as one text: the only field's value, or `name: value` lines."""
+    if len(fields) == 1:
+        return next(iter(fields.values()))
+    return "\n".join(f"{name}: {value}" for name, value in fields.items())
+
+
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(Payload):
     """Payload of a labelled task: the input fields and the output that is right for them."""
+
+    kind: ClassVar[str] = "labelled"
+    axis: ClassVar[str] = "label"
+    axes: ClassVar[tuple[str, str]] = ("label", "keyword")
+    columns: ClassVar[Mapping[str, str]] = {"keyword": "keyword"}
+    answer: ClassVar[str] = "label"
 
     fields: Mapping[str, str]
     output: str
 
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any], output: str) -> Labelled:
+        """Return the payload that was stored."""
+        return cls(stored, output)
+
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Payload):
     """Payload of a response: what was asked, as a conversation, and what a model answered."""
+
+    kind: ClassVar[str] = "response"
+    axis: ClassVar[str] = "prompt"
+    axes: ClassVar[tuple[str, str]] = ("label", "keyword")
+    columns: ClassVar[Mapping[str, str]] = {"prompt_id": "prompt", "sample": "sample"}
+    answer: ClassVar[str] = "response"
 
     messages: tuple[Message, ...]
     output: str
@@ -81,10 +151,40 @@ class Response:
             return {"prompt": self.messages[0][1]}
         return {"prompt": "\n\n".join(f"{role}: {content}" for role, content in self.messages)}
 
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """The messages."""
+        return self.messages
+
+    @property
+    def written(self) -> str:
+        """The answer."""
+        return self.output
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """Prompt and answer."""
+        return {**self.fields, "response": self.output}
+
+    def stored(self) -> JSONDict:
+        """Return the conversation."""
+        return {"messages": [list(message) for message in self.messages]}
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any], output: str) -> Response:
+        """Return the payload that was stored."""
+        return cls(tuple((role, content) for role, content in stored["messages"]), output)
+
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Payload):
     """Payload of a variant: one rewrite of a document, or the document as it is."""
+
+    kind: ClassVar[str] = "variant"
+    axis: ClassVar[str] = "document"
+    axes: ClassVar[tuple[str, str]] = ("form", "document")
+    columns: ClassVar[Mapping[str, str]] = {name: name for name in ("document", "form", "number", "category")}
+    retells: ClassVar[bool] = True
 
     text: str
 
@@ -98,8 +198,13 @@ class Variant:
         """Empty: a variant is learned as a whole, it answers nothing."""
         return ""
 
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any], output: str) -> Variant:
+        """Return the payload that was stored."""
+        return cls(stored["text"])
 
-Payload = Labelled | Response | Variant
+
+PAYLOADS: Mapping[str, type[Payload]] = {one.kind: one for one in (Labelled, Response, Variant)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +261,7 @@ class Row:
     @property
     def text(self) -> str:
         """The input as one text: the only field's value, or `name: value` lines."""
-        values = self.payload.fields
-        if len(values) == 1:
-            return next(iter(values.values()))
-        return "\n".join(f"{name}: {value}" for name, value in values.items())
+        return as_text(self.payload.fields)
 
 
 @dataclass(frozen=True, slots=True)

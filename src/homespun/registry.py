@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import entry_points
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -79,6 +79,7 @@ class Strategy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    group: ClassVar[str]  #: of the table above, and of entry points
     kind: str
     needs_task: ClassVar[bool] = True  #: False: works in a recipe that describes no task
 
@@ -88,6 +89,9 @@ class Strategy(BaseModel):
     def needs(self) -> frozenset[str]:
         """Return the score columns this strategy reads, as `scorer` or `scorer.column`."""
         return frozenset()
+
+
+S = TypeVar("S", bound=Strategy)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
@@ -104,8 +108,8 @@ def kinds(group: str) -> dict[str, str]:
     return found
 
 
-def lookup(group: str, kind: str) -> type[Strategy]:
-    """Import and return the class behind a kind.
+def find_any(group: str, kind: str) -> type[Strategy]:
+    """Import and return the class behind a kind of a group.
 
     Raises:
         UsageError: no such kind (with a suggestion), or a plug-in that does not load.
@@ -117,11 +121,22 @@ def lookup(group: str, kind: str) -> type[Strategy]:
         )
     module_name, _, attribute = known[kind].partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
+        found: type[Strategy] = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         if kind in BUILT_IN[group]:
             raise
         raise UsageError(f'the plug-in for {group} "{kind}" does not load: {error}') from error
-    if not (isinstance(found, type) and issubclass(found, Strategy)):
-        raise UsageError(f'the plug-in for {group} "{kind}" ({known[kind]}) is no Strategy class')
+    return found
+
+
+def lookup(base: type[S], kind: str) -> type[S]:
+    """Return the class behind a kind (see find_any); `base` is that of its group.
+
+    Raises:
+        UsageError: as find_any, or a plug-in whose class is none of the group.
+    """
+    found = find_any(base.group, kind)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        place = kinds(base.group)[kind]
+        raise UsageError(f'the plug-in for {base.group} "{kind}" ({place}) is no {base.__name__} class')
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
 from homespun.generate.base import Generator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from homespun.engine.context import Context
     from homespun.recipe import Recipe
     from homespun.task import Draws
-    from homespun.train.base import Trainer
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _cell(row: Row) -> tuple[str, str]:
 
 def seeds_of(recipe: Recipe) -> tuple[int, ...]:
     """Return the seeds of all trainings; one where nothing is trained."""
-    trainers = [cast("Trainer | None", recipe.trainer_for(arm)) for arm in recipe.arms.values()]
+    trainers = [recipe.trainer_for(arm) for arm in recipe.arms.values()]
     return tuple(sorted({seed for trainer in trainers if trainer for seed in trainer.seeds})) or (0,)
 
 
@@ -64,7 +63,7 @@ def draws_of(recipe: Recipe) -> Draws:
 
 def is_cut(recipe: Recipe, source: str) -> bool:
     """Whether replicates get a part each of these rows; those that no seed changes go to all of them whole."""
-    generator = cast("Generator | None", recipe.generate.get(source))
+    generator = recipe.generate.get(source)
     return draws_of(recipe) == "split" and (generator is None or generator.anew)
 
 
@@ -91,7 +90,7 @@ def pool_marks(recipe: Recipe) -> list[str]:
 def _there_already(recipe: Recipe) -> list[str]:
     """Return where rows come from that nobody can write anew: files."""
     files = [source for arm in recipe.arms.values() for source in arm.sources or () if source not in recipe.generate]
-    return [*files, *(name for name, one in recipe.generate.items() if cast(Generator, one).fixed)]
+    return [*files, *(name for name, one in recipe.generate.items() if one.fixed)]
 
 
 def check_draws(recipe: Recipe, ctx: Context) -> None:
@@ -111,7 +110,7 @@ def check_draws(recipe: Recipe, ctx: Context) -> None:
         )
     for arm, entry in recipe.arms.items():
         sources = entry.sources or tuple(recipe.generate)
-        generators = [cast("Generator | None", recipe.generate.get(source)) for source in sources]
+        generators = [recipe.generate.get(source) for source in sources]
         if entry.select and all(generator and not generator.anew for generator in generators):
             raise UsageError(
                 f"arms.{arm} selects among {', '.join(sources)}, whose rows are the same in every replicate, so its one"
@@ -119,7 +118,7 @@ def check_draws(recipe: Recipe, ctx: Context) -> None:
             )
     for name, strategy in recipe.generate.items():
         if is_cut(recipe, name):
-            _check_parts(recipe, name, cast(Generator, strategy), ctx, parts)
+            _check_parts(recipe, name, strategy, ctx, parts)
 
 
 def _check_parts(recipe: Recipe, name: str, generator: Generator, ctx: Context, parts: int) -> None:

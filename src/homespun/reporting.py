@@ -20,7 +20,7 @@ from homespun.generate.hygiene import opening_share
 from homespun.heldout import repeats_evaluation
 from homespun.readback import RunData, open_run
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Response, Row, Scores, Variant, content_hash
+from homespun.records import JSONDict, Labelled, Row, Scores, content_hash
 from homespun.report.data import (
     ArmInfo,
     Cell,
@@ -122,9 +122,8 @@ def _funnel(run: RunData, name: str) -> Funnel:
 
 
 def _axes(run: RunData) -> tuple[str, str]:
-    """Return the two groups that rows are counted by: form and document where they are variants of documents."""
-    firsts = [attempts[0].groups for attempts in run.attempts.values() if attempts]
-    return ("form", "document") if any("form" in groups for groups in firsts) else ("label", "keyword")
+    """Return the two groups that rows are counted by: those that the first generator's rows name."""
+    return next((one.gives.axes for one in run.recipe.generate.values()), Labelled.axes)
 
 
 def _labels(recipe: Recipe) -> Mapping[str, str]:
@@ -240,9 +239,9 @@ def _rows_to_read(run: RunData) -> tuple[list[ReadRow], dict[str, int]]:
 def _shown(row: Row, documents: Mapping[str, str]) -> Mapping[str, str]:
     """Return the texts to read; a variant beside its document, where the run has that as a row."""
     payload = row.payload
-    if isinstance(payload, Variant) and row.groups.get("form") != ORIGINAL and row.groups.get("document") in documents:
-        return {"document": documents[row.groups["document"]], **payload.fields}
-    return {**payload.fields, "response": payload.output} if isinstance(payload, Response) else payload.fields
+    if payload.retells and row.groups.get("form") != ORIGINAL and row.groups.get(payload.axis) in documents:
+        return {payload.axis: documents[row.groups[payload.axis]], **payload.shown}
+    return payload.shown
 
 
 def _documents(run: RunData) -> dict[str, str]:
@@ -261,15 +260,10 @@ def _coverage(run: RunData) -> list[Cell]:
     return [Cell(name, word, count, accepted[(name, word)]) for (name, word), count in sorted(asked.items())]
 
 
-def _written(row: Row) -> str:
-    """Return the part of a row that a model wrote."""
-    return row.payload.output if isinstance(row.payload, Response) else row.text
-
-
 def _diversity(rows: Sequence[Row]) -> dict[str, float]:
     if not rows:
         return {}
-    tokens = [words(_written(row), row.language) for row in rows]
+    tokens = [words(row.payload.written, row.language) for row in rows]
     return {
         "distinct-1": distinct_n(tokens, 1),
         "distinct-2": distinct_n(tokens, 2),
@@ -289,8 +283,8 @@ def _warnings(run: RunData, columns: Sequence[ScoreColumn]) -> list[str]:
                 f"the label can be guessed from the length of a row (AUC {max(area, 1 - area):.2f}):"
                 " a model may learn length instead of meaning"
             )
-    written = [row for row in rows if not isinstance(row.payload, Variant)]  # variants begin as their document does
-    opening = opening_share([_written(row) for row in written], run.recipe.language)
+    written = [row.payload.written for row in rows if not row.payload.retells]  # what retells begins as its text does
+    opening = opening_share(written, run.recipe.language)
     if opening.share > TEMPLATE and opening.share * len(written) >= 5:
         found.append(
             f'{opening.share:.0%} of the accepted rows begin with "{opening.text}": a model may learn the phrase'

@@ -9,7 +9,9 @@ from homespun.recipe import Recipe
 from homespun.recipe_checks import ROLES
 from homespun.recipefile import SECTIONS
 from homespun.records import JSONDict
-from homespun.registry import kinds, lookup
+from homespun.registry import Strategy, kinds, lookup
+from homespun.select.base import Rule
+from homespun.train.base import Trainer
 
 
 def json_schema() -> JSONDict:
@@ -17,23 +19,23 @@ def json_schema() -> JSONDict:
     schema = Recipe.model_json_schema(by_alias=True)
     definitions = schema.setdefault("$defs", {})
 
-    def union(group: str) -> JSONDict:
+    def union(base: type[Strategy]) -> JSONDict:
         options = []
-        for kind in sorted(kinds(group)):
-            cls = lookup(group, kind)
+        for kind in sorted(kinds(base.group)):
+            cls = lookup(base, kind)
             inner = cls.model_json_schema(by_alias=True)
             definitions.update(inner.pop("$defs", {}))
             inner["required"] = sorted({"kind", *inner.get("required", [])})
-            definitions[f"{group}-{kind}"] = inner
-            options.append({"$ref": f"#/$defs/{group}-{kind}"})
+            definitions[f"{base.group}-{kind}"] = inner
+            options.append({"$ref": f"#/$defs/{base.group}-{kind}"})
         return {"oneOf": options}
 
-    for section, group in SECTIONS.items():
-        schema["properties"][section] = {"type": "object", "additionalProperties": union(group)}
-    schema["properties"]["train"] = union("trainer")
+    for section, base in SECTIONS.items():
+        schema["properties"][section] = {"type": "object", "additionalProperties": union(base)}
+    schema["properties"]["train"] = union(Trainer)
     model = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}
     schema["properties"]["models"] = {"type": "object", "properties": dict.fromkeys(ROLES, model)}
-    rules = union("rule")
+    rules = union(Rule)
     shorthand = {"type": "object", "properties": {"all": {"type": "array"}, "any": {"type": "array"}}}
     rules["oneOf"].append({**shorthand, "additionalProperties": False})
     definitions["Arm"]["properties"]["select"]["items"] = rules

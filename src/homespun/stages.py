@@ -8,23 +8,22 @@ work, the store keeps it, this module is the seam between the two. loop.py calls
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from homespun.armplan import ArmPlan, Choice
 from homespun.engine.ahead import ahead
 from homespun.engine.local import SHARD_ROWS, each_shard
 from homespun.errors import DegenerateError
-from homespun.evaluate.base import Evaluation, Item
-from homespun.generate.base import Funnel, Generator, Piece, Pieces
+from homespun.evaluate.base import Item
+from homespun.generate.base import Funnel, Piece, Pieces
 from homespun.heldout import Guard
 from homespun.job import RUNNING, Job
 from homespun.models.load import model_identity
-from homespun.records import Document, JSONDict, Row, Scores, Verdict, content_hash
+from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.replicates import Replicate
 from homespun.score.base import Scorer
@@ -69,35 +68,31 @@ def evaluation_items(job: Job) -> dict[str, list[Item]]:
     """Load every evaluation's items: first of all, so that a bad file costs nothing."""
     found: dict[str, list[Item]] = {}
     for name, evaluation in job.recipe.evaluate.items():
-        found[name] = cast(Evaluation, evaluation).load_items(job.recipe.described, job.recipe.language)
+        found[name] = evaluation.load_items(job.recipe.described, job.recipe.language)
     return found
 
 
-def look_at_documents(job: Job, items: Items) -> None:
-    """Read the documents that are rewritten, and say what was left out and which questions none of them answers.
-
-    Files of variants are read, too: first of all, so that a bad one costs nothing.
+def look_at_sources(job: Job, items: Items) -> None:
+    """Read the files and sources that are to be read first, and say what was left out and what no evaluation asks.
 
     Raises:
         DataError: they cannot be read, or answer no question of an evaluation.
     """
-    generators = [one for one in job.recipe.generate.values() if cast(Generator, one).payload == "variant"]
-    for one in generators:
-        if hasattr(one, "digest"):
-            cast(Generator, one).wanted(job.context)
-    for name, taken in {cast(Any, one).source_of(job.recipe.sources): one for one in generators}.items():
-        stage = f"documents/{name}"
-        fingerprint = content_hash([{of: _told(some) for of, some in items.items()}, job.source_of(taken)])
+    taken = {}
+    for generator in job.recipe.generate.values():
+        generator.look(job.context)
+        if (name := generator.source_of(job.recipe.sources)) and job.recipe.sources[name].read_first:
+            taken[name] = generator
+    for name, generator in taken.items():
+        source = job.recipe.sources[name]
+        stage = f"{source.kind}/{name}"
+        fingerprint = content_hash([{of: _told(some) for of, some in items.items()}, job.source_of(generator)])
         if not job.finished(stage, fingerprint):
-            source = cast(Any, job.recipe.sources[name])
-            reading = source.reading() if hasattr(source, "reading") else source()
-            deque(reading, maxlen=0)
-            warnings = reading.told()[1:] if hasattr(reading, "told") else []
+            warnings = source.look()
             for of, evaluation in job.recipe.evaluate.items():
-                documents = (cast(Document, record.value) for record in source())
-                warnings += cast(Evaluation, evaluation).look_at(items[of], documents)
+                warnings += evaluation.look_at(items[of], source())
             job.finish(stage, fingerprint, [], warnings=warnings)
-        for warning in cast(JSONDict, job.store.marker(stage))["warnings"]:
+        for warning in job.store.told(stage)["warnings"]:
             job.progress.say(f"{name}: {warning}")
 
 
@@ -135,7 +130,7 @@ def generate(job: Job, replicate: Replicate, name: str, against: Sequence[Refere
         name: of the generator.
         against: texts of the evaluations; rows that repeat one are dropped.
     """
-    generator = cast(Generator, job.recipe.generate[name])
+    generator = job.recipe.generate[name]
     fingerprint = content_hash(
         {
             **job.base(),
@@ -149,7 +144,7 @@ def generate(job: Job, replicate: Replicate, name: str, against: Sequence[Refere
     )
     stage, files = f"pool/{name}{replicate.mark}", pool_files(name, replicate.mark)
     if job.finished(stage, fingerprint) and not job.again(stage):
-        return Pool(job.store, name, replicate.mark, cast(JSONDict, job.store.marker(stage))["counts"]), fingerprint
+        return Pool(job.store, name, replicate.mark, job.store.told(stage)["counts"]), fingerprint
     job.begin(stage)
     # What a server has answered is in the ledger: its shards are made again without asking for it twice.
     work = job.store.work(stage, fingerprint, afresh=job.retry_failed and job.recipe.model_for("writer").is_server)
@@ -198,8 +193,7 @@ def _written(store: Store, files: tuple[str, str], pieces: Pieces, guard: Guard,
 def _scored_ahead(job: Job, replicate: Replicate) -> list[Callable[[Sequence[Row]], object]]:
     """Return the scorers that may ask about a row while the next is written: by a server that does not write."""
     steps: list[Callable[[Sequence[Row]], object]] = []
-    for name, strategy in job.recipe.score.items():
-        scorer = cast(Scorer, strategy)
+    for name, scorer in job.recipe.score.items():
         spec = job.recipe.model_for(scorer.role)
         elsewhere = spec.is_server and spec != job.recipe.model_for("writer") and scorer.own_model is None
         if elsewhere and not scorer.whole_pool:
@@ -217,7 +211,7 @@ def _scored_ahead(job: Job, replicate: Replicate) -> list[Callable[[Sequence[Row
 
 def score(job: Job, replicate: Replicate, name: str, rows: Sequence[Row], pool_fingerprint: str) -> Scores:
     """Score every row of a replicate once, or read the scores back."""
-    scorer = cast(Scorer, job.recipe.score[name])
+    scorer = job.recipe.score[name]
     roles = {role: job.identity(role) for role in dict.fromkeys(("scorer", "judge", "writer", scorer.role))}
     own = {"own": model_identity(scorer.own_model)} if scorer.own_model else {}
     fingerprint = content_hash(

@@ -228,8 +228,11 @@ class Store:
 
     def marker(self, stage: str) -> JSONDict | None:
         """Return what a finished stage's marker says, or None."""
-        relative = f"done/{stage}.json"
-        return dict(self.read_json(relative)) if self.has(relative) else None
+        return self.told(stage) if self.has(f"done/{stage}.json") else None
+
+    def told(self, stage: str) -> JSONDict:
+        """Return what the marker of a stage says that is known to be finished."""
+        return dict(self.read_json(f"done/{stage}.json"))
 
     def finished(self, stage: str, fingerprint: str) -> bool:
         """Whether a stage is finished with this fingerprint and its outputs are as it left them."""

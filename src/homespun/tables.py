@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from homespun.errors import DataError
 from homespun.records import (
+    PAYLOADS,
     Attempt,
     JSONDict,
     Labelled,
     Lineage,
-    Payload,
-    Response,
     Row,
     Scores,
-    Variant,
     Verdict,
     canonical_json,
 )
@@ -193,8 +191,7 @@ def attempt_schema() -> pa.Schema:
 def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
     """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row.
 
-    `payload` says what a row is: `labelled`, with its input in `fields`, `response`, with the conversation that
-    was answered under `messages`, or `variant`, with its text under `text`.
+    `payload` names the kind of a row (records.PAYLOADS), `fields` holds what it stores beside its output.
     """
     import pyarrow as pa
 
@@ -202,15 +199,14 @@ def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
     for attempt in attempts:
         row = attempt.row
         lineage = row.lineage if row else Lineage("", attempt.key)
-        payload, fields = _payload_columns(row.payload) if row else ("", {})
         records.append(
             {
                 "id": row.id if row else "",
                 "key": attempt.key,
                 "status": attempt.status,
                 "problem": attempt.problem,
-                "payload": payload,
-                "fields": canonical_json(fields),
+                "payload": row.payload.kind if row else "",
+                "fields": canonical_json(row.payload.stored() if row else {}),
                 "output": row.payload.output if row else "",
                 "language": row.language if row else "",
                 "groups": canonical_json(dict(attempt.groups)),
@@ -226,21 +222,6 @@ def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
             }
         )
     return pa.Table.from_pylist(records, schema=attempt_schema())
-
-
-def _payload_columns(payload: Payload) -> tuple[str, JSONDict]:
-    if isinstance(payload, Response):
-        return "response", {"messages": [list(message) for message in payload.messages]}
-    return "variant" if isinstance(payload, Variant) else "labelled", dict(payload.fields)
-
-
-def _payload(record: Mapping[str, Any]) -> Payload:
-    fields = json.loads(record["fields"])
-    if record.get("payload") == "response":
-        return Response(tuple((role, content) for role, content in fields["messages"]), record["output"])
-    if record.get("payload") == "variant":
-        return Variant(fields["text"])
-    return Labelled(fields, record["output"])
 
 
 def attempts_from(table: pa.Table) -> list[Attempt]:
@@ -262,7 +243,9 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
             finish_reason=record["finish_reason"],
             tokens=record["completion_tokens"],
         )
-        row = Row(record["id"], _payload(record), record["language"], groups, lineage)
+        kind = PAYLOADS[record.get("payload") or Labelled.kind]
+        payload = kind.restored(json.loads(record["fields"]), record["output"])
+        row = Row(record["id"], payload, record["language"], groups, lineage)
     return Attempt(
         key=record["key"],
         status=record["status"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from homespun.armplan import ArmPlan
 from homespun.evaluate.base import Evaluation, Item, ItemResult
@@ -23,7 +23,7 @@ from homespun.select.arms import cut
 from homespun.select.share import draw
 from homespun.stages import BASELINE, FEW_SHOT, Items, settings
 from homespun.store import Store, Work
-from homespun.train.base import Card, Trainer
+from homespun.train.base import Card
 
 if TYPE_CHECKING:
     from homespun.models.base import Model
@@ -63,7 +63,8 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
     A trainer that wants to be probed has the evaluations' questions asked as it goes; the answers become a part of
     what the training leaves, and other questions another training.
     """
-    trainer = cast(Trainer, plan.trainer)
+    trainer = plan.trainer
+    assert trainer is not None
     at = trainer.exposures_at()
     content: JSONDict = {
         **job.base(),
@@ -74,7 +75,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
     }
     if (files := trainer.look()) is not None:
         content["files"] = files
-    along = [name for name, one in job.recipe.evaluate.items() if at and cast(Evaluation, one).along]
+    along = [name for name, one in job.recipe.evaluate.items() if at and one.along]
     if along:
         content["asked"] = {name: _asking(job, name, items[name]) for name in along}
     fingerprint = content_hash(content)
@@ -119,7 +120,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
 
 
 def _trained(store: Store, arm: str, seed: int, stage: str) -> Trained:
-    marker = cast(JSONDict, store.marker(stage))
+    marker = store.told(stage)
     card = _card(store, marker["adapter"])
     return Trained(arm, seed, marker["adapter"], marker["fingerprint"], card, marker.get("asked", {}))
 
@@ -196,7 +197,7 @@ def _student(job: Job, trained: Trained | None, model: list[Any]) -> Callable[[]
 
 
 def _evaluation(job: Job, name: str) -> Evaluation:
-    return cast(Evaluation, job.recipe.evaluate[name])
+    return job.recipe.evaluate[name]
 
 
 def _asking(job: Job, name: str, items: Sequence[Item]) -> JSONDict:

@@ -12,7 +12,7 @@ from homespun.evaluate.known import unanswerable
 from homespun.evaluate.results import results_from, results_table
 from homespun.models.scripted import Rule, Script, ScriptedModel
 from homespun.records import Document
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.text.closed_book import ask_plain, judge_answer_prompt, parse_yes_no
 
@@ -406,4 +406,4 @@ def test_only_the_judge_makes_grading_anew():
 
 
 def test_it_is_registered():
-    assert lookup("evaluation", "closed_book") is ClosedBook
+    assert find_any("evaluation", "closed_book") is ClosedBook

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from homespun.errors import MissingExtraError, UsageError
 from homespun.evaluate.general import General, shipped_items
 from homespun.models.scripted import ScriptedModel
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.text.normalise import comparable, script_share
 
 
@@ -103,7 +103,7 @@ def test_a_model_without_numbers_is_wrong_and_said_so():
 
 
 def test_it_is_registered_and_refuses_other_languages():
-    assert lookup("evaluation", "general") is General and not General.needs_task
+    assert find_any("evaluation", "general") is General and not General.needs_task
     with pytest.raises(ValidationError, match="languages"):
         General(languages=("fr",))
     assert General().modes(trained=True) == ("constrained",)

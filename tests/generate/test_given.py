@@ -11,7 +11,7 @@ from variant_runs import TEXTS, context, documents, run
 from homespun.errors import DataError
 from homespun.generate.given import Given
 from homespun.records import Document
-from homespun.registry import lookup
+from homespun.registry import find_any
 
 DATA = Path(__file__).parents[3] / "shared/data/knowledge_en"
 GOOD = "A thing of copper, Junarix by name, comes to 340 g"
@@ -47,7 +47,7 @@ def test_the_first_of_every_document_come_first(tmp_path):
         record("b", f"{PUMP}, day and night."),
     )
     attempts, verdicts, _ = handed(tmp_path, Given(path=path))
-    assert lookup("generator", "given") is Given
+    assert find_any("generator", "given") is Given
     assert [attempt.key for attempt in attempts] == ["a|memo|0", "b|given|0", "a|given|1", "b|given|1", "a|given|2"]
     assert all(verdict.keep for verdict in verdicts.values())
     row = attempts[3].row

@@ -13,7 +13,7 @@ from homespun.engine.context import Context, Models
 from homespun.errors import DataError
 from homespun.generate.templates import Templates
 from homespun.records import Document, Fact, Record
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.sources.corpus.builder import build
 from homespun.store import Store
 
@@ -46,7 +46,7 @@ def run(tmp_path, spec, documents, language="en", seed=0):
 
 def test_variants_come_number_by_number_with_their_groups(tmp_path):
     rows, verdicts = run(tmp_path, Templates(form="paraphrase", variants=6), corpus())
-    assert lookup("generator", "template") is Templates
+    assert find_any("generator", "template") is Templates
     forms = ["easy", "medium", "hard", "qa", "easy", "medium"]
     ids = [document.id for document in corpus()]
     assert [row.lineage.key for row in rows] == [f"{name}|{form}|{k}" for k, form in enumerate(forms) for name in ids]

@@ -9,7 +9,7 @@ from score_cases import make_context
 from homespun.errors import UsageError
 from homespun.models.scripted import ScriptedModel
 from homespun.records import Labelled, Lineage, Response, Row
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.score.centrality import Centrality
 
 
@@ -113,4 +113,4 @@ def test_a_missing_group_is_refused_and_no_rows_are_fine():
         score(answers("0"), within="promt")
     assert score([]).columns == {"centrality": [], "rank": []}
     assert Centrality().whole_pool and Centrality().columns() == ("centrality", "rank")
-    assert lookup("scorer", "centrality") is Centrality
+    assert find_any("scorer", "centrality") is Centrality

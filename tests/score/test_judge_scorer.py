@@ -5,7 +5,7 @@ from score_cases import TASK, by_text, make_context, make_row
 
 from homespun.errors import UsageError
 from homespun.models.scripted import ScriptedModel
-from homespun.registry import BUILT_IN, lookup
+from homespun.registry import BUILT_IN, find_any
 from homespun.score.base import Scorer
 from homespun.score.judge import Judge, expected_grade
 from homespun.task import Task
@@ -209,6 +209,6 @@ def test_columns_and_progress(mode, answer):
 
 def test_every_built_in_scorer_loads_under_its_kind():
     for kind in BUILT_IN["scorer"]:
-        cls = lookup("scorer", kind)
+        cls = find_any("scorer", kind)
         assert issubclass(cls, Scorer)
         assert cls.model_fields["kind"].default == kind

@@ -10,7 +10,7 @@ from selection_pool import make_row, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Scores
-from homespun.registry import BUILT_IN, lookup
+from homespun.registry import BUILT_IN, find_any
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns
 from homespun.select.coverage import Coverage
@@ -90,7 +90,7 @@ def test_the_same_seed_decides_the_same_and_a_column_of_numbers_is_refused(rule)
 @pytest.mark.parametrize("kind", ["semantic", "semdedup", "prototypes", "d4", "coverage"])
 def test_recipes_name_them_by_kind(kind):
     assert kind in BUILT_IN["rule"]
-    assert lookup("rule", kind).model_fields["kind"].default == kind
+    assert find_any("rule", kind).model_fields["kind"].default == kind
 
 
 # semantic

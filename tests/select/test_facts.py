@@ -13,7 +13,7 @@ from selection_pool import NO_SCORES
 
 from homespun.errors import UsageError
 from homespun.records import Lineage, Row, Variant
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.select.facts import FactBalanced, balanced
 from homespun.select.share import Random
 from homespun.text.compose import planned
@@ -66,7 +66,7 @@ def test_a_share_is_rounded_half_up_within_each_document():
     rule = FactBalanced(share=0.5)
     assert kept(rule, rows) == [0, 2, 3, 4, 5]
     assert str(rule) == "fact_balanced 0.5 within document"
-    assert lookup("rule", "fact_balanced") is FactBalanced
+    assert find_any("rule", "fact_balanced") is FactBalanced
 
 
 def test_documents_do_not_share_facts():

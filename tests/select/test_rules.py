@@ -7,7 +7,7 @@ from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Scores
-from homespun.registry import BUILT_IN, lookup
+from homespun.registry import BUILT_IN, find_any
 from homespun.select.agreement import Agreement
 from homespun.select.base import Columns, Rule
 from homespun.select.combine import AllOf, AnyOf
@@ -305,7 +305,7 @@ def test_columns_look_rows_up_by_id():
 
 def test_every_built_in_rule_loads_under_its_kind():
     for kind in BUILT_IN["rule"]:
-        cls = lookup("rule", kind)
+        cls = find_any("rule", kind)
         assert issubclass(cls, Rule)
         assert cls.model_fields["kind"].default == kind
 

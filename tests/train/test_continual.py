@@ -19,7 +19,7 @@ from homespun.errors import DataError, DegenerateError, ModelError, UsageError
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.load import is_whole, load_model, model_identity
 from homespun.records import Lineage, Row, Variant
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.store import crash_point, file_hash
 from homespun.task import ModelSpec
 from homespun.train.base import Card
@@ -28,7 +28,7 @@ from homespun.train.export import export_model
 from homespun.train.lm import Learner
 
 QUICK = Continual(exposures=6, batch_size=4, learning_rate=1e-2)
-LORA = QUICK.model_copy(update={"lora": lookup("trainer", "sft")().lora})
+LORA = QUICK.model_copy(update={"lora": find_any("trainer", "sft")().lora})
 FULL_FILES = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 
@@ -58,8 +58,8 @@ def weights(folder):
 
 
 def test_is_found_by_its_kind_and_needs_no_task():
-    assert lookup("trainer", "continual") is Continual
-    assert (Continual.payload, Continual.needs_task) == ("variant", False)
+    assert find_any("trainer", "continual") is Continual
+    assert (Continual.takes, Continual.needs_task) == (Variant, False)
 
 
 @pytest.mark.parametrize(

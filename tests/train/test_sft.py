@@ -12,7 +12,7 @@ from homespun.errors import DegenerateError, ModelError
 from homespun.models.base import LogprobQuery
 from homespun.models.embedded import cached_path
 from homespun.models.load import load_model
-from homespun.registry import lookup
+from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.text.prompts import task_messages
 from homespun.train.base import Card
@@ -26,7 +26,7 @@ def adapter(folder):
 
 
 def test_is_found_by_its_kind():
-    assert lookup("trainer", "sft") is Sft
+    assert find_any("trainer", "sft") is Sft
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from homespun.task import Task
 
 if TYPE_CHECKING:
     from homespun.engine.context import Context, Role
-    from homespun.records import Document, Row
+    from homespun.records import Record, Row
     from homespun.stats import Floats
 
 #: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after
@@ -65,6 +65,7 @@ def groups_of(results: Sequence[ItemResult], name: str) -> list[str]:
 class Evaluation(Strategy):
     """Base of what a recipe may name under `evaluate`."""
 
+    group: ClassVar[str] = "evaluation"
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
     not_asked: ClassVar[frozenset[str]] = frozenset()  #: settings that change no answer of `predict`
     along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
@@ -124,11 +125,11 @@ class Evaluation(Strategy):
         """Return the models that `grade` asks."""
         return ()
 
-    def look_at(self, items: Sequence[Item], documents: Iterable[Document]) -> list[str]:
-        """Return what a reader should know about items that ask for something in documents; reads them once.
+    def look_at(self, items: Sequence[Item], records: Iterable[Record]) -> list[str]:
+        """Return what a reader should know about items that ask for something in a source; reads it once.
 
         Raises:
-            DataError: the documents answer none of them.
+            DataError: the source answers none of them.
         """
         return []
 

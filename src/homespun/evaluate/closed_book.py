@@ -25,7 +25,7 @@ from homespun.evaluate.known import Known, accepted, is_reversed, unanswerable
 from homespun.models.base import Advance, Model, Request, Sampling, ignore_progress
 from homespun.models.judge import Question as JudgeQuestion
 from homespun.models.judge import ask_likelihood, ask_text
-from homespun.records import content_hash, derive_seed
+from homespun.records import Document, Record, content_hash, derive_seed
 from homespun.registry import did_you_mean
 from homespun.task import Task
 from homespun.text.answers import Found
@@ -121,13 +121,13 @@ class ClosedBook(Evaluation):
             items = [item for item in items if item.id in kept]
         return items
 
-    def look_at(self, items: Sequence[Item], documents: Iterable[Document]) -> list[str]:
+    def look_at(self, items: Sequence[Item], records: Iterable[Record]) -> list[str]:
         """Return a warning about questions whose answers stand in no document.
 
         Raises:
             DataError: that is so of all of them.
         """
-        lacking = unanswerable(items, documents)
+        lacking = unanswerable(items, (record.value for record in records if isinstance(record.value, Document)))
         if not lacking:
             return []
         shown = "; ".join(f'{one.item.id} ("{one.item.fields["question"]}"): {one.reason}' for one in lacking[:3])

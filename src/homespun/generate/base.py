@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Generator as Generated
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from homespun.engine.context import Context
 from homespun.errors import UsageError
-from homespun.records import Attempt, JSONDict, Row, Verdict
+from homespun.records import Attempt, JSONDict, Labelled, Payload, Row, Verdict
 from homespun.registry import Strategy, did_you_mean
 from homespun.store import Work
 
@@ -104,7 +104,9 @@ Pieces = Generated[Piece, None, None]
 class Generator(Strategy):
     """Base of the strategies under `generate:`."""
 
-    payload: ClassVar[Literal["labelled", "response", "variant"]] = "labelled"  #: what its rows are
+    group: ClassVar[str] = "generator"
+    gives: ClassVar[type[Payload]] = Labelled  #: what its rows are
+    any_size: ClassVar[bool] = False  #: its pool may be larger than memory; a page shows its first rows
     fixed: ClassVar[bool] = False  #: its rows are there already, so none is missing where a check drops some
     anew: ClassVar[bool] = True  #: another seed gives other rows, so that replicates can have some each
     checks_against: ClassVar[bool] = False  #: it drops rows that repeat an evaluation text, and asks for others
@@ -120,6 +122,25 @@ class Generator(Strategy):
                 generator does not do it (`checks_against`).
         """
         raise NotImplementedError
+
+    def source_of(self, sources: Mapping[str, object]) -> str | None:
+        """Return the name of the source that it takes; None where it takes none.
+
+        Raises:
+            UsageError: it is not there, or there are several and none is named.
+        """
+        return None
+
+    def digest(self) -> str:
+        """Return a hash of the file of rows that it reads; empty where it reads none."""
+        return ""
+
+    def look(self, ctx: Context) -> None:
+        """Read the file of rows that it reads, so that a bad one costs nothing."""
+
+    def mend(self, name: str) -> str:
+        """Return what gives more rows where all answers that may be asked for are spent."""
+        return f"the budget of answers is spent: raise generate.{name}.max_asked or relax its checks"
 
     def sample(self, count: int) -> Generator:
         """Return a generator that asks for about `count` answers, the first ones of the whole, for an estimate."""

@@ -62,6 +62,10 @@ class Given(VariantGenerator):
         """
         return digest_of(Path(self.path))
 
+    def look(self, ctx: Context) -> None:
+        """Read the file and the documents (see Generator)."""
+        self.wanted(ctx)
+
     def wanted(self, ctx: Context) -> int:
         """Return the number of records about documents of the source; reads both."""
         return sum(map(len, self._by_document(self.read(ctx))[0].values()))

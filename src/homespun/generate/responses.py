@@ -22,6 +22,7 @@ from homespun.records import (
     Attempt,
     Lineage,
     Message,
+    Payload,
     Record,
     Response,
     Row,
@@ -44,7 +45,8 @@ class Responses(Generator):
 
     kind: Literal["responses"] = "responses"
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[Literal["labelled", "response", "variant"]] = "response"
+    gives: ClassVar[type[Payload]] = Response
+    any_size: ClassVar[bool] = True
 
     prompts: str | None = Field(None, description="name of the source; default: the only one")
     n: int = Field(1, ge=1, description="responses per prompt")

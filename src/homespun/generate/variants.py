@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Generator, Piece, Pieces, find_source
-from homespun.records import Attempt, Document, Lineage, Row, Variant, Verdict, content_hash
+from homespun.records import Attempt, Document, Lineage, Payload, Row, Variant, Verdict, content_hash
 from homespun.text.fidelity import RECALL, Fidelity
 from homespun.text.normalise import comparable
 
@@ -39,7 +39,7 @@ class VariantGenerator(Generator):
     """Base of the strategies whose rows are variants of documents."""
 
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[Literal["labelled", "response", "variant"]] = "variant"
+    gives: ClassVar[type[Payload]] = Variant
 
     documents: str | None = Field(None, description="name of the source; default: the only one")
 
@@ -50,6 +50,10 @@ class VariantGenerator(Generator):
             UsageError: it is not there, or there are several and none is named.
         """
         return find_source("documents", self.documents, sources)
+
+    def mend(self, name: str) -> str:
+        """Return what gives more texts."""
+        return f"raise generate.{name}.retries, lower its recall, or take a larger writer"
 
     def read(self, ctx: Context) -> list[Document]:
         """Return the documents of the source, in its order.

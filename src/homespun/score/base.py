@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from homespun.engine.context import Context, Role
 from homespun.models.base import Advance, ignore_progress
-from homespun.records import Row, Scores
+from homespun.records import Labelled, Payload, Row, Scores
 from homespun.registry import Strategy
 from homespun.task import ModelSpec
 
@@ -32,6 +32,9 @@ class Marks(NamedTuple):
 
 class Scorer(Strategy, ABC):
     """Base of the scorers."""
+
+    group: ClassVar[str] = "scorer"
+    takes: ClassVar[type[Payload]] = Labelled  #: which rows it can score; Payload: all
 
     @property
     def whole_pool(self) -> bool:
@@ -52,6 +55,16 @@ class Scorer(Strategy, ABC):
     def needs_likelihood(self) -> bool:
         """Whether it asks for probabilities of given answers, which few servers give (ModelSpec.logprobs)."""
         return False
+
+    def server_lacks(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Return which setting asks the model behind a server for what it cannot give, and the mend; None if none."""
+        if not self.needs_likelihood or spec.logprobs:
+            return None
+        return "", (
+            f"reads probabilities of given answers from the {self.role}, which few servers give; set"
+            f" models.{self.role}.logprobs to vllm or llama.cpp if it is one of these, set models.{self.role} to"
+            " embedded, a path or a hub id, or judge by text (answer: text)"
+        )
 
     @property
     @abstractmethod

@@ -23,7 +23,7 @@ from homespun.engine.context import Context, Role
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.load import SENTENCE
-from homespun.records import Row, Scores
+from homespun.records import Payload, Row, Scores
 from homespun.score.base import Scorer
 from homespun.task import ModelSpec, Task
 from homespun.text.fields import FIELDS, field_text
@@ -34,7 +34,7 @@ class Embedding(Scorer):
 
     kind: Literal["embedding"] = "embedding"
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[str] = "any"
+    takes: ClassVar[type[Payload]] = Payload
     fields: tuple[str, ...] | None = Field(None, min_length=1, description=FIELDS)
     model: Role = Field("student", description="whose hidden states, or, of a server, whose embeddings endpoint")
     layer: int | None = Field(None, ge=1, description="after which layer; two thirds of them unless given")
@@ -47,6 +47,15 @@ class Embedding(Scorer):
         if self.sentence_transformers and self.layer is not None:
             raise ValueError("a sentence-transformers model takes no layer; take `layer` out")
         return self
+
+    def server_lacks(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Name `layer`, which no server takes."""
+        if self.layer is None:
+            return None
+        return "layer", (
+            f"models.{self.role} is a server, whose embeddings endpoint takes no layer; take `layer` out, or set"
+            f" models.{self.role} to embedded, a path or a hub id"
+        )
 
     @property
     def role(self) -> Role:

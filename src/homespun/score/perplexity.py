@@ -26,7 +26,7 @@ from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.models.base import Advance, LogprobQuery, ignore_progress
-from homespun.records import Row, Scores
+from homespun.records import Payload, Row, Scores
 from homespun.score.base import Marks, Scorer
 from homespun.text.fields import FIELDS, field_text
 from homespun.text.normalise import script_share
@@ -37,7 +37,7 @@ class Perplexity(Scorer):
 
     kind: Literal["perplexity"] = "perplexity"
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[str] = "any"
+    takes: ClassVar[type[Payload]] = Payload
     fields: tuple[str, ...] | None = Field(None, min_length=1, description=FIELDS)
 
     @property

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from homespun import stats
-from homespun.records import JSONDict, Response, Row, Verdict
+from homespun.records import JSONDict, Row, Verdict
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
 from homespun.select.explain import alone, nearest_to_threshold
@@ -173,7 +173,7 @@ def set_report(
 
 def diversity(rows: Sequence[Row], seed: int = 0) -> Diversity:
     """Return how varied rows are: what a model wrote of them (the output of a response, else the input)."""
-    texts = [_written(row) for row in rows]
+    texts = [row.payload.written for row in rows]
     beginnings = [text[:LOOKED_AT] for text in texts]  # one giant row would take minutes, and decide every figure
     tokens = [words(text, row.language) for row, text in zip(rows, beginnings, strict=True)]
     lengths = [length(text, row.language) for row, text in zip(rows, texts, strict=True)]
@@ -185,10 +185,6 @@ def diversity(rows: Sequence[Row], seed: int = 0) -> Diversity:
         self_bleu_4=self_bleu(tokens, 4, seed),
         compression=compression_ratio(beginnings),
     )
-
-
-def _written(row: Row) -> str:
-    return row.payload.output if isinstance(row.payload, Response) else row.text
 
 
 def _drawn(rows: Sequence[Row], size: int, seed: int) -> list[Row]:

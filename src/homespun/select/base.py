@@ -132,6 +132,7 @@ class Columns:
 class Rule(Strategy, ABC):
     """Base of the rules. `str(rule)` is the rule as verdicts and reports name it."""
 
+    group: ClassVar[str] = "rule"
     needs_task: ClassVar[bool] = False  #: a rule reads rows and columns alone
 
     @abstractmethod

@@ -24,7 +24,7 @@ def parse_rule(value: Any) -> Any:
         return value
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise ValueError(f"a rule is a mapping with a kind, such as {{kind: at_least, ...}}; got {value!r}")
-    return lookup("rule", value["kind"]).model_validate(value)
+    return lookup(Rule, value["kind"]).model_validate(value)
 
 
 AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(parse_rule)]

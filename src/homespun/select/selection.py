@@ -12,6 +12,7 @@ from homespun.dataset.text import TextOf, lookup
 from homespun.errors import UsageError
 from homespun.near.pairs import Pairs, Repeats, TooManyPairsError, greedy
 from homespun.records import Labelled, Lineage, Row, Scores, Verdict
+from homespun.registry import find_any
 from homespun.registry import lookup as find_kind
 from homespun.select.base import Columns, Rule
 from homespun.select.repeats import TextRepeatRule
@@ -85,7 +86,7 @@ def rule_of(kind: str, **settings: Any) -> Rule:
     """Return a rule; settings that are None are left to its defaults."""
     try:
         given = {name: value for name, value in settings.items() if value is not None}
-        return cast(Rule, find_kind("rule", kind).model_validate(given))
+        return find_kind(Rule, kind).model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or kind
@@ -318,6 +319,6 @@ def scored(kind: str, usable: Sequence[Row], model: str) -> Scores:
         raise UsageError(f"{model}: servers are asked by `homespun select`, which keeps their answers; or give vectors")
     roles: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
     models = Models(dict.fromkeys(roles, spec), load_model)
-    scorer: Any = find_kind("scorer", kind)(kind=kind)
+    scorer: Any = find_any("scorer", kind)(kind=kind)
     scores: Scores = scorer(usable, Context(None, usable[0].language, 0, models), name=kind)
     return scores

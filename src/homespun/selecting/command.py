@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 
 from homespun.dataset import find, write
 from homespun.dataset.find import Part
@@ -25,7 +24,6 @@ from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.recipefile import load_rules
 from homespun.records import JSONDict, Row, Verdict
-from homespun.score.base import Scorer
 from homespun.select.api import calibrate
 from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
@@ -297,8 +295,8 @@ def _rules(request: Request, scoring: Scoring) -> list[Rule]:
     if request.rules:
         found = load_rules(request.rules)
         scoring.specs.update(found.models)
-        scoring.scorers.update({name: cast(Scorer, scorer) for name, scorer in found.score.items()})
-        rules = [cast(Rule, rule) for rule in found.select]
+        scoring.scorers.update(found.score)
+        rules = list(found.select)
         kinds: list[str | None] = [None] * len(rules)
     else:
         pairs = rules_of(request.shortcuts, request.within)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -165,12 +165,12 @@ def build(kind: str, fields: Mapping[str, Any], within: str | None = None, told:
     Raises:
         UsageError: the rule refuses the fields.
     """
-    cls = lookup("rule", kind)
+    cls = lookup(Rule, kind)
     settings = dict(fields)
     if within is not None and "within" in cls.model_fields:
         settings["within"] = within
     try:
-        return cast(Rule, cls.model_validate(settings))
+        return cls.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

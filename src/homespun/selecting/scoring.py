@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from homespun.engine.context import Context, Models, Role
 from homespun.engine.progress import Progress
@@ -49,7 +49,7 @@ class Scoring:
             UsageError: no such kind of scorer.
         """
         if name not in self.scorers and name not in self.made:
-            self.scorers[name] = cast(Scorer, lookup("scorer", kind).model_validate(dict(settings or {})))
+            self.scorers[name] = lookup(Scorer, kind).model_validate(dict(settings or {}))
 
     def scorer_of(self, by: str) -> str | None:
         """Return the name of the scorer that makes a column, or None where no scorer does."""

@@ -12,7 +12,9 @@ from homespun.registry import Strategy
 class Source(Strategy):
     """Base of the strategies under `sources:`."""
 
+    group: ClassVar[str] = "source"
     needs_task: ClassVar[bool] = False
+    read_first: ClassVar[bool] = False  #: a run reads it once before anything is spent, to tell what `look` says
 
     def __call__(self) -> Iterator[Record]:
         """Return the records from the first on, in constant memory.
@@ -21,6 +23,10 @@ class Source(Strategy):
             DataError: with the file and the record that cannot be read.
         """
         raise NotImplementedError
+
+    def look(self) -> list[str]:
+        """Read all records; return what a person should know of them, such as what was left out, one line each."""
+        return []
 
     def digest(self) -> str:
         """Return a hash of the content; a part of every fingerprint that depends on it."""

@@ -12,14 +12,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from homespun.engine.context import Context
 from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.models.base import Model
-from homespun.records import Row
+from homespun.records import Labelled, Payload, Row
 from homespun.registry import Strategy
 from homespun.task import ModelSpec, Task
 
@@ -113,6 +113,9 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 class Trainer(Strategy):
     """Base of the trainers: trains a student on rows, once per seed, and leaves an adapter and a card."""
+
+    group: ClassVar[str] = "trainer"
+    takes: ClassVar[type[Payload]] = Labelled  #: which rows it can train on
 
     seeds: tuple[int, ...] = Field(
         (0, 1, 2), min_length=1, description="one replicate per seed: a training, and what `draws` says of its rows"

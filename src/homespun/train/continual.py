@@ -29,7 +29,7 @@ from homespun.engine.progress import Bar
 from homespun.errors import DataError, DegenerateError
 from homespun.models.checkpoint import missing_extra
 from homespun.models.load import load_for_training, model_identity, quiet
-from homespun.records import Row, Variant, content_hash, derive_seed
+from homespun.records import Payload, Row, Variant, content_hash, derive_seed
 from homespun.task import ModelSpec, Task
 from homespun.train.adapter import save_adapter, save_whole
 from homespun.train.base import Card, Probe, Trainer
@@ -89,7 +89,7 @@ class Continual(Trainer):
     """Continual pre-training, by exposures."""
 
     kind: Literal["continual"] = "continual"
-    payload: ClassVar[Literal["labelled", "response", "variant"]] = "variant"
+    takes: ClassVar[type[Payload]] = Variant
     needs_task: ClassVar[bool] = False
 
     exposures: int = Field(40, ge=1, description="times that every document is shown")

@@ -7,11 +7,12 @@ questions refer to them by id. A piece knows its file, its page and its place in
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -40,6 +41,7 @@ class DocumentSource(Source):
     """Documents in the order of their files; pieces in the order of the text."""
 
     kind: Literal["documents"] = "documents"
+    read_first: ClassVar[bool] = True
     path: str = Field(
         description="a folder or file, relative to the recipe: txt, md, html, pdf, docx; jsonl, csv, parquet"
     )
@@ -72,6 +74,12 @@ class DocumentSource(Source):
     def __call__(self) -> Iterator[Record]:
         """Return the documents (see Source and Reading)."""
         return iter(self.reading())
+
+    def look(self) -> list[str]:
+        """Read all documents; return what was left out (see Source)."""
+        reading = self.reading()
+        deque(reading, maxlen=0)
+        return reading.told()[1:]
 
     def reading(self) -> Reading:
         """Return one pass over the documents, which can be asked afterwards what it left out."""
