@@ -8,6 +8,8 @@ from homespun.errors import UsageError
 from homespun.generate.hygiene import check
 from homespun.records import Labelled, Lineage, Row
 from homespun.registry import lookup
+from homespun.score.base import Scorer
+from homespun.select.base import Rule
 from homespun.task import Task
 
 PREMISE = "The committee met on the first floor of the old town hall to settle which of the four bridges comes first."
@@ -34,7 +36,7 @@ RULES = {"rouge_l": {"threshold": 0.7}, "minhash": {"threshold": 0.6, "shingle":
 
 @pytest.mark.parametrize("kind", RULES)
 def test_a_shared_premise_is_no_near_copy(kind):
-    rule = lookup("rule", kind).model_validate({"kind": kind, **RULES[kind]})
+    rule = lookup(Rule, kind).model_validate({"kind": kind, **RULES[kind]})
     verdicts = rule(ROWS, NO_SCORES, 0)
     assert [verdict.keep for verdict in verdicts] == [True] * 12 + [False]
     assert verdicts[-1].duplicate_of == ROWS[0].id
@@ -54,7 +56,7 @@ def test_rows_as_they_are_written_are_compared_alike():
 def test_what_makes_one_of_several_texts_must_be_told_which():
     with pytest.raises(UsageError, match=r"calibrate looks at one text .* premise, hypothesis"):
         select.calibrate(ROWS)
-    embedding = lookup("scorer", "embedding")
+    embedding = lookup(Scorer, "embedding")
     with pytest.raises(
         UsageError, match=r"embedding: rows have the fields premise, hypothesis.* fields: \[hypothesis\]"
     ):

@@ -23,7 +23,7 @@ from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.near.centrality import by_cosine, by_rouge_l, ranks
 from homespun.near.cosine import Vectors, unit
-from homespun.records import Row, Scores
+from homespun.records import Payload, Row, Scores
 from homespun.registry import did_you_mean
 from homespun.score.base import Marks, Scorer
 from homespun.text.words import length, words
@@ -34,7 +34,7 @@ class Centrality(Scorer):
 
     kind: Literal["centrality"] = "centrality"
     needs_task: ClassVar[bool] = False
-    payload: ClassVar[str] = "any"
+    takes: ClassVar[type[Payload]] = Payload
     measure: Literal["cosine", "rouge_l"] = Field("cosine", description="cosine of embeddings, or ROUGE-L of words")
     within: str | None = Field("prompt", description="group key of the answers to compare; null: all rows")
     of: Literal["output", "input"] = Field("output", description="the text to compare")
