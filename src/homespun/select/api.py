@@ -75,7 +75,7 @@ def rouge_l(
         threshold: 0 to 1.
         field: the field, or a template over fields, that holds the text of a dict; `text` unless given.
         within: compare only dicts with the same value of this field, or rows of the same group.
-        language: en or ja; by the script of the texts unless given.
+        language: en or ja; of each text by its script unless given.
         floor: how low `at` can go without comparing again, the threshold unless given; a lower one costs more.
             Where rows are alike by the thousand, pairs are held only if a floor is given: else the first `at`
             compares once more.

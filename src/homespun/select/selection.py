@@ -16,7 +16,7 @@ from homespun.registry import find_any
 from homespun.registry import lookup as find_kind
 from homespun.select.base import Columns, Rule
 from homespun.select.repeats import TextRepeatRule
-from homespun.text.normalise import script_share
+from homespun.text.normalise import language_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -133,12 +133,9 @@ def rows_of(given: Iterable[Any], field: str | None, within: str | Sequence[str]
             unusable[place] = problem
         else:
             texts.append((place, value, groups))
-    if language is None and texts:
-        first = [script_share(value, "ja") for _, value, _ in texts[:200]]
-        language = "ja" if sum(first) / len(first) > 0.5 else "en"
     for place, value, groups in texts:
         lineage = Lineage("list", str(place))
-        rows[place] = Row(str(place), Labelled({text.key: value}, ""), language or "en", groups, lineage)
+        rows[place] = Row(str(place), Labelled({text.key: value}, ""), language or language_of(value), groups, lineage)
     return inputs, [rows[place] for place in sorted(rows)], unusable
 
 
