@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -158,6 +161,15 @@ def test_an_unfinished_file_is_not_there(rows, tmp_path, monkeypatch):
         write.write(out, [(part, [1, 2])], fail)
     assert out.read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.jsonl", "rows.jsonl"]
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        with write.whole(tmp_path / "pipe") as stream:
+            assert write.lines_to(stream, [{"a": math.nan}]) == 1
+        assert reader.stdout.read() == b'{"a": null}\n'
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_file_that_changes_meanwhile_is_not_mixed(rows, tmp_path):

@@ -238,7 +238,7 @@ def test_general_text_from_a_column_is_read_only_as_far_as_needed(texts, blank, 
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"body": "x"}\n', "record 1 has no text in the column `text`; .*one of: body"),
-        ("a.txt", b"\n \n", "no text in it"),
+        ("a.txt", b"\xef\xbb\xbf\n \n", "no text in it"),
         ("a.txt", b"\xff\xfe", "not UTF-8"),
         ("a.txt", None, "No such file"),
     ],
