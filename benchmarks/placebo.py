@@ -67,7 +67,7 @@ def collect(minutes: float) -> None:
     from homespun.models.load import load_model
     from homespun.records import Labelled, Lineage, Row
     from homespun.select.base import Columns
-    from homespun.select.share import Random
+    from homespun.select.rules.share import Random
 
     torch.set_num_threads(1)
     started = time.monotonic()

@@ -490,8 +490,8 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(run, rows, tmp_p
 def test_missing_extras_that_matter_are_told(run, tmp_path, monkeypatch):
     lines = [json.dumps({"text": f"{i}番目の平均を計算する方法を教えてください"}) + "\n" for i in range(4)]
     (tmp_path / "ja.jsonl").write_text("".join(lines))
-    monkeypatch.setattr("homespun.selecting.command.MANY", 4)
-    monkeypatch.setattr("homespun.selecting.command.find_spec", lambda name: None)
+    monkeypatch.setattr("homespun.select.files.command.MANY", 4)
+    monkeypatch.setattr("homespun.select.files.command.find_spec", lambda name: None)
     _, _, err = run("ja.jsonl", "--rouge-l", "0.95")
     assert ("install the extra `ja`" in err, "install the extra `fast`" in err) == (True, True)
     _, _, err = run("ja.jsonl", "--exact")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
 from homespun.records import Row, derive_seed
-from homespun.select.arms import ArmVerdicts, check_columns, control
+from homespun.select.arms import check_columns, control
 from homespun.select.base import Rule
+from homespun.select.engine import Selected
 from homespun.task import Controls
 from homespun.train.base import Trainer
 
@@ -45,7 +46,7 @@ class Choice:
 
     plan: ArmPlan
     candidates: tuple[Row, ...]
-    outcome: ArmVerdicts | None  #: None for a control
+    outcome: Selected | None  #: None for a control
     chosen: tuple[Row, ...]  #: the rows that the arm keeps; of a control those of its owner
 
     def rows(self, run_seed: int, seed: int) -> tuple[Row, ...]:

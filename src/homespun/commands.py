@@ -247,9 +247,9 @@ def select(
     seed: Annotated[int, typer.Option(help="of rules that draw by lot")] = 0,
 ) -> int:
     """Apply rules to files of records and write what they keep, unchanged and in order."""
-    from homespun.selecting.command import look_at
-    from homespun.selecting.command import select as apply
-    from homespun.selecting.outcome import Request
+    from homespun.select.files.command import look_at
+    from homespun.select.files.command import select as apply
+    from homespun.select.files.outcome import Request
 
     given = {
         "--exact": "" if exact else None, "--against": _lines(against), "--at-least": _lines(at_least),

@@ -33,8 +33,8 @@ from homespun.models.load import load_model
 from homespun.recipe import Recipe
 from homespun.records import Record, Row, Scores
 from homespun.replicates import check_draws, draws_of, is_cut, replicates_of, seeds_of
-from homespun.select.arms import apply
 from homespun.select.base import Columns
+from homespun.select.engine import apply
 from homespun.store import Store
 from homespun.task import ModelSpec
 

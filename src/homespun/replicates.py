@@ -20,7 +20,7 @@ from homespun.errors import UsageError
 from homespun.generate.base import Generator
 from homespun.records import Row, derive_seed
 from homespun.select.arms import label_of
-from homespun.select.share import draw
+from homespun.select.rules.share import draw
 
 if TYPE_CHECKING:
     from homespun.engine.context import Context

@@ -34,7 +34,7 @@ from homespun.report.data import (
     UseCommand,
 )
 from homespun.report.html import render
-from homespun.select.explain import nearest_to_threshold
+from homespun.select.engine import nearest_to_threshold
 from homespun.stages import BASELINE, FEW_SHOT, PAGE, SUMMARY
 from homespun.store import Store, file_hash
 from homespun.text.diversity import distinct_n

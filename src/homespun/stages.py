@@ -27,8 +27,9 @@ from homespun.records import JSONDict, Row, Scores, Verdict, content_hash
 from homespun.registry import Strategy
 from homespun.replicates import Replicate
 from homespun.score.base import Scorer
-from homespun.select.arms import apply, cut, first_variants
+from homespun.select.arms import cut, first_variants
 from homespun.select.base import Columns
+from homespun.select.engine import apply
 from homespun.store import Store
 from homespun.tables import (
     attempt_schema,
@@ -292,7 +293,7 @@ def select(
                 f" seed {', '.join(map(str, replicate.seeds))}: write more rows or take fewer train.seeds"
             )
         outcome = apply(plan.select, candidates, columns, replicate.seed)
-        chosen[plan.name] = Choice(plan, tuple(candidates), outcome, outcome.kept)
+        chosen[plan.name] = Choice(plan, tuple(candidates), outcome, tuple(outcome.kept))
         output = _write_verdicts(job, f"arms/{plan.name}{replicate.mark}", outcome.verdicts)
         if not outcome.kept:
             dropped = ", ".join(f"{rule}: {count}" for rule, count in outcome.dropped_by.items())

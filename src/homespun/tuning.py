@@ -20,7 +20,7 @@ from homespun.models.base import Advance, ignore_progress
 from homespun.models.load import load_model
 from homespun.records import JSONDict, Row, content_hash, derive_seed
 from homespun.select.arms import cut
-from homespun.select.share import draw
+from homespun.select.rules.share import draw
 from homespun.stages import BASELINE, FEW_SHOT, Items, settings
 from homespun.store import Store, Work
 from homespun.train.base import Card

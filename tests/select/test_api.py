@@ -24,8 +24,8 @@ def test_importing_the_package_is_cheap_and_names_are_functions():
         "import sys, homespun.select as s\n"
         "print([m for m in ('numpy', 'pydantic', 'pyarrow', 'torch') if m in sys.modules])\n"
         "s.rouge_l, s.minhash, s.semantic\n"
-        "import homespun.select.minhash, homespun.select.semantic\n"
-        "print(callable(s.minhash), callable(s.semantic))"
+        "import homespun.select.rules.minhash, homespun.select.api\n"
+        "print(callable(s.minhash), callable(s.rules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "True True"]
@@ -61,10 +61,10 @@ def test_another_threshold_compares_no_text_again(monkeypatch, settings):
 
 
 def test_of_rows_alike_by_the_thousand_pairs_are_found_when_asked_for(monkeypatch):
-    from homespun.select import selection
+    from homespun.select.rules import repeats
 
-    monkeypatch.setattr(selection, "PAIRS_AT_LEAST", 10)
-    monkeypatch.setattr(selection, "PAIRS_PER_ROW", 1)
+    monkeypatch.setattr(repeats, "PAIRS_AT_LEAST", 10)
+    monkeypatch.setattr(repeats, "PAIRS_PER_ROW", 1)
     texts = [f"a b c d e f g {n}" for n in range(40)]  # 780 pairs with an F of 7/8
     vectors = np.array([[1.0, n / 1000] for n in range(40)])
     for make in (
@@ -74,7 +74,7 @@ def test_of_rows_alike_by_the_thousand_pairs_are_found_when_asked_for(monkeypatc
     ):
         found = make()
         with monkeypatch.context() as patched:  # the same with all pairs at hand
-            patched.setattr(selection, "PAIRS_AT_LEAST", 10**6)
+            patched.setattr(repeats, "PAIRS_AT_LEAST", 10**6)
             whole = make()
         assert found.verdicts == whole.verdicts
         for threshold in (0.2, 0.9, 0.95):

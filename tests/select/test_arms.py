@@ -9,12 +9,12 @@ from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Labelled, Lineage, Response, Row, Variant
-from homespun.select.arms import NO_RULE, apply, check_columns, control, cut, first_variants, label_of
+from homespun.select.arms import check_columns, control, cut, first_variants, label_of
 from homespun.select.base import Columns
-from homespun.select.combine import AllOf
-from homespun.select.explain import alone, nearest_to_threshold
-from homespun.select.share import Bottom, Random, Top
-from homespun.select.threshold import AtLeast, AtMost, Band
+from homespun.select.engine import NO_RULE, alone, apply, nearest_to_threshold
+from homespun.select.rules.combine import AllOf
+from homespun.select.rules.share import Bottom, Random, Top
+from homespun.select.rules.threshold import AtLeast, AtMost, Band
 
 SCORES = st.one_of(st.floats(0, 1), st.just(math.nan), st.sampled_from([0.0, 0.5, 1.0]))
 POOL = st.lists(st.tuples(st.sampled_from("pn"), SCORES), max_size=30)

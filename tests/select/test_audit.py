@@ -9,12 +9,12 @@ import pytest
 from selection_pool import NO_SCORES, make_row, numbers
 
 from homespun.records import Labelled, Lineage, Row, Scores
-from homespun.select.arms import apply
 from homespun.select.audit import SetReport, set_report
 from homespun.select.base import Columns
-from homespun.select.duplicates import ExactDuplicates
+from homespun.select.engine import apply
+from homespun.select.rules.duplicates import ExactDuplicates
+from homespun.select.rules.threshold import AtLeast
 from homespun.select.shortcuts import cues
-from homespun.select.threshold import AtLeast
 
 WORDS = "cast plot score light pace end start joke scene voice set cut".split()
 

@@ -8,8 +8,8 @@ from selection_pool import NO_SCORES, make_row
 from homespun.errors import DataError, UsageError
 from homespun.recipefile import loads
 from homespun.records import Lineage, Response, Row
-from homespun.select.combine import AllOf
-from homespun.select.contamination import Contamination, references
+from homespun.select.rules.combine import AllOf
+from homespun.select.rules.contamination import Contamination, references
 
 QUESTION = "Which of the twins told the longer joke while they were washing up in the kitchen?"
 

@@ -11,11 +11,11 @@ from selection_pool import make_row, one_column
 from homespun.errors import UsageError
 from homespun.records import Scores
 from homespun.registry import BUILT_IN, find_any
-from homespun.select.arms import is_unscored
 from homespun.select.base import Columns
-from homespun.select.coverage import Coverage
-from homespun.select.prototypes import D4, Prototypes
-from homespun.select.semantic import Semantic, SemDedup
+from homespun.select.engine import is_unscored
+from homespun.select.rules.coverage import Coverage
+from homespun.select.rules.prototypes import D4, Prototypes
+from homespun.select.rules.semantic import Semantic, SemDedup
 
 
 def angles(*degrees):

@@ -14,8 +14,8 @@ from selection_pool import NO_SCORES
 from homespun.errors import UsageError
 from homespun.records import Lineage, Row, Variant
 from homespun.registry import find_any
-from homespun.select.facts import FactBalanced, balanced
-from homespun.select.share import Random
+from homespun.select.rules.facts import FactBalanced, balanced
+from homespun.select.rules.share import Random
 from homespun.text.compose import planned
 
 

@@ -9,8 +9,8 @@ from selection_pool import NO_SCORES, make_row, make_rows, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Labelled, Lineage, Row
-from homespun.select.middle import Middle
-from homespun.select.quota import Quota
+from homespun.select.rules.quota import Quota
+from homespun.select.rules.share import Middle
 
 NAN = math.nan
 

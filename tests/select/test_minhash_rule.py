@@ -6,7 +6,7 @@ from selection_pool import NO_SCORES, make_row
 
 from homespun.errors import UsageError
 from homespun.records import Labelled, Lineage, Row
-from homespun.select.minhash import MinHash
+from homespun.select.rules.minhash import MinHash
 
 LONG = " ".join(f"word{number}" for number in range(60))
 NEAR = LONG.replace("word59", "another")

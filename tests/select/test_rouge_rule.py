@@ -2,7 +2,7 @@ import pytest
 from selection_pool import NO_SCORES, make_row
 
 from homespun.records import Labelled, Lineage, Row
-from homespun.select.rouge import RougeL
+from homespun.select.rules.rouge import RougeL
 
 
 def japanese(number, text):

@@ -8,12 +8,12 @@ from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
 from homespun.errors import UsageError
 from homespun.records import Scores
 from homespun.registry import BUILT_IN, find_any
-from homespun.select.agreement import Agreement
 from homespun.select.base import Columns, Rule
-from homespun.select.combine import AllOf, AnyOf
-from homespun.select.duplicates import ExactDuplicates
-from homespun.select.share import Bottom, Random, Top, share_of
-from homespun.select.threshold import AtLeast, AtMost, Band
+from homespun.select.rules.agreement import Agreement
+from homespun.select.rules.combine import AllOf, AnyOf
+from homespun.select.rules.duplicates import ExactDuplicates
+from homespun.select.rules.share import Bottom, Random, Top, share_of
+from homespun.select.rules.threshold import AtLeast, AtMost, Band
 from homespun.task import Task
 
 TASK = Task(description="d", fields=("review",), labels={"positive": "good", "negative": "bad"})

@@ -1,8 +1,7 @@
 """Rules: verdicts from scores; one file each. For lists in Python: `homespun.select.rouge_l(rows, threshold=0.7)`.
 
-The functions are those of api.py, fetched when first used, so that importing a rule imports nothing else. Some
-have the name of the module of their rule (`minhash`, `semantic`): as an attribute of this package such a name is
-the function, and `from homespun.select.minhash import MinHash` finds the module all the same.
+The functions are those of api.py, fetched when first used, so that importing a rule imports nothing else. As an
+attribute of this package `rules` is the function; `from homespun.select.rules.minhash import MinHash` finds the folder.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = list(API)
 
 
 class _Package(ModuleType):
-    """Keeps the functions from being replaced by the modules of the same name when those are imported."""
+    """Keeps the function `rules` from being replaced by the folder when a rule is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in API and isinstance(value, ModuleType)):

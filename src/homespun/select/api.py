@@ -12,31 +12,16 @@ input is changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from homespun.errors import UsageError
-from homespun.records import Verdict
-from homespun.select.arms import apply
-from homespun.select.base import Columns, group_values
-from homespun.select.combine import groups_of
-from homespun.select.prototypes import DEDUP_SHARE
-from homespun.select.repeats import RepeatRule, TextRepeatRule
-from homespun.select.selection import (
-    Searched,
-    Selection,
-    decided,
-    merged,
-    moved,
-    numbers_of,
-    paired,
-    ranked,
-    rows_of,
-    rule_of,
-    ruled,
-    scored,
-    vectors_of,
-)
+from homespun.select.base import Columns, group_values, rule_of
+from homespun.select.engine import apply
+from homespun.select.rules.combine import groups_of
+from homespun.select.rules.prototypes import DEDUP_SHARE
+from homespun.select.scoring import scored
+from homespun.select.selection import Inputs, Selection
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -44,25 +29,23 @@ if TYPE_CHECKING:
     from homespun.near.calibrate import Calibration
     from homespun.text.japanese import Tokenizer
 
+Rows = Iterable[Any]  #: texts, dicts or rows
+Name = str | None  #: of a field
+By = str | Sequence[float]  #: a field that holds numbers, or one number per input
 Files = str | os.PathLike[str]
 
 
-def exact(
-    rows: Iterable[Any],
-    *,
-    field: str | None = None,
-    language: str | None = None,
-) -> Selection:
+def exact(rows: Rows, *, field: Name = None, language: str | None = None) -> Selection:
     """Keep the first of equal texts; case, width and spacing do not count."""
-    return ruled(rows, rule_of("exact_duplicates", conflicts="keep_first"), field, None, language)
+    return _select("exact_duplicates", {"conflicts": "keep_first"}, rows, field, None, language)
 
 
 def rouge_l(
-    rows: Iterable[Any],
+    rows: Rows,
     threshold: float = 0.7,
     *,
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     floor: float | None = None,
     tokenizer: Tokenizer | None = None,
@@ -85,15 +68,15 @@ def rouge_l(
     Raises:
         UsageError: threshold or floor out of range.
     """
-    settings = {"threshold": threshold, "within": within, "tokenizer": tokenizer, "stem": stem}
-    return paired(rows, cast(TextRepeatRule, rule_of("rouge_l", **settings)), field, language, floor)
+    settings = {"threshold": threshold, "tokenizer": tokenizer, "stem": stem}
+    return _select("rouge_l", settings, rows, field, within, language, floor=floor)
 
 
 def calibrate(
-    rows: Iterable[Any],
+    rows: Rows,
     *,
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     tokenizer: Tokenizer | None = None,
     stem: bool = False,
@@ -118,7 +101,7 @@ def calibrate(
     from homespun.near.calibrate import calibrate as look
     from homespun.text.words import compared
 
-    _, usable, _ = rows_of(rows, field, within, language)
+    usable = Inputs.of(rows, field, within, language).rows
     if several := next((row for row in usable if len(row.payload.fields) > 1), None):
         raise UsageError(
             f"calibrate looks at one text of each row, and there are {', '.join(several.payload.fields)}; name one"
@@ -130,11 +113,11 @@ def calibrate(
 
 
 def minhash(
-    rows: Iterable[Any],
+    rows: Rows,
     threshold: float = 0.8,
     *,
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     floor: float | None = None,
 ) -> Selection:
@@ -142,18 +125,17 @@ def minhash(
 
     Arguments as of rouge_l. Near copies can be missed with a small chance (near/minhash.py says which).
     """
-    rule = cast(TextRepeatRule, rule_of("minhash", threshold=threshold, within=within))
-    return paired(rows, rule, field, language, floor)
+    return _select("minhash", {"threshold": threshold}, rows, field, within, language, floor=floor)
 
 
 def semantic(
-    rows: Iterable[Any],
+    rows: Rows,
     threshold: float = 0.95,
     *,
     vectors: ArrayLike | None = None,
     model: str = "embedded",
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     floor: float | None = None,
 ) -> Selection:
@@ -169,56 +151,34 @@ def semantic(
         language: see rouge_l.
         floor: see rouge_l.
     """
-    from homespun.near import cosine
-
-    rule = rule_of("semantic", threshold=threshold, within=within)
-    inputs, usable, unusable = rows_of(rows, field, within, language)
-    columns = vectors_of(inputs, usable, vectors, model)
-    unit = rule.unit_vectors(usable, columns)  # type: ignore[attr-defined]
-    groups = cast(RepeatRule, rule).groups(usable)
-    searched = Searched(
-        lambda low, most: cosine.pairs(unit, low, groups, most=most),
-        lambda at: cosine.greedy(unit, at, groups),
-        threshold,
-        floor,
-        len(usable),
-    )
-    missing = [place for place, value in enumerate(unit[:, 0].tolist()) if value != value] if len(unit) else []
-
-    def decide(at: float) -> list[Verdict]:
-        other = moved(rule, at)
-        verdicts = cast(RepeatRule, other).verdicts(usable, searched.above(at), at, "cosine")
-        for place in missing:
-            verdicts[place] = other.no_vector(usable[place], columns)  # type: ignore[attr-defined]
-        return verdicts
-
-    return Selection(inputs, usable, merged(inputs, decide(threshold), unusable), rule, columns, decide)
+    columns = _vectors(vectors, model)
+    return _select("semantic", {"threshold": threshold}, rows, field, within, language, columns, floor=floor)
 
 
 def semdedup(
-    rows: Iterable[Any],
+    rows: Rows,
     threshold: float = 0.95,
     *,
     vectors: ArrayLike | None = None,
     model: str = "embedded",
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     seed: int = 0,
 ) -> Selection:
     """Drop what means the same within clusters (SemDeDup); for more rows than `semantic` can compare."""
-    rule = rule_of("semdedup", threshold=threshold, within=within)
-    return ruled(rows, rule, field, within, language, vectors=vectors, model=model, seed=seed, moves="threshold")
+    columns = _vectors(vectors, model)
+    return _select("semdedup", {"threshold": threshold}, rows, field, within, language, columns, seed)
 
 
 def d4(
-    rows: Iterable[Any],
+    rows: Rows,
     share: float = 0.5,
     *,
     vectors: ArrayLike | None = None,
     model: str = "embedded",
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
     seed: int = 0,
 ) -> Selection:
@@ -226,132 +186,114 @@ def d4(
 
     SemDeDup first leaves 75 % of the rows, or the share where that is more.
     """
-    rule = rule_of("d4", share=share, within=within, dedup_share=max(DEDUP_SHARE, share))
-    return ruled(rows, rule, field, within, language, vectors=vectors, model=model, seed=seed, moves="share")
+    settings = {"share": share, "dedup_share": max(DEDUP_SHARE, share)}
+    return _select("d4", settings, rows, field, within, language, _vectors(vectors, model), seed)
 
 
 def perplexity(
-    rows: Iterable[Any],
+    rows: Rows,
     share: float = 0.5,
     *,
     part: Literal["low", "middle", "high"] = "low",
     model: str = "embedded",
-    field: str | None = None,
-    within: str | None = None,
+    field: Name = None,
+    within: Name = None,
     language: str | None = None,
 ) -> Selection:
     """Keep the share of texts that are least, middling or most surprising to a model; `at` takes another share."""
     kinds = {"low": "bottom", "middle": "middle", "high": "top"}
     if part not in kinds:
         raise UsageError(f'part is "{part}"; it is one of {", ".join(kinds)}')
-    rule = rule_of(kinds[part], by="perplexity", share=share, within=within)
-    inputs, usable, unusable = rows_of(rows, field, within, language)
-    columns = Columns.of([scored("perplexity", usable, model)] if usable else [])
-    return decided(inputs, usable, unusable, rule, columns, 0, "share")
+    settings = {"by": "perplexity", "share": share}
+    return _select(
+        kinds[part], settings, rows, field, within, language, lambda inputs: scored("perplexity", inputs.rows, model)
+    )
 
 
 def top(
-    rows: Iterable[Any],
-    share: float,
-    *,
-    by: str | Sequence[float],
-    field: str | None = None,
-    within: str | None = None,
-    language: str | None = None,
+    rows: Rows, share: float, *, by: By, field: Name = None, within: Name = None, language: str | None = None
 ) -> Selection:
     """Keep the share with the highest numbers; `by` is a field of the dicts, or one number per input."""
-    return ranked("top", "share", rows, share, by, field, within, language)
+    return _ranked("top", {"share": share}, rows, by, field, within, language)
 
 
 def bottom(
-    rows: Iterable[Any],
-    share: float,
-    *,
-    by: str | Sequence[float],
-    field: str | None = None,
-    within: str | None = None,
-    language: str | None = None,
+    rows: Rows, share: float, *, by: By, field: Name = None, within: Name = None, language: str | None = None
 ) -> Selection:
     """Keep the share with the lowest numbers; see top."""
-    return ranked("bottom", "share", rows, share, by, field, within, language)
+    return _ranked("bottom", {"share": share}, rows, by, field, within, language)
 
 
 def middle(
-    rows: Iterable[Any],
-    share: float,
-    *,
-    by: str | Sequence[float],
-    field: str | None = None,
-    within: str | None = None,
-    language: str | None = None,
+    rows: Rows, share: float, *, by: By, field: Name = None, within: Name = None, language: str | None = None
 ) -> Selection:
     """Keep the share nearest to the median; see top."""
-    return ranked("middle", "share", rows, share, by, field, within, language)
+    return _ranked("middle", {"share": share}, rows, by, field, within, language)
 
 
-def at_least(
-    rows: Iterable[Any],
-    value: float,
-    *,
-    by: str | Sequence[float],
-    field: str | None = None,
-    language: str | None = None,
-) -> Selection:
+def at_least(rows: Rows, value: float, *, by: By, field: Name = None, language: str | None = None) -> Selection:
     """Keep rows whose number is at least the value; see top."""
-    return ranked("at_least", "value", rows, value, by, field, None, language)
+    return _ranked("at_least", {"value": value}, rows, by, field, None, language)
 
 
-def at_most(
-    rows: Iterable[Any],
-    value: float,
-    *,
-    by: str | Sequence[float],
-    field: str | None = None,
-    language: str | None = None,
-) -> Selection:
+def at_most(rows: Rows, value: float, *, by: By, field: Name = None, language: str | None = None) -> Selection:
     """Keep rows whose number is at most the value; see top."""
-    return ranked("at_most", "value", rows, value, by, field, None, language)
+    return _ranked("at_most", {"value": value}, rows, by, field, None, language)
 
 
-def random(
-    rows: Iterable[Any],
-    share: float,
-    *,
-    field: str | None = None,
-    within: str | None = None,
-    seed: int = 0,
-) -> Selection:
+def random(rows: Rows, share: float, *, field: Name = None, within: Name = None, seed: int = 0) -> Selection:
     """Keep a share by lot; `at` takes another share, and a larger draw contains a smaller one."""
-    return ruled(rows, rule_of("random", share=share, within=within), field, within, None, seed=seed, moves="share")
+    return _select("random", {"share": share}, rows, field, within, None, seed=seed)
 
 
 def against(
-    rows: Iterable[Any],
-    files: Files | Sequence[Files],
-    *,
-    field: str | None = None,
-    language: str | None = None,
+    rows: Rows, files: Files | Sequence[Files], *, field: Name = None, language: str | None = None
 ) -> Selection:
     """Drop what stands in evaluation sets (contamination)."""
     named = [files] if isinstance(files, str | os.PathLike) else list(files)
-    rule = rule_of("contamination", against=tuple(os.fspath(name) for name in named))
-    return ruled(rows, rule, field, None, language)
+    rule = rule_of("contamination", {"against": tuple(os.fspath(name) for name in named)})
+    inputs, none = Inputs.of(rows, field, None, language), Columns({})
+    return inputs.selection(rule(inputs.rows, none, 0) if inputs.rows else [], rule, none)
 
 
 def rules(
-    rows: Iterable[Any],
-    kinds: Sequence[Mapping[str, Any]],
-    *,
-    field: str | None = None,
-    language: str | None = None,
-    seed: int = 0,
+    rows: Rows, kinds: Sequence[Mapping[str, Any]], *, field: Name = None, language: str | None = None, seed: int = 0
 ) -> Selection:
     """Apply rules as a recipe writes them, such as {"kind": "rouge_l", "threshold": 0.7}, one after the other."""
-    built = [rule_of(**{"kind": "", **each}) for each in kinds]
+    built = [rule_of(each.get("kind", ""), each) for each in kinds]
     if not built:
         raise UsageError("no rules are given")
-    inputs, usable, unusable = rows_of(rows, field, groups_of(built), language)
-    names = {by for rule in built for by in rule.needs()}
-    columns = Columns({name: numbers_of(name, name, inputs, usable) for name in sorted(names)})
-    verdicts = list(apply(built, usable, columns, seed).verdicts)
-    return Selection(inputs, usable, merged(inputs, verdicts, unusable), built[-1], columns)
+    inputs = Inputs.of(rows, field, groups_of(built), language)
+    names = sorted({by for rule in built for by in rule.needs()})
+    columns = Columns.of(inputs.numbers(name, name) for name in names)
+    return inputs.selection(apply(built, inputs.rows, columns, seed).verdicts, built[-1], columns)
+
+
+Make = Callable[[Inputs], Columns]  #: what a rule reads
+
+
+def _vectors(vectors: ArrayLike | None, model: str) -> Make:
+    return lambda inputs: inputs.vectors(vectors, model)
+
+
+def _ranked(
+    kind: str, amount: Mapping[str, float], rows: Rows, by: By, field: Name, within: Name, language: str | None
+) -> Selection:
+    name = by if isinstance(by, str) else "score"
+    settings = {**amount, "by": name}
+    return _select(kind, settings, rows, field, within, language, lambda inputs: Columns.of([inputs.numbers(name, by)]))
+
+
+def _select(
+    kind: str,
+    settings: Mapping[str, Any],
+    rows: Rows,
+    field: Name,
+    within: Name,
+    language: str | None,
+    columns: Make = lambda inputs: Columns({}),
+    seed: int = 0,
+    floor: float | None = None,
+) -> Selection:
+    rule, inputs = rule_of(kind, {**settings, "within": within}), Inputs.of(rows, field, within, language)
+    return inputs.select(rule, columns(inputs), seed, floor)

@@ -1,70 +1,23 @@
-"""An arm: its rules turned into one verdict per row, the rows it keeps, and the random arm to hold against it.
+"""The rows of an arm: cuts, variants, and the random arm to hold against one that selects (what rules do: engine.py).
 
-A list of rules applies in order and each rule sees only what the earlier ones kept, so the counts of
-dropped rows add up: kept + sum(dropped_by) = candidates. A control takes from the same candidates at
-random as many rows of each label (of variants: document, of responses: prompt) as the arm keeps; without
-one, "filtering helped" may only mean that fewer or better balanced rows helped (methods.md 0). Every draw
-follows from a seed and the rows' ids; all results keep the order of the rows given.
+A control takes from the same candidates at random as many rows of each label (of variants: document, of responses:
+prompt) as the arm keeps; without one, "filtering helped" may only mean that fewer or better balanced rows helped
+(methods.md 0). Every draw follows from a seed and the rows' ids; all results keep the order of the rows given.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from homespun.errors import UsageError
-from homespun.records import Row, Verdict
+from homespun.records import Row
 from homespun.registry import did_you_mean
-from homespun.select.base import UNSCORED, Columns, Rule, split_by
-from homespun.select.share import draw
+from homespun.select.base import Rule, split_by
+from homespun.select.rules.share import draw
 from homespun.task import Controls
 from homespun.text.words import length
-
-NO_RULE = "no rule"  #: what a verdict names when an arm selects nothing
-
-
-@dataclass(frozen=True, slots=True)
-class ArmVerdicts:
-    """What an arm decides: one verdict per candidate, and the rows kept, both in the candidates' order.
-
-    The verdict of a dropped row is that of the rule that dropped it, of a kept row that of the last rule.
-    """
-
-    verdicts: tuple[Verdict, ...]
-    kept: tuple[Row, ...]
-    dropped_by: Mapping[str, int]  #: rule in words -> rows it dropped; 0 for a rule that dropped none
-
-    @property
-    def unscored(self) -> int:
-        """Number of rows dropped because they have no score."""
-        return sum(is_unscored(verdict) for verdict in self.verdicts)
-
-
-def is_unscored(verdict: Verdict) -> bool:
-    """Say whether a row was dropped for want of a score."""
-    return not verdict.keep and verdict.reason.startswith(UNSCORED)
-
-
-def apply(rules: Sequence[Rule], rows: Sequence[Row], columns: Columns, seed: int) -> ArmVerdicts:
-    """Apply the rules of an arm in order.
-
-    Raises:
-        UsageError: a row stands twice among the candidates, or a rule cannot work on these rows.
-    """
-    twice = [row_id for row_id, count in Counter(row.id for row in rows).items() if count > 1]
-    if twice:
-        raise UsageError(f"{len(twice)} rows stand more than once among the candidates, such as {twice[0]}")
-    verdicts = {row.id: Verdict(row.id, True, NO_RULE) for row in rows}
-    kept = list(rows)
-    dropped_by = {str(rule): 0 for rule in rules}
-    for rule in rules:
-        for verdict in rule(kept, columns, seed):
-            verdicts[verdict.row_id] = verdict
-            dropped_by[str(rule)] += not verdict.keep
-        kept = [row for row in kept if verdicts[row.id].keep]
-    return ArmVerdicts(tuple(verdicts[row.id] for row in rows), tuple(kept), dropped_by)
 
 
 def control(kept: Sequence[Row], candidates: Sequence[Row], seed: int, alike: Controls = "rows") -> tuple[Row, ...]:

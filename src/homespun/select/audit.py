@@ -17,9 +17,8 @@ from typing import Any
 
 from homespun import stats
 from homespun.records import JSONDict, Row, Verdict
-from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
-from homespun.select.explain import alone, nearest_to_threshold
+from homespun.select.engine import alone, is_unscored, nearest_to_threshold
 from homespun.select.shortcuts import WARN, Cue, cues
 from homespun.text.diversity import compression_ratio, distinct_n, sample, self_bleu
 from homespun.text.words import length, words

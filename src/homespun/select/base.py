@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+from pydantic import ValidationError
 
 from homespun.errors import UsageError
 from homespun.records import Row, Scores, Verdict
-from homespun.registry import Strategy, did_you_mean
+from homespun.registry import Strategy, did_you_mean, lookup
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 UNSCORED = "could not be scored"  #: how the reason of a verdict on a row without a score begins
+MOVABLE = ("threshold", "share", "value")  #: settings that another threshold means, of those that a rule has
 
 
 def split_by(by: str) -> tuple[str, str]:
@@ -143,6 +146,27 @@ class Rule(Strategy, ABC):
     def __str__(self) -> str:
         """Return the rule in a few words, e.g. `top probability 0.6 within label`."""
 
+    @property
+    def movable(self) -> str | None:
+        """Name of the setting that `moved` replaces: its threshold, share or value, if it has one."""
+        return next((name for name in MOVABLE if getattr(self, name, None) is not None), None)
+
+    def moved(self, value: float) -> Self:
+        """Return the rule with another threshold, share or value.
+
+        Raises:
+            UsageError: it has none, or the value is out of range.
+        """
+        if self.movable is None:
+            raise UsageError(f"{self} has no threshold to move")
+        return cast(Self, rule_of(self.kind, {**dict(self), self.movable: value}))
+
+    def decider(
+        self, rows: Sequence[Row], columns: Columns, seed: int, floor: float | None = None
+    ) -> Callable[[float], list[Verdict]]:
+        """Return what decides rows at any threshold; rules on pairs search once, down to `floor` (rules/repeats.py)."""
+        return lambda at: self.moved(at)(rows, columns, seed)
+
     def check_files(self) -> None:
         """Raise a DataError when a file that it reads is not there or no use; called before anything is generated."""
 
@@ -174,6 +198,23 @@ class RowRule(Rule):
             keep, threshold, reason = self.decide(score)
             verdicts.append(Verdict(row.id, keep, str(self), score, threshold, reason))
         return verdicts
+
+
+def rule_of(kind: str, settings: Mapping[str, Any], told: str = "") -> Rule:
+    """Return a rule; settings that are None are left to its defaults.
+
+    Raises:
+        UsageError: no such kind, or the rule refuses a setting; it begins with what `told` says was written.
+    """
+    try:
+        return lookup(Rule, kind).model_validate({k: v for k, v in settings.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        if told:
+            raise UsageError(f"{told}: {place + ': ' if place else ''}{message}") from None
+        got = f" (got {first['input']!r})" if isinstance(first["input"], str | int | float) else ""
+        raise UsageError(f"{place or kind}: {message}{got}") from None
 
 
 def group_values(rows: Sequence[Row], key: str | None) -> list[str]:

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from homespun.errors import UsageError
 from homespun.records import JSONDict
 from homespun.registry import lookup
-from homespun.select.base import Rule
-from homespun.select.prototypes import DEDUP_SHARE
+from homespun.select.base import Rule, rule_of
+from homespun.select.rules.prototypes import DEDUP_SHARE
 
 Parsed = tuple[str, JSONDict]  #: kind of the rule, its fields
 
@@ -153,26 +150,8 @@ def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, s
             given_here = given[shortcut.option]
             for value in given_here.split("\n") if shortcut.each else [given_here]:
                 kind, fields = shortcut.parse(shortcut.option, value)
-                found.append((build(kind, fields, within, f"{shortcut.option} {value}"), shortcut.scorer))
+                groups = {"within": within} if "within" in lookup(Rule, kind).model_fields else {}
+                found.append((rule_of(kind, {**fields, **groups}, f"{shortcut.option} {value}"), shortcut.scorer))
     if within is not None and not any("within" in type(rule).model_fields for rule, _ in found):
         raise UsageError(f"--within {within}: none of {', '.join(given)} works within groups; leave it out")
     return found
-
-
-def build(kind: str, fields: Mapping[str, Any], within: str | None = None, told: str = "") -> Rule:
-    """Return a rule of a kind; `within` is set where the rule has such a field.
-
-    Raises:
-        UsageError: the rule refuses the fields.
-    """
-    cls = lookup(Rule, kind)
-    settings = dict(fields)
-    if within is not None and "within" in cls.model_fields:
-        settings["within"] = within
-    try:
-        return cls.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{told or kind}: {place + ': ' if place else ''}{message}") from None

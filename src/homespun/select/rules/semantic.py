@@ -8,7 +8,7 @@ literature: rows far from the centroid of their cluster come first and stay. Bot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -19,27 +19,29 @@ from homespun.near.kmeans import default_k, kmeans
 from homespun.near.pairs import KEPT
 from homespun.records import Row, Verdict
 from homespun.select.base import Columns, show
-from homespun.select.embeddings import EmbeddingRule, PoolRule
-from homespun.select.repeats import RepeatRule
-from homespun.select.share import share_of
+from homespun.select.rules.embeddings import EmbeddingRule, PoolRule
+from homespun.select.rules.repeats import PairRule, RepeatRule, Search
+from homespun.select.rules.share import share_of
 
 MEASURE = "cosine"
 
 
-class Semantic(EmbeddingRule, RepeatRule):
+class Semantic(EmbeddingRule, PairRule):
     """Keep a row unless its cosine with an earlier row that is kept is above the threshold."""
 
     kind: Literal["semantic"] = "semantic"
+    named: ClassVar[str] = MEASURE
     threshold: float = Field(ge=0, le=1, allow_inf_nan=False, description="a higher cosine makes a repeat")
 
-    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
-        """Return one verdict per row, in the rows' order."""
-        vectors = self.unit_vectors(rows, columns)
-        repeats = cosine.greedy(vectors, self.threshold, self.groups(rows))
-        verdicts = self.verdicts(rows, repeats, self.threshold, MEASURE)
-        for place in np.flatnonzero(np.isnan(vectors[:, 0])).tolist():
-            verdicts[place] = self.no_vector(rows[place], columns)
-        return verdicts
+    def search(self, rows: Sequence[Row], columns: Columns) -> Search:
+        """Compare unit vectors."""
+        vectors, groups = self.unit_vectors(rows, columns), self.groups(rows)
+        lacking = np.flatnonzero(np.isnan(vectors[:, 0])).tolist()
+        return Search(
+            lambda floor, most: cosine.pairs(vectors, floor, groups, most=most),
+            lambda at: cosine.greedy(vectors, at, groups),
+            {place: self.no_vector(rows[place], columns).reason for place in lacking},
+        )
 
     def __str__(self) -> str:
         return f"semantic {self.by} {show(self.threshold)}{self.place()}"

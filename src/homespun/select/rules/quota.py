@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from homespun.records import Row, Verdict
-from homespun.select.base import Columns, Rule, group_values, show
-from homespun.select.share import draw
+from homespun.select.base import Columns, Rule, group_values
+from homespun.select.rules.share import by_lot, by_rank
 
 Count = Annotated[int, Field(ge=1)] | Literal["smallest"]
 
@@ -57,20 +57,11 @@ class Quota(Rule):
         verdicts: dict[int, Verdict] = {}
         for cell, members in cells.items():
             kept = min(most, len(members))
-            where = ", ".join(f"{key} {value}" for key, value in zip(self.within, cell, strict=True))
+            where = " in " + ", ".join(f"{key} {value}" for key, value in zip(self.within, cell, strict=True))
             if scores is None:
-                ranked = sorted(members, key=lambda position: draw(used, "quota", rows[position]))
-                for rank, position in enumerate(ranked):
-                    drawn = "drawn" if rank < kept else "not drawn"
-                    reason = f"{drawn}: {kept} of {len(members)} in {where}, seed {used}"
-                    verdicts[position] = Verdict(rows[position].id, rank < kept, str(self), reason=reason)
-                continue
-            ranked = sorted(members, key=lambda position: -scores[position])  # stable: ties in the rows' order
-            for rank, position in enumerate(ranked, start=1):
-                score = scores[position]
-                reason = f"{self.by} {show(score)} ranks {rank} of {len(members)} in {where}; {kept} kept"
-                threshold = scores[ranked[kept - 1]]
-                verdicts[position] = Verdict(rows[position].id, rank <= kept, str(self), score, threshold, reason)
+                verdicts |= by_lot(self, "quota", rows, members, kept, where, used)
+            else:
+                verdicts |= by_rank(self, str(self.by), rows, scores, members, kept, where, downwards=True)
         return [
             verdicts.get(position) or self.drop_unscored(row, columns, str(self.by))
             for position, row in enumerate(rows)

@@ -1,4 +1,4 @@
-"""Rules that keep so many rows: top, bottom, random; of the pool or within each group.
+"""Rules that keep so many rows: top, bottom, middle, random; of the pool or within each group.
 
 `share` of n rows is rounded half up (0.5 of 3 rows is 2), in decimal arithmetic so that 0.145 of 100 is
 15; `count` is taken per group, and a group with fewer rows keeps all of them. n counts the rows with a
@@ -10,10 +10,9 @@ draw contains a smaller one.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -63,34 +62,24 @@ class AmountRule(Rule):
 
 
 class RankRule(AmountRule):
-    """Base of top and bottom: sort each group by score and cut."""
+    """Base of top, bottom and middle: sort each group by score and cut."""
 
     by: str = Field(min_length=1, description="score, or score.column")
+    downwards: ClassVar[bool] = False
+    middle: ClassVar[bool] = False
 
     def needs(self) -> frozenset[str]:
         """Return the one column read."""
         return frozenset({self.by})
 
-    @abstractmethod
-    def rank_key(self, score: float) -> float:
-        """Return what to sort by; the smallest is kept first."""
-
     def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
-        """Return one verdict per row, in the rows' order."""
+        """Return one verdict per row, in the rows' order; the threshold is the nearer end of the kept scores."""
         scores = columns.numbers(self.by, rows)
         verdicts: dict[int, Verdict] = {}
         for group, members in self.members(rows).items():
             scored = [position for position in members if not math.isnan(scores[position])]
-            ranked = sorted(scored, key=lambda position: self.rank_key(scores[position]))  # stable: ties
-            kept = self.quota(len(ranked))
-            threshold = scores[ranked[kept - 1]] if kept else None
-            for rank, position in enumerate(ranked, start=1):
-                reason = (
-                    f"{self.by} {show(scores[position])} ranks {rank} of {len(ranked)}{self.place(group)}; {kept} kept"
-                )
-                verdicts[position] = Verdict(
-                    rows[position].id, rank <= kept, str(self), scores[position], threshold, reason
-                )
+            kept, where = self.quota(len(scored)), self.place(group)
+            verdicts |= by_rank(self, self.by, rows, scores, scored, kept, where, self.downwards, self.middle)
         return [
             verdicts.get(position) or self.drop_unscored(row, columns, self.by) for position, row in enumerate(rows)
         ]
@@ -103,10 +92,7 @@ class Top(RankRule):
     """Keep the rows with the highest scores."""
 
     kind: Literal["top"] = "top"
-
-    def rank_key(self, score: float) -> float:
-        """Sort downwards."""
-        return -score
+    downwards: ClassVar[bool] = True
 
 
 class Bottom(RankRule):
@@ -114,9 +100,16 @@ class Bottom(RankRule):
 
     kind: Literal["bottom"] = "bottom"
 
-    def rank_key(self, score: float) -> float:
-        """Sort upwards."""
-        return score
+
+class Middle(RankRule):
+    """Keep the rows nearest to the median by rank: neither the most nor the least of a score (methods.md C5).
+
+    With n scored rows ranked upwards, 1 to n, those with the smallest |rank - (n + 1) / 2| are kept: a run of
+    neighbours around the median. Of two rows equally far from it the lower score goes first.
+    """
+
+    kind: Literal["middle"] = "middle"
+    middle: ClassVar[bool] = True
 
 
 class Random(AmountRule):
@@ -130,16 +123,46 @@ class Random(AmountRule):
         used = seed if self.seed is None else self.seed
         verdicts: dict[int, Verdict] = {}
         for group, members in self.members(rows).items():
-            ranked = sorted(members, key=lambda position: draw(used, "rule", rows[position]))
-            kept = self.quota(len(ranked))
-            for rank, position in enumerate(ranked, start=1):
-                drawn = "drawn" if rank <= kept else "not drawn"
-                reason = f"{drawn}: {kept} of {len(ranked)}{self.place(group)}, seed {used}"
-                verdicts[position] = Verdict(rows[position].id, rank <= kept, str(self), reason=reason)
+            verdicts |= by_lot(self, "rule", rows, members, self.quota(len(members)), self.place(group), used)
         return [verdicts[position] for position in range(len(rows))]
 
     def __str__(self) -> str:
         return f"random {self.amount()}" + (f" seed {self.seed}" if self.seed is not None else "")
+
+
+def by_rank(
+    rule: Rule,
+    by: str,
+    rows: Sequence[Row],
+    scores: Sequence[float],
+    members: Sequence[int],
+    kept: int,
+    where: str,
+    downwards: bool,
+    middle: bool = False,
+) -> dict[int, Verdict]:
+    """Return the verdicts on the scored rows of a group, by position, that keep the first or the middle by rank."""
+    ranked = sorted(members, key=lambda position: -scores[position] if downwards else scores[position])  # stable
+    first = (len(ranked) - kept) // 2 if middle else 0  # so that of two ends equally far the lower one stays
+    ends = [scores[ranked[place]] for place in (first, first + kept - 1)] if kept else [None, None]
+    verdicts, named = {}, str(rule)
+    for rank, position in enumerate(ranked):
+        score, end = scores[position], ends[not middle or 2 * rank >= len(ranked)]
+        reason = f"{by} {show(score)} ranks {rank + 1} of {len(ranked)}{where}; {kept}{' in the middle' * middle} kept"
+        verdicts[position] = Verdict(rows[position].id, first <= rank < first + kept, named, score, end, reason)
+    return verdicts
+
+
+def by_lot(
+    rule: Rule, purpose: str, rows: Sequence[Row], members: Sequence[int], kept: int, where: str, seed: int
+) -> dict[int, Verdict]:
+    """Return the verdicts on the rows of a group, by position, that keep some by lot."""
+    ranked = sorted(members, key=lambda position: draw(seed, purpose, rows[position]))
+    verdicts, named = {}, str(rule)
+    for rank, position in enumerate(ranked):
+        reason = f"{'' if rank < kept else 'not '}drawn: {kept} of {len(ranked)}{where}, seed {seed}"
+        verdicts[position] = Verdict(rows[position].id, rank < kept, named, reason=reason)
+    return verdicts
 
 
 def draw(seed: int, purpose: str, row: Row) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What is asked of a selection of files, and what came out of it: plain records between selecting.py and its page."""
+"""What is asked of a selection of files, and what came out of it: plain records between command.py and its page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homespun.records import Verdict
-from homespun.select.base import Columns, Rule
-from homespun.select.explain import Borderline
-from homespun.selecting.intake import Intake
+from homespun.select.base import Columns
+from homespun.select.engine import Selected
+from homespun.select.files.intake import Intake
 
 if TYPE_CHECKING:
     from homespun.near.calibrate import Calibration
@@ -57,26 +56,12 @@ class Look:
         return [f"{looked:,} of {len(self.intake.rows):,} rows looked at", *self.calibration.lines()]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one rule did."""
-
-    rule: Rule
-    dropped: int
-    unscored: int  #: of these, rows that could not be scored
-    nearest: Sequence[Borderline] = ()
-
-
-@dataclass
-class Outcome:
+@dataclass(kw_only=True)
+class Outcome(Selected):
     """A finished selection."""
 
     intake: Intake
     language: str
-    steps: list[Step]
-    dropped: dict[str, Verdict]  #: by row id
-    last: dict[str, Verdict]  #: of kept rows, only where there is a report
-    kept: int
     columns: Columns
     out: Path | None
     told: list[str] = field(default_factory=list)  #: further lines for the screen
@@ -95,9 +80,7 @@ class Outcome:
         for step in self.steps:
             note = f"{step.unscored:,} could not be scored" if step.unscored else ""
             table.append((str(step.rule), f"-{step.dropped:,}", note))
-        share = f"{100 * self.kept / (rows + bad):.1f} %"
-        table.append(
-            ("kept", f"{self.kept:,}", share + (f", in {self.out}" if self.out else "; no --out, not written"))
-        )
+        kept, written = len(self.kept), f", in {self.out}" if self.out else "; no --out, not written"
+        table.append(("kept", f"{kept:,}", f"{100 * kept / (rows + bad):.1f} %{written}"))
         left, right = max(len(name) for name, _, _ in table), max(len(count) for _, count, _ in table)
         return [f"{name:<{left}}  {count:>{right}}  {note}".rstrip() for name, count, note in table] + self.told

@@ -9,8 +9,8 @@ from homespun.near.cosine import Positions, Vectors
 from homespun.near.coverage import k_center
 from homespun.records import Row, Verdict
 from homespun.select.base import show
-from homespun.select.embeddings import PoolRule
-from homespun.select.share import AmountRule
+from homespun.select.rules.embeddings import PoolRule
+from homespun.select.rules.share import AmountRule
 
 
 class Coverage(PoolRule, AmountRule):

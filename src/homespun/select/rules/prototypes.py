@@ -20,9 +20,9 @@ from homespun.near.prototypes import Prototypes as Ranking
 from homespun.near.prototypes import prototypes
 from homespun.records import Row, Verdict
 from homespun.select.base import show
-from homespun.select.embeddings import PoolRule
-from homespun.select.semantic import reference_verdicts
-from homespun.select.share import AmountRule, share_of
+from homespun.select.rules.embeddings import PoolRule
+from homespun.select.rules.semantic import reference_verdicts
+from homespun.select.rules.share import AmountRule, share_of
 
 DOCUMENT = "document"  #: group key of rows that were made from documents
 DEDUP_SHARE = 0.75  #: part of the rows that SemDeDup leaves in D4, as in the paper
@@ -64,6 +64,12 @@ class D4(PoolRule, AmountRule):
                 "are to be kept; raise dedup_share"
             )
         return self
+
+    def moved(self, value: float) -> D4:
+        """Return the rule with another share; its first half leaves enough rows for it."""
+        usual = max(DEDUP_SHARE, self.share or 0)
+        first = max(value, DEDUP_SHARE if self.dedup_share == usual else self.dedup_share)
+        return super(D4, self.model_copy(update={"dedup_share": first})).moved(value)
 
     def strata(self, rows: Sequence[Row]) -> str | None:
         """Return the group key to work within."""

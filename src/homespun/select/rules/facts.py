@@ -19,7 +19,7 @@ from pydantic import Field
 from homespun.errors import UsageError
 from homespun.records import Row, Verdict
 from homespun.select.base import Columns, group_values, show
-from homespun.select.share import AmountRule
+from homespun.select.rules.share import AmountRule
 
 APART = 1  #: times that a fact may be ahead of another
 

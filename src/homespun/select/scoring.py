@@ -1,4 +1,4 @@
-"""Scores for rows of a file: the scorers that rules need, asked about the rows that are left, once each.
+"""Scores where there is no run: the scorers that rules need, asked about the rows that are left, once each.
 
 Models are loaded when a scorer first asks. Answers of a server go through a ledger beside the output, so that the
 same command again asks for none twice; scores of models in this process are made anew.
@@ -6,18 +6,18 @@ same command again asks for none twice; scores of models in this process are mad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homespun.engine.context import Context, Models, Role
-from homespun.engine.progress import Progress
+from homespun.engine.progress import Progress, Silent
 from homespun.errors import UsageError
 from homespun.records import Row, Scores
 from homespun.registry import did_you_mean, lookup
 from homespun.score.base import Scorer
-from homespun.select.base import Rule, split_by
+from homespun.select.base import Columns, Rule, split_by
 from homespun.task import ModelSpec
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from homespun.models.base import Model
 
 ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
-AT_ONCE = 1024  #: rows that a scorer gets in one call
 
 
 @dataclass
@@ -34,22 +33,18 @@ class Scoring:
 
     language: str
     seed: int
-    progress: Progress
-    ledger_path: Path
+    progress: Progress = field(default_factory=Silent)
+    ledger_path: Path = Path()  #: where answers of servers are kept
+    at_once: int = 1024  #: rows that a scorer gets in one call
     scorers: dict[str, Scorer] = field(default_factory=dict)  #: by the name that rules use
     specs: dict[str, ModelSpec] = field(default_factory=dict)  #: by role
     made: dict[str, Scores] = field(default_factory=dict)  #: by name: of scorers, and of the file's own fields
     ledger: Ledger | None = None
     models: Models | None = None
 
-    def add(self, kind: str, name: str, settings: Mapping[str, Any] | None = None) -> None:
-        """Put a scorer at hand under a name, unless one of that name is there.
-
-        Raises:
-            UsageError: no such kind of scorer.
-        """
-        if name not in self.scorers and name not in self.made:
-            self.scorers[name] = lookup(Scorer, kind).model_validate(dict(settings or {}))
+    def add(self, kind: str) -> None:
+        """Put a scorer with its usual settings at hand, under the name of its kind."""
+        self.scorers.setdefault(kind, lookup(Scorer, kind).model_validate({}))
 
     def scorer_of(self, by: str) -> str | None:
         """Return the name of the scorer that makes a column, or None where no scorer does."""
@@ -82,11 +77,12 @@ class Scoring:
         for by in sorted(rule.needs()):
             name = self.scorer_of(by)
             if name is not None and name not in self.made:
-                self.made[name] = self._made(name, self.scorers[name], rows)
+                self.made[name] = self.scores(name, rows)
 
-    def _made(self, name: str, scorer: Scorer, rows: Sequence[Row]) -> Scores:
-        context = Context(None, self.language, self.seed, self._models())
-        at_once = len(rows) if scorer.whole_pool else AT_ONCE
+    def scores(self, name: str, rows: Sequence[Row]) -> Scores:
+        """Return the scores of rows by the scorer of that name."""
+        scorer, context = self.scorers[name], Context(None, self.language, self.seed, self._models())
+        at_once = len(rows) if scorer.whole_pool else self.at_once
         with self.progress.bar(f"score {name}", len(rows), "rows") as bar:
             parts = [
                 scorer(rows[start : start + at_once], context, name=name, advance=bar.advance)
@@ -123,6 +119,22 @@ class Scoring:
             self.models.release()
         if self.ledger is not None:
             self.ledger.close()
+
+
+def scored(kind: str, rows: Sequence[Row], model: str) -> Columns:
+    """Return the column of a scorer, of that name, made by a model in this process.
+
+    Raises:
+        UsageError: the model is behind a server.
+    """
+    if not rows:
+        return Columns({})
+    spec = ModelSpec(id=model)
+    if spec.is_server:
+        raise UsageError(f"{model}: servers are asked by `homespun select`, which keeps their answers; or give vectors")
+    scoring = Scoring(rows[0].language, 0, at_once=len(rows), specs={"writer": spec, "student": spec})
+    scoring.add(kind)
+    return Columns.of([scoring.scores(kind, rows)])
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:

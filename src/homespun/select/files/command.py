@@ -23,16 +23,15 @@ from homespun.dataset.text import TextOf
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.recipefile import load_rules
-from homespun.records import JSONDict, Row, Verdict
+from homespun.records import JSONDict, Verdict
 from homespun.select.api import calibrate
-from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
-from homespun.select.combine import flat, groups_of
-from homespun.select.explain import nearest_to_threshold
-from homespun.selecting.intake import Intake, Problem, Wanted, gather
-from homespun.selecting.options import rules_of
-from homespun.selecting.outcome import SHOWN, UNREADABLE, Look, Outcome, Request, Step
-from homespun.selecting.scoring import Scoring
+from homespun.select.files.intake import Intake, Problem, gather
+from homespun.select.files.options import rules_of
+from homespun.select.files.outcome import SHOWN, UNREADABLE, Look, Outcome, Request
+from homespun.select.rows import Wanted
+from homespun.select.rules.combine import flat, groups_of
+from homespun.select.scoring import Scoring
 from homespun.task import ModelSpec
 
 LANGUAGES = ("en", "ja")
@@ -77,9 +76,10 @@ def look_at(request: Request, progress: Progress) -> Look:
         raise UsageError(f"--calibrate only looks, so that you can choose a threshold; leave out {', '.join(asked)}")
     parts = _parts(request, progress)
     texts = tuple(TextOf(name) for name in request.fields)
-    wanted = Wanted(texts, None, (request.within,) if request.within else (), own_id=request.own_id)
+    groups = (request.within,) if request.within else ()
+    wanted = Wanted(texts, None, groups, own_id=request.own_id, language=request.language)
     with _many_records():
-        intake = gather(parts, wanted, request.language, progress)
+        intake = gather(parts, wanted, progress)
     _tell(intake, request, progress)
     return Look(intake, calibrate(intake.rows, within=request.within, seed=request.seed))
 
@@ -107,9 +107,11 @@ def _select(
 ) -> Outcome:
     vectors = _vector_field(request.embeddings)
     numbers, embedded = _fields(rules, scoring, vectors)
-    wanted = Wanted(texts, request.output, tuple(groups_of(rules)), tuple(numbers), embedded, request.own_id)
+    wanted = Wanted(
+        texts, request.output, tuple(groups_of(rules)), tuple(numbers), embedded, request.own_id, request.language
+    )
     with _many_records():
-        intake = gather(parts, wanted, request.language, progress)
+        intake = gather(parts, wanted, progress)
     scoring.language = next(iter(intake.languages))
     gc.freeze()  # the rows stay: later looks for cycles need not pass over them
     _tell(intake, request, progress)
@@ -149,26 +151,21 @@ def _many_records() -> Iterator[None]:
 
 
 def _apply(request: Request, rules: Sequence[Rule], intake: Intake, scoring: Scoring, progress: Progress) -> Outcome:
-    """Apply the rules in order; each sees what the earlier ones kept, and only that is scored for it."""
-    kept: Sequence[Row] = intake.rows
-    dropped: dict[str, Verdict] = {}
-    last: dict[str, Verdict] = {}
-    steps = []
+    """Apply the rules in order; what is left is scored for each, or all rows where a page compares rules."""
+    whole = request.report is not None
+    columns = Columns(scoring.made)
+    outcome = Outcome(
+        intake.rows, whole, 5 * whole, intake=intake, language=scoring.language, columns=columns, out=request.out
+    )
     for rule in rules:
-        if kept or request.report:  # the report compares rules on all rows
-            scoring.score(rule, intake.rows if request.report else kept)
-        with progress.bar(str(rule), len(kept), "rows") as bar:
+        if outcome.kept or whole:
+            scoring.score(rule, intake.rows if whole else outcome.kept)
+        before = len(outcome.kept)
+        with progress.bar(str(rule), before, "rows") as bar:
             with _many_records():
-                verdicts = rule(kept, Columns(scoring.made), request.seed) if kept else []
-            bar.advance(len(kept))
-        lost = [verdict for verdict in verdicts if not verdict.keep]
-        near = nearest_to_threshold(verdicts, 5) if request.report else ()
-        if request.report:
-            last.update({verdict.row_id: verdict for verdict in verdicts})
-        steps.append(Step(rule, len(lost), sum(map(is_unscored, lost)), near))
-        dropped.update({verdict.row_id: verdict for verdict in lost})
-        kept = [row for row, verdict in zip(kept, verdicts, strict=True) if verdict.keep]
-    return Outcome(intake, scoring.language, steps, dropped, last, len(kept), Columns(scoring.made), request.out)
+                outcome.apply(rule, columns, request.seed)
+            bar.advance(before)
+    return outcome
 
 
 def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
@@ -177,7 +174,7 @@ def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
         count = write.write_records(request.verdicts, VERDICT_FIELDS, _verdict_records(outcome))
         outcome.told.append(f"verdicts: {count:,} in {request.verdicts}")
     if request.report:
-        from homespun.selecting.page import write_page
+        from homespun.select.files.page import write_page
 
         write_page(request.report, outcome, request)
         outcome.told.append(f"report: {request.report}")
@@ -300,11 +297,11 @@ def _rules(request: Request, scoring: Scoring) -> list[Rule]:
         scoring.specs["scorer"] = ModelSpec(id=request.model)
     for kind in kinds:
         if kind is not None and kind != "embedding":
-            scoring.add(kind, kind)
+            scoring.add(kind)
     if request.embeddings is not None and _vector_field(request.embeddings) is None:
         made_for_it = (Path(request.embeddings) / "modules.json").is_file()  # a sentence-transformers folder
         scoring.specs["student"] = ModelSpec(id=("sentence:" if made_for_it else "") + request.embeddings)
-        scoring.add("embedding", "embedding")
+        scoring.add("embedding")
     return rules
 
 

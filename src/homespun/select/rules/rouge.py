@@ -15,7 +15,7 @@ from pydantic import Field
 from homespun.near.parts import Measure
 from homespun.near.rouge import Ties, greedy, pairs, rouge_l
 from homespun.select.base import show
-from homespun.select.repeats import TextRepeatRule
+from homespun.select.rules.repeats import TextRepeatRule
 from homespun.text.japanese import Tokenizer
 from homespun.text.words import compared
 

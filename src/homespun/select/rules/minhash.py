@@ -14,7 +14,7 @@ from pydantic import Field
 
 from homespun.near.parts import Measure
 from homespun.select.base import show
-from homespun.select.repeats import TextRepeatRule
+from homespun.select.rules.repeats import TextRepeatRule
 from homespun.text.words import compared
 
 

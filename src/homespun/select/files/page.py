@@ -17,7 +17,7 @@ from homespun import __version__
 from homespun.records import Row, Verdict
 from homespun.report.select_view import Column, Group, RuleDone, SelectData, Shown, build
 from homespun.select.audit import SetReport, set_report
-from homespun.selecting.outcome import Outcome, Request
+from homespun.select.files.outcome import Outcome, Request
 
 EXAMPLES = 6
 PROBLEMS = 50

@@ -17,34 +17,15 @@ from typing import Any
 
 from homespun.dataset.find import Part
 from homespun.dataset.read import count, entries, schema_of, size
-from homespun.dataset.text import MISSING, TextOf, lookup
+from homespun.dataset.text import lookup
 from homespun.dataset.write import Stamp, stamp
 from homespun.engine.progress import Bar, Progress
 from homespun.errors import DataError
-from homespun.records import Labelled, Lineage, Row, Scores
+from homespun.records import Row, Scores
 from homespun.registry import did_you_mean
-from homespun.text.normalise import language_of
+from homespun.select.rows import Wanted, given
 
 VECTOR = "vector"  #: column of the scores made of an embedding field
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to take from each record."""
-
-    texts: tuple[TextOf, ...]
-    output: str | None = None  #: field with the output that belongs to the text, such as a label
-    groups: tuple[str, ...] = ()  #: fields that rules compare or rank within
-    numbers: tuple[str, ...] = ()  #: fields that rules rank by
-    vectors: str | None = None  #: field with an embedding
-    own_id: str = "id"  #: field that names a record; may be missing
-
-    @property
-    def fields(self) -> set[str]:
-        """Top-level fields that hold all this (a name with dots may be one or lead into one)."""
-        named = [name for text in self.texts for name in text.names]
-        named += [*self.groups, *self.numbers, *filter(None, (self.output, self.vectors, self.own_id))]
-        return {*named, *(name.partition(".")[0] for name in named)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +68,8 @@ class Intake:
         return ((index, number) for index, numbers in enumerate(self.numbers) for number in numbers)
 
 
-def gather(parts: Sequence[Part], wanted: Wanted, language: str | None, progress: Progress) -> Intake:
-    """Read all files once; `language`: of all records, each its own by its script where None.
+def gather(parts: Sequence[Part], wanted: Wanted, progress: Progress) -> Intake:
+    """Read all files once.
 
     Raises:
         DataError: a file as a whole cannot be read, or there is no row in any.
@@ -110,7 +91,7 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str | None, progress
                 if entry.record is not None:
                     if not known:
                         known.update(dict.fromkeys(entry.record))
-                    row, problem = _row(name_of, entry.number, entry.record, wanted, language)
+                    row, problem = wanted.row(entry.record, f"{name_of}:{entry.number}", name_of, entry.number)
                 if row is not None and entry.record is not None and wanted.vectors is not None:
                     problem = _take_vector(entry.record, wanted.vectors, vectors, widths)
                 if row is None or problem or entry.record is None:
@@ -133,40 +114,6 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str | None, progress
     return intake
 
 
-def _row(
-    file: str, number: int, record: Mapping[str, Any], wanted: Wanted, language: str | None
-) -> tuple[Row | None, str]:
-    fields = {}
-    for text in wanted.texts:
-        value, problem = text(record)
-        if problem:
-            return None, problem
-        fields[text.key] = value
-    output = ""
-    if wanted.output is not None:
-        output, problem = _plain(record, wanted.output)
-        if problem:
-            return None, problem
-    groups = {}
-    for name in wanted.groups:
-        groups[name], problem = _plain(record, name)
-        if problem:
-            return None, problem
-    lineage = Lineage(file, str(number))
-    language = language or language_of(" ".join(fields.values()))
-    return Row(f"{file}:{number}", Labelled(fields, output), language, groups, lineage), ""
-
-
-def _plain(record: Mapping[str, Any], name: str) -> tuple[str, str]:
-    """Return a label or group as text: texts, numbers, true and false."""
-    value = lookup(record, name)
-    if isinstance(value, str | int | float):
-        return str(value), ""
-    if value is MISSING or value is None:
-        return "", f'has no field "{name}"' if value is MISSING else f'"{name}" is null'
-    return "", f'"{name}" is no label but {type(value).__name__}'
-
-
 def _number(value: object) -> float:
     """Return a field as a number; nan for what is none, and for infinity, which would rank above every score."""
     try:
@@ -182,9 +129,9 @@ def _own_id(record: Mapping[str, Any], name: str) -> str:
 
 
 def _take_vector(record: Mapping[str, Any], name: str, vectors: array[float], widths: array[int]) -> str:
-    value = lookup(record, name)
-    if value is MISSING or value is None:
-        return f'has no field "{name}"' if value is MISSING else f'"{name}" is null'
+    value, problem = given(record, name)
+    if problem:
+        return problem
     try:
         taken = array("f", value)
     except (TypeError, ValueError, OverflowError):
