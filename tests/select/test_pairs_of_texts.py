@@ -5,7 +5,7 @@ from selection_pool import NO_SCORES
 
 from homespun import select
 from homespun.errors import UsageError
-from homespun.generate.hygiene import check
+from homespun.generate.hygiene import Checker
 from homespun.records import Labelled, Lineage, Row
 from homespun.registry import lookup
 from homespun.score.base import Scorer
@@ -48,9 +48,11 @@ def test_a_shared_premise_is_no_near_copy(kind):
 
 
 def test_rows_as_they_are_written_are_compared_alike():
-    kept = [verdict for verdict in check(ROWS, TASK, "en") if verdict.keep]
-    assert [verdict.row_id for verdict in kept] == [row.id for row in ROWS[:12]]
-    assert check(ROWS, TASK, "en")[-1].duplicate_of == ROWS[0].id
+    checker = Checker(TASK, "en")
+    for row in ROWS:
+        checker.add(row)
+    assert [verdict.row_id for verdict in checker.verdicts if verdict.keep] == [row.id for row in ROWS[:12]]
+    assert checker.verdicts[-1].duplicate_of == ROWS[0].id
 
 
 def test_what_makes_one_of_several_texts_must_be_told_which():

@@ -20,6 +20,7 @@ from homespun.select.base import Columns, group_values, rule_of
 from homespun.select.engine import apply
 from homespun.select.rules.combine import groups_of
 from homespun.select.rules.prototypes import DEDUP_SHARE
+from homespun.select.rules.share import PARTS
 from homespun.select.scoring import scored
 from homespun.select.selection import Inputs, Selection
 
@@ -201,12 +202,11 @@ def perplexity(
     language: str | None = None,
 ) -> Selection:
     """Keep the share of texts that are least, middling or most surprising to a model; `at` takes another share."""
-    kinds = {"low": "bottom", "middle": "middle", "high": "top"}
-    if part not in kinds:
-        raise UsageError(f'part is "{part}"; it is one of {", ".join(kinds)}')
+    if part not in PARTS:
+        raise UsageError(f'part is "{part}"; it is one of {", ".join(PARTS)}')
     settings = {"by": "perplexity", "share": share}
     return _select(
-        kinds[part], settings, rows, field, within, language, lambda inputs: scored("perplexity", inputs.rows, model)
+        PARTS[part], settings, rows, field, within, language, lambda inputs: scored("perplexity", inputs.rows, model)
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,11 +145,8 @@ def _joined(parts: Sequence[Scores]) -> Scores:
     if len(parts) == 1:
         return parts[0]
     first, columns = parts[0], {}
-    for column in first.columns:
-        values = [part.columns[column] for part in parts]
-        flat: Any = (
-            np.concatenate(values) if getattr(values[0], "ndim", 1) == 2 else [v for some in values for v in some]
-        )
-        columns[column] = flat
+    for name, column in first.columns.items():
+        values: Any = [part.columns[name] for part in parts]
+        columns[name] = np.concatenate(values) if getattr(column, "ndim", 1) == 2 else list(chain(*values))
     reasons = {row_id: reason for part in parts for row_id, reason in part.reasons.items()}
     return Scores(first.name, first.primary, [row_id for part in parts for row_id in part.ids], columns, reasons)

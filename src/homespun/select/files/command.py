@@ -13,8 +13,10 @@ import gc
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from heapq import merge
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 
 from homespun.dataset import find, write
@@ -26,7 +28,7 @@ from homespun.recipefile import load_rules
 from homespun.records import JSONDict, Verdict
 from homespun.select.api import calibrate
 from homespun.select.base import Columns, Rule
-from homespun.select.files.intake import Intake, Problem, gather
+from homespun.select.files.intake import Intake, gather
 from homespun.select.files.options import rules_of
 from homespun.select.files.outcome import SHOWN, UNREADABLE, Look, Outcome, Request
 from homespun.select.rows import Wanted
@@ -57,9 +59,9 @@ def select(request: Request, progress: Progress) -> Outcome:
     rules = _rules(request, scoring)
     _check_paths(request, parts, rules)
     try:
-        return _select(request, parts, texts, rules, scoring, progress)
+        with closing(scoring):
+            return _select(request, parts, texts, rules, scoring, progress)
     finally:
-        scoring.close()
         gc.unfreeze()
 
 
@@ -194,33 +196,19 @@ def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
 
 def _verdict_records(outcome: Outcome) -> Iterator[JSONDict]:
     """Return a record for each that is not kept, in the order of the input."""
-    intake, start = outcome.intake, 0
-    for index, part in enumerate(intake.parts):
-        problems = iter(intake.problems[index])
-        waiting = next(problems, None)
-        for place, number in enumerate(intake.numbers[index], start=start):
-            while waiting is not None and waiting.number < number:
-                yield _problem_record(waiting)
-                waiting = next(problems, None)
-            verdict = outcome.dropped.get(intake.rows[place].id)
+    intake = outcome.intake
+    rows = zip(intake.rows, intake.own_ids, strict=True)
+    for part, numbers, problems in zip(intake.parts, intake.numbers, intake.problems, strict=True):
+        here = zip(numbers, rows, strict=False)  # as many as this part has
+        found = ((number, own_id, outcome.dropped.get(row.id)) for number, (row, own_id) in here)
+        bad = ((one.number, one.own_id, Verdict("", False, UNREADABLE, reason=one.reason)) for one in problems)
+        for number, own_id, verdict in merge(found, bad, key=itemgetter(0)):
             if verdict is not None:
-                yield _verdict_record(part.name, number, intake.own_ids[place], verdict)
-        start += len(intake.numbers[index])
-        while waiting is not None:
-            yield _problem_record(waiting)
-            waiting = next(problems, None)
-
-
-def _problem_record(problem: Problem) -> JSONDict:
-    verdict = Verdict("", False, UNREADABLE, reason=problem.reason)
-    return _verdict_record(problem.file, problem.number, problem.own_id, verdict)
-
-
-def _verdict_record(file: str, number: int, own_id: str, verdict: Verdict) -> JSONDict:
-    return {
-        "file": file, "record": number, "id": own_id or None, "rule": verdict.rule, "score": verdict.score,
-        "threshold": verdict.threshold, "reason": verdict.reason, "duplicate_of": verdict.duplicate_of,
-    }  # fmt: skip
+                yield {
+                    "file": part.name, "record": number, "id": own_id or None, "rule": verdict.rule,
+                    "score": verdict.score, "threshold": verdict.threshold, "reason": verdict.reason,
+                    "duplicate_of": verdict.duplicate_of,
+                }  # fmt: skip
 
 
 def _parts(request: Request, progress: Progress) -> list[Part]:
@@ -248,7 +236,10 @@ def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule])
     read |= {Path(name).resolve() for rule in flat(rules) for name in getattr(rule, "against", ())}
     read |= {request.rules.resolve()} if request.rules else set()
     written: dict[Path, str] = {}
-    for option, path in (("--out", request.out), ("--verdicts", request.verdicts), ("--report", request.report)):
+    records, page = write.WRITABLE, (".html", ".htm")
+    for option, path, endings in (
+        ("--out", request.out, records), ("--verdicts", request.verdicts, records), ("--report", request.report, page)
+    ):  # fmt: skip
         if path is None:
             continue
         place = path.resolve()
@@ -261,12 +252,12 @@ def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule])
         folder = next(folder for folder in place.parents if folder.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):  # told before the work, not after it
             raise UsageError(f"{option} {path}: cannot write into {folder}; name a file elsewhere")
+        if path.suffix.lower() not in endings:
+            must = (
+                "the report is a web page; end it in .html" if endings is page else f"must end in {', '.join(endings)}"
+            )
+            raise UsageError(f"{option} {path}: {must}")
         written[place] = option
-    for option, path in (("--out", request.out), ("--verdicts", request.verdicts)):
-        if path is not None and path.suffix.lower() not in write.WRITABLE:
-            raise UsageError(f"{option} {path}: must end in {', '.join(write.WRITABLE)}")
-    if request.report is not None and request.report.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--report {request.report}: the report is a web page; end it in .html")
     if request.out is not None:
         write.check(request.out, parts)
 
@@ -288,16 +279,11 @@ def _rules(request: Request, scoring: Scoring) -> list[Rule]:
         found = load_rules(request.rules)
         scoring.specs.update(found.models)
         scoring.scorers.update(found.score)
-        rules = list(found.select)
-        kinds: list[str | None] = [None] * len(rules)
-    else:
-        pairs = rules_of(request.shortcuts, request.within)
-        rules, kinds = [rule for rule, _ in pairs], [kind for _, kind in pairs]
+    rules = list(found.select) if request.rules else rules_of(request.shortcuts, request.within)
     if request.model is not None:
         scoring.specs["scorer"] = ModelSpec(id=request.model)
-    for kind in kinds:
-        if kind is not None and kind != "embedding":
-            scoring.add(kind)
+    if "--perplexity" in request.shortcuts:
+        scoring.add("perplexity")
     if request.embeddings is not None and _vector_field(request.embeddings) is None:
         made_for_it = (Path(request.embeddings) / "modules.json").is_file()  # a sentence-transformers folder
         scoring.specs["student"] = ModelSpec(id=("sentence:" if made_for_it else "") + request.embeddings)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress
+from itertools import compress, islice
 from typing import Any
 
 from homespun.dataset.find import Part
@@ -156,17 +156,13 @@ def _vector_scores(
     good = each == width
     if good.all():
         return Scores("embedding", VECTOR, [row.id for row in intake.rows], {VECTOR: flat.reshape(-1, width)})
-    flags, start = good.tolist(), 0
-    for at, found in enumerate(intake.numbers):
-        end = start + len(found)
-        here = flags[start:end]
-        widths_here, names = each[start:end].tolist(), intake.own_ids[start:end]
-        for number, ok, has, own_id in zip(found, here, widths_here, names, strict=True):
-            if not ok:
-                reason = f'"{name}" has {has} numbers, and most rows have {width}'
-                intake.problems[at].append(Problem(intake.parts[at].name, number, reason, own_id))
-        start = end
-        intake.numbers[at] = array("Q", compress(found, here))
+    flags = good.tolist()
+    for ok, has, (at, number), own_id in zip(flags, each.tolist(), intake.places(), intake.own_ids, strict=True):
+        if not ok:
+            reason = f'"{name}" has {has} numbers, and most rows have {width}'
+            intake.problems[at].append(Problem(intake.parts[at].name, number, reason, own_id))
+    left = iter(flags)
+    intake.numbers = [array("Q", compress(found, islice(left, len(found)))) for found in intake.numbers]
     intake.rows[:] = compress(intake.rows, flags)
     intake.own_ids[:] = compress(intake.own_ids, flags)
     for column, values in numbers.items():

@@ -15,6 +15,7 @@ from homespun.records import JSONDict
 from homespun.registry import lookup
 from homespun.select.base import Rule, rule_of
 from homespun.select.rules.prototypes import DEDUP_SHARE
+from homespun.select.rules.share import PARTS
 
 Parsed = tuple[str, JSONDict]  #: kind of the rule, its fields
 
@@ -25,7 +26,6 @@ class Shortcut:
 
     option: str
     parse: Callable[[str, str], Parsed]  #: from the option's name and its value
-    scorer: str | None = None  #: kind of the scorer that makes what the rule reads
     each: bool = False  #: given several times, several rules; their values are lines
 
 
@@ -43,44 +43,30 @@ def _threshold(kind: str, example: str, name: str = "threshold", **fields: objec
     return parse
 
 
-def _bound(kind: str) -> Callable[[str, str], Parsed]:
+def _by(kind: str) -> Callable[[str, str], Parsed]:
     def parse(option: str, value: str) -> Parsed:
         column, colon, number = value.rpartition(":")
+        bound = kind in ("at_least", "at_most")
         if not colon or not column:
-            raise UsageError(f'{option} takes FIELD:VALUE, e.g. {option} quality:0.5; got "{value}"')
-        return kind, {"by": column, "value": _number(option, number, "quality:0.5")}
-
-    return parse
-
-
-def _ranked(kind: str) -> Callable[[str, str], Parsed]:
-    def parse(option: str, value: str) -> Parsed:
-        column, colon, amount = value.rpartition(":")
-        if not colon or not column:
-            raise UsageError(
-                f"{option} takes FIELD:SHARE or FIELD:ROWS, e.g. {option} quality:0.5 or {option} quality:1000;"
-                f' got "{value}"'
-            )
-        return kind, {"by": column, **_amount(option, amount)}
+            takes = "VALUE" if bound else "SHARE or FIELD:ROWS"
+            also = "" if bound else f" or {option} quality:1000"
+            raise UsageError(f'{option} takes FIELD:{takes}, e.g. {option} quality:0.5{also}; got "{value}"')
+        amount = {"value": _number(option, number, "quality:0.5")} if bound else _amount(option, number)
+        return kind, {"by": column, **amount}
 
     return parse
 
 
 def _perplexity(option: str, value: str) -> Parsed:
     part, _, amount = value.partition(":")
-    kinds = {"low": "bottom", "middle": "middle", "high": "top"}
-    if part not in kinds or not amount:
+    if part not in PARTS or not amount:
         raise UsageError(f'{option} takes low:SHARE, middle:SHARE or high:SHARE, e.g. {option} low:0.5; got "{value}"')
-    return kinds[part], {"by": "perplexity", **_amount(option, amount)}
+    return PARTS[part], {"by": "perplexity", **_amount(option, amount)}
 
 
 def _d4(option: str, value: str) -> Parsed:
     kind, fields = _threshold("d4", "0.5", name="share")(option, value)
     return kind, {**fields, "dedup_share": max(DEDUP_SHARE, fields["share"])}
-
-
-def _random(option: str, value: str) -> Parsed:
-    return "random", _amount(option, value)
 
 
 def _amount(option: str, text: str) -> JSONDict:
@@ -115,22 +101,22 @@ def _number(option: str, text: str, example: str) -> float:
 SHORTCUTS: Sequence[Shortcut] = (
     Shortcut("--exact", _flag("exact_duplicates", conflicts="keep_first")),
     Shortcut("--against", _against),
-    Shortcut("--at-least", _bound("at_least"), each=True),
-    Shortcut("--at-most", _bound("at_most"), each=True),
+    Shortcut("--at-least", _by("at_least"), each=True),
+    Shortcut("--at-most", _by("at_most"), each=True),
     Shortcut("--minhash", _threshold("minhash", "0.8")),
     Shortcut("--rouge-l", _threshold("rouge_l", "0.7")),
-    Shortcut("--semantic", _threshold("semantic", "0.95"), "embedding"),
-    Shortcut("--semdedup", _threshold("semdedup", "0.95"), "embedding"),
-    Shortcut("--d4", _d4, "embedding"),
-    Shortcut("--perplexity", _perplexity, "perplexity"),
-    Shortcut("--top", _ranked("top"), each=True),
-    Shortcut("--bottom", _ranked("bottom"), each=True),
-    Shortcut("--random", _random),
+    Shortcut("--semantic", _threshold("semantic", "0.95")),
+    Shortcut("--semdedup", _threshold("semdedup", "0.95")),
+    Shortcut("--d4", _d4),
+    Shortcut("--perplexity", _perplexity),
+    Shortcut("--top", _by("top"), each=True),
+    Shortcut("--bottom", _by("bottom"), each=True),
+    Shortcut("--random", lambda option, value: ("random", _amount(option, value))),
 )
 
 
-def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, str | None]]:
-    """Return the rules that options stand for, in the fixed order, each with the kind of scorer it needs.
+def rules_of(given: Mapping[str, str], within: str | None) -> list[Rule]:
+    """Return the rules that options stand for, in the fixed order.
 
     Args:
         given: option -> its value as written, e.g. `{"--rouge-l": "0.7"}`; of an option given several times, the
@@ -147,11 +133,11 @@ def rules_of(given: Mapping[str, str], within: str | None) -> list[tuple[Rule, s
     found = []
     for shortcut in SHORTCUTS:
         if shortcut.option in given:
-            given_here = given[shortcut.option]
-            for value in given_here.split("\n") if shortcut.each else [given_here]:
+            written = given[shortcut.option]
+            for value in written.split("\n") if shortcut.each else [written]:
                 kind, fields = shortcut.parse(shortcut.option, value)
                 groups = {"within": within} if "within" in lookup(Rule, kind).model_fields else {}
-                found.append((rule_of(kind, {**fields, **groups}, f"{shortcut.option} {value}"), shortcut.scorer))
-    if within is not None and not any("within" in type(rule).model_fields for rule, _ in found):
+                found.append(rule_of(kind, {**fields, **groups}, f"{shortcut.option} {value}"))
+    if within is not None and not any("within" in type(rule).model_fields for rule in found):
         raise UsageError(f"--within {within}: none of {', '.join(given)} works within groups; leave it out")
     return found

@@ -8,6 +8,7 @@ threshold of the combined verdict are those of the rule that decided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -54,22 +55,11 @@ class CombinedRule(Rule):
 
         The reason names the rule inside that decided, or all of them where it took all.
         """
-        by_rule = [rule(rows, columns, seed) for rule in self.rules]
-        combined = []
-        for verdicts in zip(*by_rule, strict=True):
-            deciding = [verdict for verdict in verdicts if verdict.keep is decisive][:1] or list(verdicts)
-            chosen = deciding[-1]
-            combined.append(
-                Verdict(
-                    chosen.row_id,
-                    chosen.keep,
-                    str(self),
-                    chosen.score,
-                    chosen.threshold,
-                    "; ".join(verdict.reason for verdict in deciding),
-                    chosen.duplicate_of,
-                )
-            )
+        named, combined = str(self), []
+        for verdicts in zip(*(rule(rows, columns, seed) for rule in self.rules), strict=True):
+            deciding = [verdict for verdict in verdicts if verdict.keep is decisive][:1] or verdicts
+            reason = "; ".join(verdict.reason for verdict in deciding)
+            combined.append(replace(deciding[-1], rule=named, reason=reason))
         return combined
 
     def __str__(self) -> str:

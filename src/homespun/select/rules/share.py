@@ -19,6 +19,8 @@ from pydantic import Field, model_validator
 from homespun.records import Row, Verdict, derive_seed
 from homespun.select.base import Columns, Rule, group_values, show
 
+PARTS = {"low": "bottom", "middle": "middle", "high": "top"}  #: part of a ranking -> rule that keeps it
+
 
 def share_of(share: float, count: int) -> int:
     """Return the number of rows that a share of `count` rows is, rounded half up."""
