@@ -266,7 +266,7 @@ def select(
     outcome = look_at(request, _progress()) if calibrate else apply(request, _progress())
     for line in outcome.lines():
         _say(line)
-    return PARTIAL if outcome.partial else 0
+    return PARTIAL if outcome.intake.partial else 0
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,6 @@ class Scoring:
     specs: dict[str, ModelSpec] = field(default_factory=dict)  #: by role
     made: dict[str, Scores] = field(default_factory=dict)  #: by name: of scorers, and of the file's own fields
     ledger: Ledger | None = None
-    models: Models | None = None
 
     def add(self, kind: str) -> None:
         """Put a scorer with its usual settings at hand, under the name of its kind."""
@@ -82,7 +82,7 @@ class Scoring:
 
     def scores(self, name: str, rows: Sequence[Row]) -> Scores:
         """Return the scores of rows by the scorer of that name."""
-        scorer, context = self.scorers[name], Context(None, self.language, self.seed, self._models())
+        scorer, context = self.scorers[name], Context(None, self.language, self.seed, self.models)
         at_once = len(rows) if scorer.whole_pool else self.at_once
         with self.progress.bar(f"score {name}", len(rows), "rows") as bar:
             parts = [
@@ -91,14 +91,13 @@ class Scoring:
             ]
         return _joined(parts)
 
-    def _models(self) -> Models:
-        if self.models is None:
-            writer = self.specs.get("writer", ModelSpec(id="embedded"))
-            specs = {
-                role: self.specs.get(role, writer if role != "student" else ModelSpec(id="embedded")) for role in ROLES
-            }
-            self.models = Models(specs, self._load)
-        return self.models
+    @cached_property
+    def models(self) -> Models:
+        """The models that scorers ask, loaded when they first do."""
+        usual = ModelSpec(id="embedded")
+        writer = self.specs.get("writer", usual)
+        specs = {role: self.specs.get(role, usual if role == "student" else writer) for role in ROLES}
+        return Models(specs, self._load)
 
     def _load(self, spec: ModelSpec) -> Model:
         from homespun.models.load import load_model
@@ -116,8 +115,7 @@ class Scoring:
 
     def close(self) -> None:
         """Let go of models and ledger."""
-        if self.models is not None:
-            self.models.release()
+        self.models.release()
         if self.ledger is not None:
             self.ledger.close()
 

@@ -13,7 +13,7 @@ import gc
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from heapq import merge
 from importlib.util import find_spec
 from operator import itemgetter
@@ -53,16 +53,28 @@ def select(request: Request, progress: Progress) -> Outcome:
         DataError: nothing in the files can be used.
         DegenerateError: the rules keep nothing; the verdicts are written all the same.
     """
-    parts = _parts(request, progress)
-    texts = tuple(TextOf(name) for name in request.fields)
-    scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
-    rules = _rules(request, scoring)
-    _check_paths(request, parts, rules)
-    try:
-        with closing(scoring):
-            return _select(request, parts, texts, rules, scoring, progress)
-    finally:
-        gc.unfreeze()
+    parts, texts = _parts(request, progress), tuple(map(TextOf, request.fields))
+    with ExitStack() as at_end:
+        scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
+        at_end.callback(scoring.close)
+        at_end.callback(gc.unfreeze)
+        rules = _rules(request, scoring)
+        _check_paths(request, parts, rules)
+        vectors = _vector_field(request.embeddings)
+        numbers, embedded = _fields(rules, scoring, vectors)
+        groups = tuple(groups_of(rules))
+        wanted = Wanted(texts, request.output, groups, tuple(numbers), embedded, request.own_id, request.language)
+        intake = _read(parts, wanted, request, progress)
+        gc.freeze()  # the rows stay: later looks for cycles need not pass over them
+        scoring.language = next(iter(intake.languages))
+        scoring.made.update({scores.name: scores for scores in intake.scores})
+        if embedded is not None:
+            scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
+        for line in _advice(rules, intake):
+            progress.say(line)
+        outcome = _apply(request, rules, intake, scoring, progress)
+        _write(request, outcome, progress)
+        return outcome
 
 
 def look_at(request: Request, progress: Progress) -> Look:
@@ -76,18 +88,16 @@ def look_at(request: Request, progress: Progress) -> Look:
     asked = [*request.shortcuts, *(option for option, path in paths.items() if path is not None)]
     if asked:
         raise UsageError(f"--calibrate only looks, so that you can choose a threshold; leave out {', '.join(asked)}")
-    parts = _parts(request, progress)
-    texts = tuple(TextOf(name) for name in request.fields)
     groups = (request.within,) if request.within else ()
-    wanted = Wanted(texts, None, groups, own_id=request.own_id, language=request.language)
-    with _many_records():
-        intake = gather(parts, wanted, progress)
-    _tell(intake, request, progress)
+    wanted = Wanted(tuple(map(TextOf, request.fields)), None, groups, own_id=request.own_id, language=request.language)
+    intake = _read(_parts(request, progress), wanted, request, progress)
     return Look(intake, calibrate(intake.rows, within=request.within, seed=request.seed))
 
 
-def _tell(intake: Intake, request: Request, progress: Progress) -> None:
-    """Report the language of the records, and the first that cannot be used."""
+def _read(parts: Sequence[Part], wanted: Wanted, request: Request, progress: Progress) -> Intake:
+    """Read the files; report the language of the records, and the first that cannot be used."""
+    with _many_records():
+        intake = gather(parts, wanted, progress)
     if request.language is None:
         counts = [f"{language} ({count:,} rows)" for language, count in intake.languages.items()]
         told = " and ".join(counts) if len(counts) > 1 else next(iter(intake.languages))
@@ -97,34 +107,7 @@ def _tell(intake: Intake, request: Request, progress: Progress) -> None:
     if (more := len(intake.unreadable) - SHOWN) > 0:
         where = f"all are in {request.verdicts}" if request.verdicts else "--verdicts FILE writes them all"
         progress.say(f"... and {more:,} more; {where}")
-
-
-def _select(
-    request: Request,
-    parts: Sequence[Part],
-    texts: tuple[TextOf, ...],
-    rules: Sequence[Rule],
-    scoring: Scoring,
-    progress: Progress,
-) -> Outcome:
-    vectors = _vector_field(request.embeddings)
-    numbers, embedded = _fields(rules, scoring, vectors)
-    wanted = Wanted(
-        texts, request.output, tuple(groups_of(rules)), tuple(numbers), embedded, request.own_id, request.language
-    )
-    with _many_records():
-        intake = gather(parts, wanted, progress)
-    scoring.language = next(iter(intake.languages))
-    gc.freeze()  # the rows stay: later looks for cycles need not pass over them
-    _tell(intake, request, progress)
-    scoring.made.update({scores.name: scores for scores in intake.scores})
-    if embedded is not None:
-        scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
-    for line in _advice(rules, intake):
-        progress.say(line)
-    outcome = _apply(request, rules, intake, scoring, progress)
-    _write(request, outcome, progress)
-    return outcome
+    return intake
 
 
 def _advice(rules: Sequence[Rule], intake: Intake) -> Iterator[str]:

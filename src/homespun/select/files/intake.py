@@ -58,6 +58,11 @@ class Intake:
         """All problems in the order of the input."""
         return [problem for group in self.problems for problem in group]
 
+    @property
+    def partial(self) -> bool:
+        """Whether some records could not be used."""
+        return any(self.problems)
+
     @cached_property
     def languages(self) -> Mapping[str, int]:
         """How many rows are in each language, the commonest first."""

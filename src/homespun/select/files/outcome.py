@@ -45,11 +45,6 @@ class Look:
     intake: Intake
     calibration: Calibration
 
-    @property
-    def partial(self) -> bool:
-        """Whether some records could not be used."""
-        return any(self.intake.problems)
-
     def lines(self) -> list[str]:
         """Return the distribution and the threshold proposed."""
         looked = len(self.calibration.nearest)
@@ -65,11 +60,6 @@ class Outcome(Selected):
     columns: Columns
     out: Path | None
     told: list[str] = field(default_factory=list)  #: further lines for the screen
-
-    @property
-    def partial(self) -> bool:
-        """Whether some records could not be used."""
-        return any(self.intake.problems)
 
     def lines(self) -> list[str]:
         """Return the summary: read, lost on the way, kept."""
