@@ -258,12 +258,6 @@ def test_a_giant_row_does_not_hold_up_the_report(run, tmp_path):
     assert (tmp_path / "page.html").stat().st_size < 100_000
 
 
-def test_csv_of_another_encoding(run, tmp_path):
-    (tmp_path / "wide.csv").write_bytes("text\nRain fell all night.\n".encode("utf-16"))
-    code, _, err = run("wide.csv", "--exact")
-    assert (code, "wide.csv:1: not UTF-8" in err, "save it as UTF-8" in err) == (1, True, True)
-
-
 def test_a_giant_cell_of_csv(run, tmp_path):
     (tmp_path / "rows.csv").write_text("text\n" + "x" * 300_000 + "\nshort\n")
     assert run("rows.csv", "--exact")[0] == 0
@@ -330,12 +324,24 @@ def test_rows_without_a_number_are_excluded_and_counted(run, tmp_path):
         (["rows.jsonl", "--exact", "--rules", "rules.yaml"], "not both"),
         (["rows.jsonl", "--within", "q", "--rules", "rules.yaml"], "--within goes with rules given as options"),
         (["rows.jsonl", "--rules", "none.yaml"], "no such recipe file"),
+        (["rows.jsonl", "--exact", "--within", "topic"], "--within topic: none of --exact works within groups"),
+        (["rows.jsonl", "--calibrate", "--rouge-l", "1", "--out", "x.jsonl"], "leave out --rouge-l, --out"),
+        # no model is asked where no row is left
+        (
+            ["rows.jsonl", "--at-least", "q:99", "--perplexity", "low:0.5"],
+            "none of 4 rows is kept (at_least q 99: 4, bottom perplexity 0.5: 0)",
+        ),
+        (["rows.jsonl", "--exact", "--out", "rows.txt/kept.jsonl"], "cannot write into"),
+        (["damaged.parquet", "--exact"], "not a sound Parquet file"),
+        (["wide.csv", "--exact"], "wide.csv:1: not UTF-8, but perhaps UTF-16 or Latin-1; save it as UTF-8"),
     ],
 )
 def test_user_errors(run, rows, tmp_path, words, says):
     (tmp_path / "rows.txt").write_text("x")
     (tmp_path / "rows.json").write_text("[]")
     (tmp_path / "void.jsonl").write_text("\n\n")
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1 no PAR1")
+    (tmp_path / "wide.csv").write_bytes("text\nRain fell all night.\n".encode("utf-16"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.md").write_text("x")
     before = sorted(path.name for path in tmp_path.iterdir())
@@ -344,12 +350,6 @@ def test_user_errors(run, rows, tmp_path, words, says):
     assert says in err
     assert rows.read_bytes() == b"".join(LINES)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-
-
-def test_a_damaged_parquet_file(run, tmp_path):
-    (tmp_path / "rows.parquet").write_bytes(b"PAR1 no PAR1")
-    code, _, err = run("rows.parquet", "--exact")
-    assert (code, "not a sound Parquet file" in err) == (1, True)
 
 
 # Rules
@@ -423,12 +423,6 @@ def test_options_on_a_field_may_repeat(run, rows, tmp_path):
     assert [line.split()[:3] for line in out.splitlines()[1:3]] == [["at_least", "q", "1"], ["at_least", "q", "2"]]
 
 
-def test_within_of_rules_without_groups_is_an_error_and_not_ignored(run, rows):
-    code, _, err = run("rows.jsonl", "--exact", "--within", "topic")
-    assert code == 1
-    assert "--within topic: none of --exact works within groups" in err
-
-
 def test_within_compares_only_inside_a_group(run, tmp_path):
     lines = [json.dumps({"text": "the same words here", "topic": topic}) + "\n" for topic in ("a", "b", "a")]
     (tmp_path / "rows.jsonl").write_text("".join(lines))
@@ -479,12 +473,6 @@ def test_rows_of_a_mixed_file_are_each_in_their_language(run, tmp_path):
     assert [r["text"] for r in verdicts(tmp_path / "kept.jsonl")] == texts[:4]
     _, _, err = run("rows.jsonl", "--rouge-l", "0.9", "--language", "en", "--out", "kept.jsonl")
     assert "by the script" not in err and len(verdicts(tmp_path / "kept.jsonl")) == 5
-
-
-def test_a_place_that_cannot_be_written_is_told_before_the_work(run, rows, tmp_path):
-    (tmp_path / "a_file").touch()
-    code, _, err = run("rows.jsonl", "--exact", "--out", "a_file/kept.jsonl")
-    assert (code, "cannot write into" in err, "exact_duplicates" in err) == (1, True, False)
 
 
 def test_missing_extras_that_matter_are_told(run, tmp_path, monkeypatch):
@@ -542,19 +530,3 @@ def test_calibrate_prints_a_threshold_and_selects_nothing(run, rows, tmp_path):
     assert "4 of 4 rows looked at" in out
     assert "0.95       2" in out and "proposed threshold: 0.7" in out
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
-
-
-def test_calibrate_and_a_rule_exclude_each_other(run, rows):
-    code, _, err = run("rows.jsonl", "--calibrate", "--rouge-l", "0.7", "--out", "kept.jsonl")
-    assert code == 1 and "leave out --rouge-l, --out" in err
-
-
-def test_a_model_is_not_asked_where_no_row_is_left(run, rows):
-    code, _, err = run("rows.jsonl", "--at-least", "q:99", "--perplexity", "low:0.5")
-    assert code == 1 and "none of 4 rows is kept (at_least q 99: 4, bottom perplexity 0.5: 0)" in err
-
-
-def test_an_integer_beyond_any_float_is_no_number(run, rows):
-    rows.write_bytes(b'{"text": "a b", "q": 1%0400d}\n{"text": "c d", "q": 2}\n' % 0)
-    code, out, _ = run("rows.jsonl", "--top", "q:1.0")
-    assert code == 0 and "1 could not be scored" in out

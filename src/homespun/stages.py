@@ -293,7 +293,7 @@ def select(
                 f" seed {', '.join(map(str, replicate.seeds))}: write more rows or take fewer train.seeds"
             )
         outcome = apply(plan.select, candidates, columns, replicate.seed)
-        chosen[plan.name] = Choice(plan, tuple(candidates), outcome, tuple(outcome.kept))
+        chosen[plan.name] = Choice(plan, tuple(candidates), outcome, outcome.kept)
         output = _write_verdicts(job, f"arms/{plan.name}{replicate.mark}", outcome.verdicts)
         if not outcome.kept:
             dropped = ", ".join(f"{rule}: {count}" for rule, count in outcome.dropped_by.items())

@@ -1,57 +1,22 @@
-import math
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
+from selection_pool import NO_SCORES, POOL, RULES, make_rows, one_column, pool_of
 
 from homespun.errors import UsageError
 from homespun.records import Labelled, Lineage, Response, Row, Variant
 from homespun.select.arms import check_columns, control, cut, first_variants, label_of
-from homespun.select.base import Columns
-from homespun.select.engine import NO_RULE, alone, apply, nearest_to_threshold
+from homespun.select.engine import apply
 from homespun.select.rules.combine import AllOf
-from homespun.select.rules.share import Bottom, Random, Top
-from homespun.select.rules.threshold import AtLeast, AtMost, Band
-
-SCORES = st.one_of(st.floats(0, 1), st.just(math.nan), st.sampled_from([0.0, 0.5, 1.0]))
-POOL = st.lists(st.tuples(st.sampled_from("pn"), SCORES), max_size=30)
-WITHIN = st.sampled_from([None, "label", "keyword"])
-SHARES = st.floats(0.05, 1)
-SIMPLE_RULES = st.one_of(
-    st.builds(lambda value: AtLeast(by="score", value=value), st.floats(0, 1)),
-    st.builds(lambda value: AtMost(by="score", value=value), st.floats(0, 1)),
-    st.builds(lambda low: Band(by="score", low=low, high=low + 0.3), st.floats(0, 1)),
-    st.builds(lambda share, within: Top(by="score", share=share, within=within), SHARES, WITHIN),
-    st.builds(lambda count, within: Bottom(by="score", count=count, within=within), st.integers(1, 9), WITHIN),
-    st.builds(lambda share, within: Random(share=share, within=within), SHARES, WITHIN),
-)
-RULES = st.lists(st.one_of(SIMPLE_RULES, st.builds(lambda a, b: AllOf(rules=(a, b)), SIMPLE_RULES, SIMPLE_RULES)))
-
-
-def pool_of(entries):
-    rows = make_rows("".join(letter for letter, _ in entries))
-    return rows, one_column(rows, [score for _, score in entries])
+from homespun.select.rules.share import Random, Top
+from homespun.select.rules.threshold import AtLeast
 
 
 def counts(rows):
     return Counter(map(label_of, rows))
-
-
-@given(POOL, RULES, st.integers(0, 3))
-def test_every_candidate_gets_one_verdict_and_the_counts_add_up(entries, rules, seed):
-    rows, columns = pool_of(entries)
-    arm = apply(rules, rows, columns, seed)
-    assert [verdict.row_id for verdict in arm.verdicts] == [row.id for row in rows]
-    assert [row for row, verdict in zip(rows, arm.verdicts, strict=True) if verdict.keep] == list(arm.kept)
-    assert len(arm.kept) + sum(arm.dropped_by.values()) == len(rows)
-    assert set(arm.dropped_by) == {str(rule) for rule in rules}
-    dropping = Counter(verdict.rule for verdict in arm.verdicts if not verdict.keep)
-    assert dropping == Counter({rule: count for rule, count in arm.dropped_by.items() if count})
-    assert arm.unscored <= sum(math.isnan(score) for _, score in entries)
-    assert apply(rules, rows, columns, seed) == arm
 
 
 @given(POOL, RULES, st.integers(0, 3))
@@ -136,37 +101,6 @@ def test_a_cut_of_an_uneven_pool():
     assert counts(cut(make_rows("pn" * 5), 5, 0)) == {"positive": 2, "negative": 3}
 
 
-def test_rules_apply_in_order_and_each_sees_what_is_left():
-    rows = make_rows("pppp")
-    columns = Columns.of([numbers(rows, [1, 2, 3, 4], "a"), numbers(rows, [4, 3, 2, 1], "b")])
-    half, late = Top(by="a", share=0.5), Top(by="b", count=1)
-    arm = apply([half, late], rows, columns, 0)
-    assert arm.kept == (rows[2],)
-    assert arm.dropped_by == {"top a 0.5": 2, "top b 1 row": 1}
-    assert [verdict.rule for verdict in arm.verdicts] == ["top a 0.5"] * 2 + ["top b 1 row"] * 2
-    assert apply([half, half], rows, columns, 0).kept == (rows[3],)
-
-
-def test_an_arm_without_rules_keeps_everything():
-    rows = make_rows("pn")
-    arm = apply([], rows, NO_SCORES, 0)
-    assert arm.kept == tuple(rows)
-    assert [verdict.rule for verdict in arm.verdicts] == [NO_RULE] * 2
-    assert (arm.dropped_by, arm.unscored) == ({}, 0)
-
-
-def test_unscored_rows_are_counted():
-    rows = make_rows("ppp")
-    arm = apply([AtLeast(by="score", value=0.5)], rows, one_column(rows, [math.nan, 0.1, 0.9]), 0)
-    assert (arm.unscored, arm.dropped_by) == (1, {"at_least score 0.5": 2})
-
-
-def test_a_row_may_stand_only_once():
-    row = make_row(1)
-    with pytest.raises(UsageError, match=f"1 rows stand more than once .* {row.id}"):
-        apply([], [row, row], NO_SCORES, 0)
-
-
 def test_rules_are_checked_against_the_columns_to_come():
     known = {"probability": ("posterior", "pmi"), "judge": ("agreement",)}
     check_columns([Top(by="probability", share=0.5), AtLeast(by="probability.pmi", value=0)], known)
@@ -174,25 +108,6 @@ def test_rules_are_checked_against_the_columns_to_come():
         check_columns([AtLeast(by="juge", value=0)], known)
     with pytest.raises(UsageError, match=r'column "rating" of score "judge".*Known: agreement'):
         check_columns([AllOf(rules=(AtLeast(by="judge.rating", value=4),))], known)
-
-
-def test_nearest_to_threshold():
-    rows = make_rows("ppppp")
-    verdicts = AtLeast(by="score", value=0.5)(rows, one_column(rows, [0.1, 0.45, 0.55, 0.95, math.nan]), 0)
-    (found,) = nearest_to_threshold(verdicts, 1)
-    assert [verdict.score for verdict in found.kept] == [0.55]
-    assert [verdict.score for verdict in found.dropped] == [0.45]
-    (all_of_them,) = nearest_to_threshold(verdicts, 9)
-    assert [verdict.score for verdict in all_of_them.dropped] == [0.45, 0.1]
-    assert nearest_to_threshold(Random(share=0.5)(rows, NO_SCORES, 0), 3) == []
-
-
-def test_alone_counts_what_each_rule_would_drop_of_all_rows():
-    rows = make_rows("pppp")
-    columns = one_column(rows, [1, 2, 3, 4])
-    rules = [Top(by="score", share=0.5), AtLeast(by="score", value=2)]
-    assert alone(rules, rows, columns, 0) == {"top score 0.5": 2, "at_least score 2": 1}
-    assert apply(rules, rows, columns, 0).dropped_by == {"top score 0.5": 2, "at_least score 2": 0}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from selection_pool import make_row, one_column
+from selection_pool import decide, kept, make_row, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Scores
-from homespun.registry import BUILT_IN, find_any
 from homespun.select.base import Columns
 from homespun.select.engine import is_unscored
 from homespun.select.rules.coverage import Coverage
@@ -30,17 +29,6 @@ def pool(vectors, keywords="", reasons=None):
     why = {rows[place].id: reason for place, reason in (reasons or {}).items()}
     scores = Scores("embedding", "vector", [row.id for row in rows], {"vector": np.asarray(vectors)}, why)
     return rows, Columns.of([scores])
-
-
-def decide(rule, rows, columns, seed=0):
-    verdicts = rule(rows, columns, seed)
-    assert [verdict.row_id for verdict in verdicts] == [row.id for row in rows]
-    assert all(verdict.rule == str(rule) and verdict.reason for verdict in verdicts)
-    return verdicts
-
-
-def kept(rule, rows, columns, seed=0):
-    return [place for place, verdict in enumerate(decide(rule, rows, columns, seed)) if verdict.keep]
 
 
 EVERY = [
@@ -85,12 +73,6 @@ def test_the_same_seed_decides_the_same_and_a_column_of_numbers_is_refused(rule)
         rule.model_copy(update={"by": "score"})(rows, numbers, 0)
     with pytest.raises(UsageError, match='rows have no group "keywrod"'):
         rule.model_copy(update={"within": "keywrod"})(rows, columns, 0)
-
-
-@pytest.mark.parametrize("kind", ["semantic", "semdedup", "prototypes", "d4", "coverage"])
-def test_recipes_name_them_by_kind(kind):
-    assert kind in BUILT_IN["rule"]
-    assert find_any("rule", kind).model_fields["kind"].default == kind
 
 
 # semantic

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from selection_pool import NO_SCORES
+from selection_pool import NO_SCORES, kept
 
 from homespun.errors import UsageError
 from homespun.records import Lineage, Row, Variant
-from homespun.registry import find_any
 from homespun.select.rules.facts import FactBalanced, balanced
 from homespun.select.rules.share import Random
 from homespun.text.compose import planned
@@ -29,13 +28,6 @@ def make(stated: list[str], document: str = "a") -> list[Row]:
         )
         for number, facts in enumerate(stated)
     ]
-
-
-def kept(rule, rows, seed=0):
-    verdicts = rule(rows, NO_SCORES, seed)
-    assert [verdict.row_id for verdict in verdicts] == [row.id for row in rows]
-    assert all(verdict.rule == str(rule) and verdict.reason for verdict in verdicts)
-    return [place for place, verdict in enumerate(verdicts) if verdict.keep]
 
 
 def coverage(rows, places):
@@ -66,7 +58,6 @@ def test_a_share_is_rounded_half_up_within_each_document():
     rule = FactBalanced(share=0.5)
     assert kept(rule, rows) == [0, 2, 3, 4, 5]
     assert str(rule) == "fact_balanced 0.5 within document"
-    assert find_any("rule", "fact_balanced") is FactBalanced
 
 
 def test_documents_do_not_share_facts():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from selection_pool import NO_SCORES, make_row, make_rows, one_column
+from selection_pool import kept, make_row, make_rows, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Labelled, Lineage, Row
@@ -13,13 +13,6 @@ from homespun.select.rules.quota import Quota
 from homespun.select.rules.share import Middle
 
 NAN = math.nan
-
-
-def kept(rule, rows, columns=NO_SCORES, seed=0):
-    verdicts = rule(rows, columns, seed)
-    assert [verdict.row_id for verdict in verdicts] == [row.id for row in rows]
-    assert all(verdict.rule == str(rule) and verdict.reason for verdict in verdicts)
-    return [place for place, verdict in enumerate(verdicts) if verdict.keep]
 
 
 # Middle

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
-from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
+from selection_pool import NO_SCORES, decide, make_row, make_rows, numbers, one_column
 
 from homespun.errors import UsageError
 from homespun.records import Scores
@@ -19,11 +19,8 @@ from homespun.task import Task
 TASK = Task(description="d", fields=("review",), labels={"positive": "good", "negative": "bad"})
 
 
-def keeps(rule, rows, columns=NO_SCORES, seed=0):
-    verdicts = rule(rows, columns, seed)
-    assert [verdict.row_id for verdict in verdicts] == [row.id for row in rows]
-    assert all(verdict.rule == str(rule) and verdict.reason for verdict in verdicts)
-    return [verdict.keep for verdict in verdicts]
+def keeps(*given, **more):
+    return [verdict.keep for verdict in decide(*given, **more)]
 
 
 # Thresholds

@@ -44,13 +44,13 @@ class Selected:
     rows: Sequence[Row]
     whole: bool = True  #: hold the verdicts on kept rows, too; without, memory is that of what is dropped
     nearest: int = 0  #: how many rows on each side of a threshold to hold of each step
-    kept: Sequence[Row] = ()  #: in the order of the rows
+    kept: tuple[Row, ...] = ()  #: in the order of the rows
     steps: list[Step] = field(default_factory=list)
     dropped: dict[str, Verdict] = field(default_factory=dict)  #: by row id; that of the rule that dropped it
     last: dict[str, Verdict] = field(default_factory=dict)  #: by row id; that of the last rule that saw the row
 
     def __post_init__(self) -> None:
-        self.kept = self.rows
+        self.kept = tuple(self.rows)
 
     def apply(self, rule: Rule, columns: Columns, seed: int) -> None:
         """Apply one more rule to what is kept."""
@@ -91,7 +91,7 @@ def apply(rules: Sequence[Rule], rows: Sequence[Row], columns: Columns, seed: in
     twice = [row_id for row_id, count in Counter(row.id for row in rows).items() if count > 1]
     if twice:
         raise UsageError(f"{len(twice)} rows stand more than once among the candidates, such as {twice[0]}")
-    selected = Selected(tuple(rows))
+    selected = Selected(rows)
     for rule in rules:
         selected.apply(rule, columns, seed)
     return selected
