@@ -1,7 +1,8 @@
-"""Rules: verdicts from scores; one file each. For lists in Python: `homespun.select.rouge_l(rows, threshold=0.7)`.
+"""Verdicts from scores: rules/, the engine that applies them, `homespun select` (files/) and Python functions on lists.
 
-The functions are those of api.py, fetched when first used, so that importing a rule imports nothing else. As an
-attribute of this package `rules` is the function; `from homespun.select.rules.minhash import MinHash` finds the folder.
+`homespun.select.rouge_l(rows, threshold=0.7)`: these are the functions of api.py, fetched when first used, so that
+importing a rule imports nothing else. As an attribute of this package `rules` is the function; `from
+homespun.select.rules.minhash import MinHash` finds the folder.
 """
 
 from __future__ import annotations

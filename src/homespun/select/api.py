@@ -86,15 +86,8 @@ def calibrate(
 ) -> Calibration:
     """Return how near each row's nearest neighbour is by ROUGE-L, and the threshold that this suggests for rouge_l.
 
-    Args:
-        rows: see rouge_l; inputs without a text are left out.
-        field: see rouge_l.
-        within: see rouge_l.
-        language: see rouge_l.
-        tokenizer: see rouge_l.
-        stem: see rouge_l.
-        sample: how many rows are looked at, each beside all others.
-        seed: fixes which.
+    `sample` rows, drawn by `seed`, are looked at, each beside all others. The other arguments are those of rouge_l;
+    inputs without a text are left out.
 
     Raises:
         UsageError: rows have several texts.
@@ -142,15 +135,8 @@ def semantic(
 ) -> Selection:
     """Keep rows whose cosine with every row kept before them is at most the threshold; exact.
 
-    Args:
-        rows: texts, dicts (with `field`) or rows.
-        threshold: 0 to 1.
-        vectors: one per input, shape (inputs, dimensions); made by `model` unless given.
-        model: embedded, a path, a hub id, sentence:PATH_OR_ID, or scripted:FILE.
-        field: see rouge_l.
-        within: see rouge_l.
-        language: see rouge_l.
-        floor: see rouge_l.
+    `vectors` are one per input, shape (inputs, dimensions); unless given, `model` makes them: embedded, a path, a hub
+    id, sentence:PATH_OR_ID, or scripted:FILE. The other arguments are those of rouge_l.
     """
     columns = _vectors(vectors, model)
     return _select("semantic", {"threshold": threshold}, rows, field, within, language, columns, floor=floor)

@@ -115,21 +115,13 @@ class Inputs:
         return self.selection(decide(getattr(rule, rule.movable)), rule, columns, decide)
 
     def selection(
-        self,
-        decided: Sequence[Verdict],
-        rule: Rule,
-        columns: Columns,
-        decide: Decide | None = None,
+        self, decided: Sequence[Verdict], rule: Rule, columns: Columns, decide: Decide | None = None
     ) -> Selection:
         """Return a selection from the verdicts on rows: one per input, also on those without a text."""
-        waiting = iter(decided)
-        verdicts = [
-            Verdict(str(place), False, UNUSABLE, reason=self.unusable[place])
-            if place in self.unusable
-            else next(waiting)
-            for place in range(len(self.given))
-        ]
-        return Selection(self.given, self.rows, verdicts, rule, columns, decide)
+        verdicts = {place: Verdict(str(place), False, UNUSABLE, reason=why) for place, why in self.unusable.items()}
+        verdicts.update(zip(self.places(), decided, strict=True))
+        ordered = [verdicts[place] for place in range(len(self.given))]
+        return Selection(self.given, self.rows, ordered, rule, columns, decide)
 
     def places(self) -> list[int]:
         """Return where each row stands among the inputs."""
