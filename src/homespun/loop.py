@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from homespun import armplan, heldout, outcome, stages, tuning
 from homespun.armplan import ArmPlan, Choice
@@ -18,11 +19,17 @@ from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Labelled, Row, content_hash
+from homespun.records import JSONDict, Labelled, Row, Scores, content_hash
 from homespun.replicates import Replicate, check_draws, is_cut, replicates_of
 from homespun.stages import Pool
 from homespun.store import Store
 from homespun.tuning import Trained
+
+if TYPE_CHECKING:
+    from homespun.near.overlap import Reference
+
+
+Written = tuple[dict[str, Sequence[Row]], str]  #: rows by generator or file, and what they depend on
 
 
 @dataclass(frozen=True)
@@ -65,20 +72,43 @@ def run(
             return _run(job, plans)
 
 
-def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
-    store, recipe = job.store, job.recipe
-    outcome.announce_changes(job)
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads before it asks for anything."""
+
+    items: stages.Items
+    against: Sequence[Reference]  #: texts of the evaluations that no row may repeat
+    files: heldout.Files  #: of real rows
+
+
+class Steps(NamedTuple):
+    """What the steps of a run came to; the lists hold one of each replicate."""
+
+    pools: list[Pool]
+    written: list[Written]
+    scores: list[list[Scores]]
+    choices: list[dict[str, Choice]]
+    trained: dict[str, list[Trained]]
+    answers: tuning.Answers
+
+
+def read(job: Job, plans: Sequence[ArmPlan]) -> Inputs:
+    """Read all that a run is given, so that what is bad costs nothing."""
     items = stages.evaluation_items(job)
     stages.look_at_sources(job, items)
     for plan in plans:
         if plan.trainer is not None:
             plan.trainer.look()
+    check_draws(job.recipe, job.context)
+    return Inputs(items, heldout.references(job.recipe, items), heldout.file_rows(job.recipe))
 
-    replicates = replicates_of(recipe)
-    check_draws(recipe, job.context)
-    pools, written = _pools(job, replicates, items, used=bool(recipe.score or plans))
+
+def take(job: Job, plans: Sequence[ArmPlan], inputs: Inputs) -> Steps:
+    """Take every step from the first row to the last answer."""
+    replicates, items = replicates_of(job.recipe), inputs.items
+    pools, written = _pools(job, replicates, inputs, used=bool(job.recipe.score or plans))
     scores = [
-        [stages.score(job, one, name, _scorable(rows), fingerprint) for name in recipe.score]
+        [stages.score(job, one, name, _scorable(rows), fingerprint) for name in job.recipe.score]
         for one, (rows, fingerprint) in zip(replicates, written, strict=True)
     ]
     choices = [
@@ -87,9 +117,15 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     ]
     trained = _train(job, plans, replicates, choices, items)
     answers = _evaluate(job, items, trained, _unselected(replicates, choices))
+    return Steps(pools, written, scores, choices, trained, answers)
 
+
+def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
+    store, recipe = job.store, job.recipe
+    outcome.announce_changes(job)
+    steps = take(job, plans, read(job, plans))
     looks = (store.marker(stages.SUMMARY) or {}).get("looks", ())
-    results = outcome.results(job, pools, choices, trained, answers, looks)
+    results = outcome.results(job, steps.pools, steps.choices, steps.trained, steps.answers, looks)
     fingerprint = content_hash([recipe.dump(), job.markers()])  # whole markers: they hold what results.json tells
     if not job.finished(stages.SUMMARY, fingerprint):
         store.write_json("results.json", results)
@@ -103,22 +139,17 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
             reporting.write(store, recipe)
             outputs.append(stages.PAGE)
         job.finish(stages.SUMMARY, fingerprint, outputs, looks=results["looks"])
-    missing = outcome.missing(recipe, pools)
+    missing = outcome.missing(recipe, steps.pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 
-Written = tuple[dict[str, Sequence[Row]], str]  #: rows by generator or file, and what they depend on
-
-
-def _pools(
-    job: Job, replicates: Sequence[Replicate], items: stages.Items, used: bool
-) -> tuple[list[Pool], list[Written]]:
+def _pools(job: Job, replicates: Sequence[Replicate], inputs: Inputs, used: bool) -> tuple[list[Pool], list[Written]]:
     """Write every generator's rows and read the files of real rows that arms name; `used`: somebody needs rows.
 
     Returns the pools, and of each replicate its rows: of a pool of its own, or its part of the one that is cut.
     """
-    against = heldout.references(job.recipe, items)
-    real = heldout.real_rows(job, against)  # first of all, so that a bad file costs nothing
+    against = inputs.against
+    real = heldout.real_rows(job, inputs.files, against)  # first of all, so that a bad file costs nothing
     pools: list[Pool] = []
     found: list[Written] = []
     whole: dict[str, Sequence[Row]] = {}

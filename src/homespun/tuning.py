@@ -110,7 +110,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         fingerprint,
         [*outputs, *asked.values()],
         adapter=folder,
-        **({"asked": asked} if asked else {}),
+        **({"asked": asked, "asking": probe.seconds} if asked else {}),
         seconds=time.monotonic() - started,
         units=card.steps,
         unit="steps",
@@ -130,13 +130,16 @@ class _Probe:
 
     def __init__(self, job: Job, names: Sequence[str], items: Items, work: Work) -> None:
         self.job, self.names, self.items, self.work = job, names, items, work
+        self.seconds = dict.fromkeys(names, 0.0)  #: by evaluation
 
     def __call__(self, model: Model, exposures: int) -> None:
         for name in self.names:
+            before = self.work.seconds
             self.work.table(
                 _probed(name, exposures),
                 lambda name=name: results_table(_ask(self.job, name, self.items[name], model, trained=True)),  # type: ignore[misc]
             )
+            self.seconds[name] += self.work.seconds - before
 
     def answers(self, name: str, exposures: int) -> list[ItemResult]:
         """Return the answers that were given at so many exposures."""
@@ -272,7 +275,8 @@ def _evaluate_one(
             job.finish(stage, fingerprint, outputs, same_as=other)
             return _answered(job.store, outputs)
     job.begin(stage)
-    started = time.monotonic()
+    model: Any = None if asked else student()
+    started = time.monotonic()  # what loading takes is no time of an item
     count = len(items) * (1 if shown else len(evaluation.modes(trained is not None)))
     with job.progress.bar(f"evaluate {where}", count, "items") as bar:
         if asked:
@@ -282,7 +286,7 @@ def _evaluate_one(
             job.store.write_table(outputs[1], curve_table(curve))
             bar.advance(count)
         else:
-            answers = _ask(job, name, items, student(), trained=trained is not None, shown=shown, advance=bar.advance)
+            answers = _ask(job, name, items, model, trained=trained is not None, shown=shown, advance=bar.advance)
             results = _graded(job, name, items, answers)
     job.store.write_table(output, results_table(results))
     job.finish(stage, fingerprint, outputs, seconds=time.monotonic() - started, units=count, unit="items")
