@@ -82,14 +82,13 @@ class Inputs:
 
 
 class Steps(NamedTuple):
-    """What the steps of a run came to; the lists hold one of each replicate."""
+    """What a run came to before it evaluates; the lists hold one of each replicate."""
 
     pools: list[Pool]
     written: list[Written]
     scores: list[list[Scores]]
     choices: list[dict[str, Choice]]
     trained: dict[str, list[Trained]]
-    answers: tuning.Answers
 
 
 def read(job: Job, plans: Sequence[ArmPlan]) -> Inputs:
@@ -104,8 +103,8 @@ def read(job: Job, plans: Sequence[ArmPlan]) -> Inputs:
 
 
 def take(job: Job, plans: Sequence[ArmPlan], inputs: Inputs) -> Steps:
-    """Take every step from the first row to the last answer."""
-    replicates, items = replicates_of(job.recipe), inputs.items
+    """Take every step from the first row to the last training."""
+    replicates = replicates_of(job.recipe)
     pools, written = _pools(job, replicates, inputs, used=bool(job.recipe.score or plans))
     scores = [
         [stages.score(job, one, name, _scorable(rows), fingerprint) for name in job.recipe.score]
@@ -115,17 +114,17 @@ def take(job: Job, plans: Sequence[ArmPlan], inputs: Inputs) -> Steps:
         stages.select(job, one, plans, rows, found)
         for one, (rows, _), found in zip(replicates, written, scores, strict=True)
     ]
-    trained = _train(job, plans, replicates, choices, items)
-    answers = _evaluate(job, items, trained, _unselected(replicates, choices))
-    return Steps(pools, written, scores, choices, trained, answers)
+    return Steps(pools, written, scores, choices, _train(job, plans, replicates, choices, inputs.items))
 
 
 def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
     store, recipe = job.store, job.recipe
     outcome.announce_changes(job)
-    steps = take(job, plans, read(job, plans))
+    inputs = read(job, plans)
+    steps = take(job, plans, inputs)
+    answers = _evaluate(job, inputs.items, steps)
     looks = (store.marker(stages.SUMMARY) or {}).get("looks", ())
-    results = outcome.results(job, steps.pools, steps.choices, steps.trained, steps.answers, looks)
+    results = outcome.results(job, steps.pools, steps.choices, steps.trained, answers, looks)
     fingerprint = content_hash([recipe.dump(), job.markers()])  # whole markers: they hold what results.json tells
     if not job.finished(stages.SUMMARY, fingerprint):
         store.write_json("results.json", results)
@@ -200,10 +199,10 @@ def _train(
     return trained
 
 
-def _unselected(replicates: Sequence[Replicate], choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
+def unselected(recipe: Recipe, choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
     """Return the labelled rows of every seed before selection: those of the first reference, or of the first arm."""
     found: dict[int, Sequence[Row]] = {}
-    for one, chosen in zip(replicates, choices, strict=True):
+    for one, chosen in zip(replicates_of(recipe), choices, strict=True):
         reference = next((chosen[c.plan.reference] for c in chosen.values() if c.plan.reference), None)
         first = reference or next(iter(chosen.values()), None)
         rows = [row for row in (first.candidates if first else ()) if isinstance(row.payload, Labelled)]
@@ -211,16 +210,14 @@ def _unselected(replicates: Sequence[Replicate], choices: Sequence[dict[str, Cho
     return found
 
 
-def _evaluate(
-    job: Job, items: stages.Items, trained: dict[str, list[Trained]], rows: dict[int, Sequence[Row]]
-) -> tuning.Answers:
+def _evaluate(job: Job, items: stages.Items, steps: Steps) -> tuning.Answers:
     """Evaluate the untrained student, alone and with some rows in its prompt, then every arm with every seed."""
     if not job.recipe.evaluate:
         return {}
     job.context.models.release()
     answers = {stages.BASELINE: {0: tuning.evaluate(job, items, None)}}
-    if shown := tuning.few_shot(job, items, rows):
+    if shown := tuning.few_shot(job, items, unselected(job.recipe, steps.choices)):
         answers[stages.FEW_SHOT] = shown
-    for name, models in trained.items():
+    for name, models in steps.trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
     return answers

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from homespun import inference, loop, stages, stats
+from homespun import inference, loop, stages, stats, tuning
 from homespun.armplan import ArmPlan, check_rules, plan_arms
 from homespun.budget import cost
 from homespun.engine.progress import Progress, Silent
@@ -143,7 +144,7 @@ def _sampled(recipe: Recipe, arms: Sequence[ArmPlan]) -> Recipe:
         "generate": {name: one.sample(ASKED) for name, one in recipe.generate.items()},
         "arms": {SAMPLE: Arm(sources=tuple(sources))} if arms else {},
         "train": trainer and trainer.once().model_copy(update={"seeds": (seed,)}),
-        "evaluate": {name: one.sample() for name, one in recipe.evaluate.items()},
+        "evaluate": {},  # afterwards: what is asked on the way of a training is asked there, too
     }
     return recipe.model_copy(update=few)
 
@@ -157,23 +158,26 @@ def _some(values: Sequence[T], count: int) -> list[T]:
     return list(values[:: max(len(values) // count, 1)][:count])
 
 
+def _seconds(entries: Iterable[Entry]) -> float:
+    return sum(entry.seconds for entry in entries)
+
+
 class _Estimate:
     """A run on little, and what it says of the whole."""
 
     def __init__(self, whole: Job, arms: Sequence[ArmPlan], inputs: loop.Inputs, job: Job) -> None:
         self.whole, self.arms, self.inputs, self.job, self.recipe = whole, arms, inputs, job, whole.recipe
         self.found = Plan()
-        self.seen: list[Entry] = []
+        self.seen = defaultdict[str, list[Entry]](list)  #: by stage
         self.seeds = seeds_of(self.recipe)
         self.replicate = replicates_of(job.recipe)[0]
         self.expected: dict[str, Span] = {}  #: generator or file -> rows that a replicate will have
         self.trainers = [arm.trainer for arm in arms if arm.trainer for _ in arm.trainer.seeds]
-        self.steps: loop.Steps | None = None  #: None: some could not be taken
-        job.ledger.watch = self.seen.append
+        job.ledger.watch = lambda entry: self.seen[entry.stage].append(entry)
 
     def plan(self) -> Plan:
         """Run the sample, then scale what every stage took."""
-        self._take()
+        steps = self._take()
         self.marks = self.job.markers()
         for name in self.recipe.generate:
             self._pool(name)
@@ -182,146 +186,130 @@ class _Estimate:
         for name in self.recipe.score:
             self._scores(name)
         if self.trainers:
-            self._training()
+            seconds = self._training(steps) if steps else None
+            self.found.stages.append(StagePlan(f"train ({len(self.trainers)})", seconds=seconds))
         for name, evaluation in self.recipe.evaluate.items():
             self._answers(name, evaluation)
         self._verdicts()
-        self.found.asked = sum(entry.endpoint != LOCAL for entry in self.seen)
+        self.found.asked = sum(entry.endpoint != LOCAL for entries in self.seen.values() for entry in entries)
         return self.found
 
-    def _take(self) -> None:
-        inputs = self.inputs
-        files = {name: (_some(rows, ASKED), digest) for name, (rows, digest) in inputs.files.items()}
-        self.few = {name: _some(items, ITEMS) for name, items in inputs.items.items()}
-        few = replace(inputs, items=self.few, files=files)
+    def _take(self) -> loop.Steps | None:
+        """Run the sample; None: some steps could not be taken."""
+        job, steps = self.job, None
+        items = {name: _some(some, ITEMS) for name, some in self.inputs.items.items()}
+        files = {name: (_some(rows, ASKED), digest) for name, (rows, digest) in self.inputs.files.items()}
+        few = replace(self.inputs, items=items, files=files)
         try:
-            self.steps = loop.take(self.job, plan_arms(self.job.recipe), few)
+            steps = loop.take(job, plan_arms(job.recipe), few)
         except DegenerateError as error:  # a whole run has more rows; where it is a generator's it comes again
-            self.job.recipe = self.job.recipe.model_copy(update={"score": {}})
-            loop.take(self.job, [], few)
+            job.recipe = job.recipe.model_copy(update={"score": {}})
+            loop.take(job, [], few)
             self.found.notes.append(f"what is unknown was not tried, since the sample is too small for it: {error}")
+        evaluate = {name: one.sample() for name, one in self.recipe.evaluate.items()}
+        job.recipe = job.recipe.model_copy(update={"evaluate": evaluate})
+        job.context.models.release()
+        tuning.evaluate(job, items, steps.trained[SAMPLE][0] if steps and self.trainers else None)
+        tuning.few_shot(job, items, loop.unselected(job.recipe, steps.choices) if steps else {})
+        return steps
 
     # What each stage takes
 
     def _pool(self, name: str) -> None:
         generator, stage = self.recipe.generate[name], f"pool/{name}{self.replicate.mark}"
-        counts = self.marks[stage]["counts"]
-        kept, asked = self.found.accepted[name] = counts["kept"], counts["asked"]
+        kept, asked = self.found.accepted[name] = tuple(self.marks[stage]["counts"][key] for key in ("kept", "asked"))
         low, high = stats.wilson(kept, asked)
         rates = Span(high, max(kept, 0.5) / max(asked, 1), low)
         calls = rates.map(lambda rate: generator.answers(self.whole.context, max(rate, 1e-9)))
-        wanted = generator.wanted(self.whole.context)
-        rows = rates * calls
-        self.expected[name] = self._part(
-            name, Span(*sorted(min(wanted, some) for some in (rows.low, rows.likely, rows.high)))
-        )
-        keys = set(self.job.store.read_table(stages.pool_files(name, self.replicate.mark)[0])["key"].to_pylist())
-        entries = [entry for entry in self.seen if entry.stage == stage]
+        rows = (rates * calls).map(partial(min, generator.wanted(self.whole.context)))
+        self.expected[name] = self._part(name, Span(*sorted((rows.low, rows.likely, rows.high))))
+        table = self.job.store.read_table(stages.pool_files(name, self.replicate.mark)[0])
+        entries, keys = self.seen[stage], set(table["key"].to_pylist())
         own = [entry for entry in entries if entry.row in keys]
-        once = [entry for entry in entries if entry.row not in keys]
-        pools = len(pool_marks(self.recipe))
+        beside = [entry for entry in entries if entry.row not in keys]  # keywords of a task, facts of documents
+        pools, taken = len(pool_marks(self.recipe)), generator.source_of(self.recipe.sources)
         times = calls * (pools / max(asked, 1))
-        took = sum(entry.seconds for entry in own) if entries else self.marks[stage]["seconds"]
-        taken = generator.source_of(self.recipe.sources)
-        records = self.records[taken] / min(self.records[taken], ASKED) if taken else 1
-        self._add(f"pool/{name}", "writer", times, times * took, own, once, pools * records)
+        again = Span.of(pools * (max(self.records[taken] / ASKED, 1) if taken else 1))
+        took = _seconds(own) if entries else self.marks[stage]["seconds"]
+        seconds = times * took * ASKING + again * _seconds(beside)
+        self._add(f"pool/{name}", "writer", seconds, (times, own), (again, beside))
 
     def _scores(self, name: str) -> None:
-        marker = self.marks.get(stage := f"scores/{name}{self.replicate.mark}")
-        if marker is None:
+        stage = f"scores/{name}{self.replicate.mark}"
+        if (marker := self.marks.get(stage)) is None:
             self.found.stages.append(StagePlan(f"scores/{name}"))
             return
-        entries = [entry for entry in self.seen if entry.stage == stage]
+        entries = self.seen[stage]
         rows = sum(self.expected.values(), NOTHING) * len(replicates_of(self.recipe))
         times = rows * (1 / max(marker["units"], 1))
-        took = max(marker["seconds"], sum(entry.seconds for entry in entries))
-        self._add(f"scores/{name}", self.recipe.score[name].role, times, times * took, entries)
+        seconds = times * max(marker["seconds"], _seconds(entries)) * ASKING
+        self._add(f"scores/{name}", self.recipe.score[name].role, seconds, (times, entries))
 
-    def _training(self) -> None:
-        name = f"train ({len(self.trainers)})"
-        if self.steps is None:
-            self.found.stages.append(StagePlan(name))
-            return
-        (trained,) = self.steps.trained[SAMPLE]
-        marker = self.marks[f"models/{SAMPLE}/seed-{trained.seed}"]
-        fixed = marker["seconds"] - trained.card.seconds - sum(marker.get("asking", {}).values())
-        each, rows, seconds = trained.card.seconds / trained.card.presented, self._rows(self.steps), NOTHING
-        for arm in self.arms:
-            generators = [self.recipe.generate[source] for source in arm.sources if source in self.recipe.generate]
-            taken = {one.source_of(self.recipe.sources) for one in generators} - {None}
-            records = sum(self.records[source] for source in taken if source)
-            if arm.trainer:
-                shown = rows[arm.name].map(partial(arm.trainer.presented, records=records))
-                seconds += (Span.of(fixed) + shown * each * TRAINING) * len(arm.trainer.seeds)
-        self.found.stages.append(StagePlan(name, seconds=seconds))
-
-    def _rows(self, steps: loop.Steps) -> dict[str, Span]:
-        """Return how many rows each arm will train on."""
-        found: dict[str, Span] = {}
+    def _training(self, steps: loop.Steps) -> Span:
+        card, seed = steps.trained[SAMPLE][0].card, self.seeds[0]
+        fixed = Span.of(self.marks[f"models/{SAMPLE}/seed-{seed}"]["seconds"] - card.seconds)
+        each, rows, seconds = TRAINING * (card.seconds / card.presented), dict[str, Span](), NOTHING
         ((sample, _),), (scores,) = steps.written, steps.scores
         for arm in self.arms:
             if arm.control_of is not None:
-                found[arm.name] = found[arm.control_of]
-                continue
-            try:
-                chosen = stages.select(self.job, self.replicate, [replace(arm, size=None)], sample, scores)
-                kept = len(chosen[arm.name].chosen)
-            except DegenerateError:
-                kept = 0
-            rows, whole = sum(len(sample[source]) for source in arm.sources), self._sum(arm.sources)
-            if arm.size is not None:
-                whole = whole.map(partial(min, arm.size))
-            share = kept / rows if rows else 1.0
-            low, high = stats.wilson(kept, rows) if arm.select and rows else (share, share)
-            found[arm.name] = whole * Span(low, share, high)
-        return found
+                rows[arm.name] = rows[arm.control_of]
+            else:
+                try:
+                    chosen = stages.select(self.job, self.replicate, [replace(arm, size=None)], sample, scores)
+                    kept = len(chosen[arm.name].chosen)
+                except DegenerateError:
+                    kept = 0
+                tried = sum(len(sample[source]) for source in arm.sources)
+                share = kept / tried if tried else 1.0
+                low, high = stats.wilson(kept, tried) if arm.select and tried else (share, share)
+                whole = sum((self.expected[source] for source in arm.sources), NOTHING)
+                rows[arm.name] = whole.map(partial(min, arm.size or inf)) * Span(low, share, high)
+            if arm.trainer:
+                generators = (self.recipe.generate[one] for one in arm.sources if one in self.recipe.generate)
+                taken = {one.source_of(self.recipe.sources) for one in generators}
+                records = sum(count for name, count in self.records.items() if name in taken)
+                shown = rows[arm.name].map(partial(arm.trainer.presented, records=records))
+                seconds += (fixed + shown * each) * len(arm.trainer.seeds)
+        return seconds
 
     def _answers(self, name: str, evaluation: Evaluation) -> None:
         trained = sum(max(len(trainer.exposures_at()) * evaluation.along, 1) for trainer in self.trainers)
-        baseline, seed = f"results/{stages.BASELINE}/{name}", self.seeds[0]
-        own = f"results/{SAMPLE}/seed-{seed}/{name}"
-        shown = f"results/{stages.FEW_SHOT}/seed-{seed}/{name}"
-        asking = self.marks.get(f"models/{SAMPLE}/seed-{seed}", {}).get("asking", {}).get(name, 0.0)
-        models = [(baseline, 1), (shown, len(self.seeds)), (own if own in self.marks else baseline, trained)]
-        models = [(stage, count) for stage, count in models if stage in self.marks]
-        seconds = asking * trained + sum(self.marks[stage]["seconds"] * count for stage, count in models)
-        grown = len(self.inputs.items[name]) / max(len(self.few[name]), 1)
-        entries = [entry for entry in self.seen if entry.stage in dict(models)]
-        times = Span.of(grown * sum(count for _, count in models) / len(dict(models)))
+        seed, items = self.seeds[0], len(self.inputs.items[name])
+        places = (stages.BASELINE, f"{SAMPLE}/seed-{seed}", f"{stages.FEW_SHOT}/seed-{seed}")
+        passes = len(evaluation.modes(False)) + trained * len(evaluation.modes(True))
+        seconds, parts = 0.0, []
+        for place, count in zip(places, (passes, passes, len(self.seeds)), strict=True):
+            if marker := self.marks.get(stage := f"results/{place}/{name}"):
+                times = count * items / max(marker["units"], 1)
+                seconds += times * marker["seconds"]
+                parts.append((Span.of(times), self.seen[stage]))
         role = next(iter(evaluation.judges()), "student")
-        self._add(f"evaluate {name} ({trained + 1})", role, times, Span.of(grown * seconds), entries)
+        self._add(f"evaluate {name} ({trained + 1})", role, ASKING * seconds, *parts)
 
-    def _add(
-        self,
-        name: str,
-        role: str,
-        times: Span,
-        seconds: Span,
-        entries: Sequence[Entry],
-        once: Sequence[Entry] = (),
-        again: float = 1.0,
-    ) -> None:
-        """Add a stage: `times` as much as the sample's `entries`, and `again` as much as those asked beside its rows.
+    def _add(self, name: str, role: str, seconds: Span, *parts: tuple[Span, Sequence[Entry]]) -> None:
+        """Add a stage that asks the model of a role so many times as much as the entries of the sample.
 
-        `seconds` is what it takes in this process at the pace of the sample.
+        `seconds` is what it takes where that model is in this process.
         """
-        spec, asked = self.recipe.model_for(role), (*entries, *once)
-        calls = times * len(entries) + Span.of(again * len(once))
+        spec, entries = self.recipe.model_for(role), [entry for _, some in parts for entry in some]
+        calls = sum((times * len(some) for times, some in parts), NOTHING)
 
-        def tokens(of: Callable[[Entry], int]) -> Span:
-            return times * len(entries) * Span.mean([of(e) for e in entries]) + Span.of(again * sum(map(of, once)))
+        def tokens(name: str) -> Span:
+            found = NOTHING
+            for times, some in parts:
+                counts = [getattr(entry, name) for entry in some]
+                found += times * (Span.of(sum(counts)) if times == Span.of(1) else Span.mean(counts) * len(some))
+            return found
 
-        prompt, written = tokens(lambda entry: entry.prompt_tokens), tokens(lambda entry: entry.completion_tokens)
-        if spec.is_server and asked:
-            lanes = max(min(spec.concurrency, len(entries)), 1)
+        prompt, written = tokens("prompt_tokens"), tokens("completion_tokens")
+        if spec.is_server and entries:
+            lanes = max(min(spec.concurrency, len(parts[0][1])), 1)
             pace = Span(1 / spec.concurrency, 1 / sqrt(spec.concurrency * lanes), 1 / lanes)
-            seconds = calls * statistics.fmean(entry.seconds for entry in asked) * pace
-        else:
-            seconds = seconds * ASKING + Span.of(again * sum(entry.seconds for entry in once))
+            seconds = calls * (_seconds(entries) / len(entries)) * pace
         money = None if spec.is_server else NOTHING
-        if (price := spec.price) is not None:
-            pairs = ((prompt.low, written.low), (prompt.likely, written.likely), (prompt.high, written.high))
-            money = Span(*(cost(price, int(one), int(other)) for one, other in pairs))
+        if spec.price:
+            pairs = zip(*((span.low, span.likely, span.high) for span in (prompt, written)), strict=True)
+            money = Span(*(cost(spec.price, int(one), int(other)) for one, other in pairs))
         self.found.stages.append(StagePlan(name, calls, prompt, written, seconds, money))
 
     @cached_property
@@ -334,41 +322,31 @@ class _Estimate:
         """Return a replicate's part of the rows of a generator or file."""
         return rows * (1 / len(self.seeds)) if is_cut(self.recipe, name) else rows
 
-    def _sum(self, sources: Iterable[str]) -> Span:
-        return sum((self.expected[source] for source in sources), NOTHING)
-
     def _verdicts(self) -> None:
         """Say which difference a verdict on a choice can show, and how many replicates show one that matters."""
-        seeds, worth = len(self.seeds), self.recipe.worth / 100
-        first = next(iter(self.recipe.evaluate), None)
-        if first is None or not any(arm.control_of for arm in self.arms):
+        seeds, worth, fixed = len(self.seeds), self.recipe.worth / 100, draws_of(self.recipe) == "fixed"
+        first, arms = next(iter(self.recipe.evaluate), None), sum(bool(arm.control_of) for arm in self.arms)
+        if first is None or not arms:
             return
-        evaluation, items = self.recipe.evaluate[first], self.inputs.items[first]
-        arms = sum(bool(arm.control_of) for arm in self.arms)
-        grouped = [len({item.groups.get(name, item.id) for item in items}) for name in evaluation.grouped]
-        count, fixed = len(items), draws_of(self.recipe) == "fixed"
-        if min([count, *grouped]) < 3:
+        items, names = self.inputs.items[first], self.recipe.evaluate[first].grouped
+        count, units = len(items), [len({item.groups.get(name, item.id) for item in items}) for name in names]
+        if (fewest := min([count, *units])) < 3:
             self.found.notes.append("verdicts: none, the items (or their groups) are too few to measure chance")
             return
-        unit, one = Part(DISAGREE / count, min([count, *grouped]) - 1), 2 * (DRAW_SD**2 + TRAINING_SD**2)
+        unit, one = Part(DISAGREE / count, fewest - 1), 2 * (DRAW_SD**2 + TRAINING_SD**2)
         stays = 0.5 if fixed else 0.0  # the luck of one choice
 
         def level(replicates: int) -> float:
             return inference.level_at(replicates) / arms
 
-        needed = inference.replicates_needed(worth, unit, one, level, stays)
         shown = "one replicate gives no verdict"
         if seeds > 1:
             of_draws = Part(one * (stays + (1 - stays) / seeds), seeds - 1)
             visible = inference.smallest_visible([unit, of_draws], level(seeds))
             shown = f"{seeds} replicates on {count:,} items show about {100 * visible:.0f} points or more"
-        more = (
-            f"about {needed} replicates"
-            if needed
-            else "more than 100 replicates, or draws: pool"
-            if fixed
-            else (f"more items than {count:,}")
-        )
+        more = "more than 100 replicates, or draws: pool" if fixed else f"more items than {count:,}"
+        if needed := inference.replicates_needed(worth, unit, one, level, stays):
+            more = f"about {needed} replicates"
         self.found.notes.append(
             f"verdicts: {shown}; {self.recipe.worth:g} points (`worth`) take {more}. Assumed: draws of rows vary by"
             f" {100 * DRAW_SD:g} points and trainings by {100 * TRAINING_SD:g}, as in the demo (docs/comparison.md)"

@@ -110,7 +110,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         fingerprint,
         [*outputs, *asked.values()],
         adapter=folder,
-        **({"asked": asked, "asking": probe.seconds} if asked else {}),
+        **({"asked": asked} if asked else {}),
         seconds=time.monotonic() - started,
         units=card.steps,
         unit="steps",
@@ -130,16 +130,13 @@ class _Probe:
 
     def __init__(self, job: Job, names: Sequence[str], items: Items, work: Work) -> None:
         self.job, self.names, self.items, self.work = job, names, items, work
-        self.seconds = dict.fromkeys(names, 0.0)  #: by evaluation
 
     def __call__(self, model: Model, exposures: int) -> None:
         for name in self.names:
-            before = self.work.seconds
             self.work.table(
                 _probed(name, exposures),
                 lambda name=name: results_table(_ask(self.job, name, self.items[name], model, trained=True)),  # type: ignore[misc]
             )
-            self.seconds[name] += self.work.seconds - before
 
     def answers(self, name: str, exposures: int) -> list[ItemResult]:
         """Return the answers that were given at so many exposures."""
