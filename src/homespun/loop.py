@@ -199,7 +199,7 @@ def _train(
     return trained
 
 
-def unselected(recipe: Recipe, choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
+def _unselected(recipe: Recipe, choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
     """Return the labelled rows of every seed before selection: those of the first reference, or of the first arm."""
     found: dict[int, Sequence[Row]] = {}
     for one, chosen in zip(replicates_of(recipe), choices, strict=True):
@@ -216,7 +216,7 @@ def _evaluate(job: Job, items: stages.Items, steps: Steps) -> tuning.Answers:
         return {}
     job.context.models.release()
     answers = {stages.BASELINE: {0: tuning.evaluate(job, items, None)}}
-    if shown := tuning.few_shot(job, items, unselected(job.recipe, steps.choices)):
+    if shown := tuning.few_shot(job, items, _unselected(job.recipe, steps.choices)):
         answers[stages.FEW_SHOT] = shown
     for name, models in steps.trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}

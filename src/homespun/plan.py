@@ -210,7 +210,6 @@ class _Estimate:
         job.recipe = job.recipe.model_copy(update={"evaluate": evaluate})
         job.context.models.release()
         tuning.evaluate(job, items, steps.trained[SAMPLE][0] if steps and self.trainers else None)
-        tuning.few_shot(job, items, loop.unselected(job.recipe, steps.choices) if steps else {})
         return steps
 
     # What each stage takes
@@ -226,7 +225,7 @@ class _Estimate:
         table = self.job.store.read_table(stages.pool_files(name, self.replicate.mark)[0])
         entries, keys = self.seen[stage], set(table["key"].to_pylist())
         own = [entry for entry in entries if entry.row in keys]
-        beside = [entry for entry in entries if entry.row not in keys]  # keywords of a task, facts of documents
+        beside = [entry for entry in entries if entry.row not in keys]  # what it asks first
         pools, taken = len(pool_marks(self.recipe)), generator.source_of(self.recipe.sources)
         times = calls * (pools / max(asked, 1))
         again = Span.of(pools * (max(self.records[taken] / ASKED, 1) if taken else 1))
@@ -235,15 +234,16 @@ class _Estimate:
         self._add(f"pool/{name}", "writer", seconds, (times, own), (again, beside))
 
     def _scores(self, name: str) -> None:
-        stage = f"scores/{name}{self.replicate.mark}"
+        stage, role = f"scores/{name}{self.replicate.mark}", self.recipe.score[name].role
         if (marker := self.marks.get(stage)) is None:
-            self.found.stages.append(StagePlan(f"scores/{name}"))
+            money = None if self.recipe.model_for(role).is_server else NOTHING
+            self.found.stages.append(StagePlan(f"scores/{name}", money=money))
             return
         entries = self.seen[stage]
         rows = sum(self.expected.values(), NOTHING) * len(replicates_of(self.recipe))
         times = rows * (1 / max(marker["units"], 1))
         seconds = times * max(marker["seconds"], _seconds(entries)) * ASKING
-        self._add(f"scores/{name}", self.recipe.score[name].role, seconds, (times, entries))
+        self._add(f"scores/{name}", role, seconds, (times, entries))
 
     def _training(self, steps: loop.Steps) -> Span:
         card, seed = steps.trained[SAMPLE][0].card, self.seeds[0]
@@ -274,17 +274,15 @@ class _Estimate:
 
     def _answers(self, name: str, evaluation: Evaluation) -> None:
         trained = sum(max(len(trainer.exposures_at()) * evaluation.along, 1) for trainer in self.trainers)
-        seed, items = self.seeds[0], len(self.inputs.items[name])
-        places = (stages.BASELINE, f"{SAMPLE}/seed-{seed}", f"{stages.FEW_SHOT}/seed-{seed}")
         passes = len(evaluation.modes(False)) + trained * len(evaluation.modes(True))
-        seconds, parts = 0.0, []
-        for place, count in zip(places, (passes, passes, len(self.seeds)), strict=True):
-            if marker := self.marks.get(stage := f"results/{place}/{name}"):
-                times = count * items / max(marker["units"], 1)
-                seconds += times * marker["seconds"]
-                parts.append((Span.of(times), self.seen[stage]))
+        passes += len(self.seeds) * bool(evaluation.few_shots)  # the rows shown are read once
+        stage = f"results/{stages.BASELINE}/{name}"
+        if stage not in self.marks:
+            stage = f"results/{SAMPLE}/seed-{self.seeds[0]}/{name}"
+        times = Span.of(passes * len(self.inputs.items[name]) / max(self.marks[stage]["units"], 1))
+        seconds = times * self.marks[stage]["seconds"] * ASKING
         role = next(iter(evaluation.judges()), "student")
-        self._add(f"evaluate {name} ({trained + 1})", role, ASKING * seconds, *parts)
+        self._add(f"evaluate {name} ({trained + 1})", role, seconds, (times, self.seen[stage]))
 
     def _add(self, name: str, role: str, seconds: Span, *parts: tuple[Span, Sequence[Entry]]) -> None:
         """Add a stage that asks the model of a role so many times as much as the entries of the sample.
