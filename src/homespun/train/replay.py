@@ -75,7 +75,7 @@ class Replay(BaseModel):
         Raises:
             DataError: as `texts`, or there is no text at all.
         """
-        from homespun.train.lm import encode_texts
+        from homespun.train.batches import encode_texts
 
         found: list[Example] = []
         total = 0
