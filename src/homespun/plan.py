@@ -293,11 +293,10 @@ class _Estimate:
         calls = sum((times * len(some) for times, some in parts), NOTHING)
 
         def tokens(name: str) -> Span:
-            found = NOTHING
-            for times, some in parts:
-                counts = [getattr(entry, name) for entry in some]
-                found += times * (Span.of(sum(counts)) if times == Span.of(1) else Span.mean(counts) * len(some))
-            return found
+            counts = [(times, [getattr(entry, name) for entry in some]) for times, some in parts]
+            once = Span.of(1)  # what is asked no more than here is known
+            each = (t * (Span.of(sum(c)) if t == once else Span.mean(c) * len(c)) for t, c in counts)
+            return sum(each, NOTHING)
 
         prompt, written = tokens("prompt_tokens"), tokens("completion_tokens")
         if spec.is_server and entries:
