@@ -220,4 +220,4 @@ def _evaluate(job: Job, items: stages.Items, steps: Steps) -> tuning.Answers:
         answers[stages.FEW_SHOT] = shown
     for name, models in steps.trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
-    return answers
+    return tuning.grade_beside(job, items, answers)

@@ -273,12 +273,11 @@ class _Estimate:
         return seconds
 
     def _answers(self, name: str, evaluation: Evaluation) -> None:
-        trained = sum(max(len(trainer.exposures_at()) * evaluation.along, 1) for trainer in self.trainers)
+        trained = sum(max(len(trainer.points()) * evaluation.along, 1) for trainer in self.trainers)
         passes = len(evaluation.modes(False)) + trained * len(evaluation.modes(True))
         passes += len(self.seeds) * bool(evaluation.few_shots)  # the rows shown are read once
-        stage = f"results/{stages.BASELINE}/{name}"
-        if stage not in self.marks:
-            stage = f"results/{SAMPLE}/seed-{self.seeds[0]}/{name}"
+        asked = (f"/{stages.BASELINE}/{name}", f"/{SAMPLE}/seed-{self.seeds[0]}/{name}")  # one of them
+        stage = next(one for one in self.marks if one.endswith(asked))
         times = Span.of(passes * len(self.inputs.items[name]) / max(self.marks[stage]["units"], 1))
         seconds = times * self.marks[stage]["seconds"] * ASKING
         role = next(iter(evaluation.judges()), "student")

@@ -2,7 +2,8 @@
 
 A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work.
 Built-ins are listed here as `module:Class` so that nothing heavy is imported before it is used; plug-ins
-register the same kind of class under an entry-point group `homespun.GROUP` (examples/plugin shows one).
+register the same kind of class under an entry-point group `homespun.GROUP` (examples/plugin shows some).
+Payloads (homespun.records.Payload) are found in the same way, by the kind that tables name.
 There is one registry for all stages and no decorator magic: what is not in the table does not exist.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from functools import cache
 from importlib.metadata import entry_points
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +21,11 @@ from homespun.errors import UsageError
 from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
+    "payload": {
+        "labelled": "homespun.records:Labelled",
+        "response": "homespun.records:Response",
+        "variant": "homespun.records:Variant",
+    },
     "source": {
         "file": "homespun.sources.file:FileSource",
         "documents": "homespun.sources.documents.source:DocumentSource",
@@ -108,7 +115,8 @@ def kinds(group: str) -> dict[str, str]:
     return found
 
 
-def find_any(group: str, kind: str) -> type[Strategy]:
+@cache
+def find_any(group: str, kind: str) -> Any:
     """Import and return the class behind a kind of a group.
 
     Raises:
@@ -121,7 +129,7 @@ def find_any(group: str, kind: str) -> type[Strategy]:
         )
     module_name, _, attribute = known[kind].partition(":")
     try:
-        found: type[Strategy] = getattr(importlib.import_module(module_name), attribute)
+        found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         if kind in BUILT_IN[group]:
             raise

@@ -324,7 +324,13 @@ def _near_copies(columns: Sequence[ScoreColumn]) -> list[tuple[str, str, float]]
 
 
 TEMPLATE = 0.05  #: share of rows with one opening above which the pool looks like a template (methods.md A1)
-STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
+STAGES = {
+    "pool": "write",
+    "scores": "score",
+    "models": "train",
+    "ungraded": "ask",
+    "results": "evaluate",
+}  #: in the order of a run
 
 
 def _stages(run: RunData) -> list[StageCost]:
