@@ -1,8 +1,8 @@
-"""`kind` -> class, lazily: built-in strategies and those of third parties.
+"""`kind` -> class, lazily: built-in strategies and those of third parties; and the sections of a page.
 
-A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work.
-Built-ins are listed here as `module:Class` so that nothing heavy is imported before it is used; plug-ins
-register the same kind of class under an entry-point group `homespun.GROUP` (examples/plugin shows one).
+A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work; a section is an
+object (report/page.py). Built-ins are listed here as `module:Name` so that nothing heavy is imported before it is
+used; plug-ins register the same under an entry-point group `homespun.GROUP` (examples/plugin).
 There is one registry for all stages and no decorator magic: what is not in the table does not exist.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import entry_points
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,6 +71,27 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "closed_book": "homespun.evaluate.closed_book:ClosedBook",
         "general": "homespun.evaluate.general:General",
     },
+    "section": {  # of the page of a run, in order
+        "recommendation": "homespun.report.sections.advice:RECOMMENDATION",
+        "exposure": "homespun.report.sections.curves:EXPOSURE",
+        "reach": "homespun.report.sections.reach:REACH",
+        "variants": "homespun.report.sections.curves:VARIANTS",
+        "loss": "homespun.report.sections.curves:LOSS",
+        "kinds": "homespun.report.sections.kinds:KINDS",
+        "forgetting": "homespun.report.sections.forgetting:FORGETTING",
+        "verdicts": "homespun.report.sections.verdicts:VERDICTS",
+        "comparison": "homespun.report.sections.evaluated:COMPARISON",
+        "numbers": "homespun.report.sections.evaluated:NUMBERS",
+        "funnel": "homespun.report.sections.funnel:FUNNEL",
+        "scores": "homespun.report.sections.scores:SCORES",
+        "correlation": "homespun.report.sections.scores:CORRELATION",
+        "training": "homespun.report.sections.training:TRAINING",
+        "rows": "homespun.report.sections.rows:ROWS",
+        "coverage": "homespun.report.sections.coverage:COVERAGE",
+        "time": "homespun.report.sections.costs:COSTS",
+        "made": "homespun.report.sections.made:MADE",
+        "use": "homespun.report.sections.made:USE",
+    },
 }
 
 
@@ -108,8 +129,8 @@ def kinds(group: str) -> dict[str, str]:
     return found
 
 
-def find_any(group: str, kind: str) -> type[Strategy]:
-    """Import and return the class behind a kind of a group.
+def find_any(group: str, kind: str) -> Any:
+    """Import and return the class, or the section, behind a kind of a group.
 
     Raises:
         UsageError: no such kind (with a suggestion), or a plug-in that does not load.
@@ -121,12 +142,11 @@ def find_any(group: str, kind: str) -> type[Strategy]:
         )
     module_name, _, attribute = known[kind].partition(":")
     try:
-        found: type[Strategy] = getattr(importlib.import_module(module_name), attribute)
+        return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         if kind in BUILT_IN[group]:
             raise
         raise UsageError(f'the plug-in for {group} "{kind}" does not load: {error}') from error
-    return found
 
 
 def lookup(base: type[S], kind: str) -> type[S]:
