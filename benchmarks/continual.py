@@ -27,9 +27,9 @@ from homespun.models.load import load_for_training, quiet
 from homespun.models.transformers import TransformersModel
 from homespun.sources.corpus.builder import Corpus, build
 from homespun.task import ModelSpec
-from homespun.train.batches import Example
+from homespun.train.batches import Example, encode_texts
 from homespun.train.exposures import plan_updates
-from homespun.train.lm import Learner, answering, encode_texts
+from homespun.train.learner import Learner, answering
 from homespun.train.lora import Lora
 
 BATCH = 4
@@ -93,7 +93,7 @@ def ours(name: str, model: Any, packed: bool) -> Contestant:
     learner.packs = packed and learner.packs
     return Contestant(
         name,
-        lambda examples: learner.learn(examples, [], 1.0, 0),
+        lambda examples: learner.learn(learner.token_mean([examples]), 1.0, 0),
         lambda examples: learner.losses(examples).mean().item(),
     )
 

@@ -25,11 +25,11 @@ import numpy
 import torch
 import transformers
 
+from homespun.dataset.read import read_records
 from homespun.engine.context import Context, Models
 from homespun.models.load import load_for_training, load_model
 from homespun.records import Labelled, Lineage, Row
 from homespun.score.perplexity import Perplexity
-from homespun.tables import read_records
 from homespun.task import ModelSpec
 
 

@@ -18,16 +18,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from peft import LoraConfig, get_peft_model
 
+from homespun.models.encoding import shared_prefix
 from homespun.models.load import load_for_training, quiet
 from homespun.records import Labelled, Lineage, Row
 from homespun.task import ModelSpec, Task
-from homespun.train import fit as fitting
-from homespun.train.batches import Example, collate, encode, plan_batches
+from homespun.train.batches import Example, encode, plan_batches
+from homespun.train.learner import Learner
 
 BATCH = 16
 RATE = 2e-4
@@ -144,29 +144,20 @@ def trl(name: str, student: ModelSpec, examples: list[Example], scratch: str, **
     return Contestant(name, trainer.train, loss)
 
 
-def ours(name: str, student: ModelSpec, examples: list[Example], scratch: str, packed: bool) -> Contestant:
+def ours(name: str, student: ModelSpec, examples: list[Example], packed: bool) -> Contestant:
     """Return the loop behind `kind: sft`, with or without packing rows behind their common start."""
-    model = fresh(student)
-    shared = fitting.shared_prefix([example.prompt for example in examples]) if packed else 0
+    shared = shared_prefix([example.prompt for example in examples])
+    learner = Learner(
+        fresh(student), learning_rate=RATE, weight_decay=0.0, max_grad_norm=1.0, half=False, shared=shared
+    )
+    learner.packs = packed and learner.packs
+    plan = plan_batches([len(example) for example in examples], BATCH, 1, seed=0)
 
     def epoch() -> None:
-        steps = plan_batches([len(example) for example in examples], BATCH, 1, seed=0)
-        with patch.object(fitting, "packable", lambda _: packed), fitting.seeded(0):
-            fitting.fit(
-                model,
-                examples,
-                steps,
-                seed=0,
-                dropout=0.0,
-                scratch=scratch,
-                step_done=lambda step, loss: None,
-                learning_rate=RATE,
-            )
+        for update in plan:
+            learner.learn(learner.token_mean([[examples[row] for row in update.rows]]), 1.0, 0)
 
-    def loss(rows: list[Example]) -> float:
-        return float(fitting.completion_loss(model, collate(rows, shared, fitting.PACK if packed else 0)).item())
-
-    return Contestant(name, epoch, loss)
+    return Contestant(name, epoch, lambda rows: learner.losses(rows).mean().item())
 
 
 def completion_logits(model: Any, rows: list[Example]) -> torch.Tensor:
@@ -196,14 +187,14 @@ def main() -> None:
     _, tokenizer = load_for_training(student)
     examples = encode(synthetic(options.rows), TASK, "en", tokenizer)
     tokens = sum(map(len, examples))
-    shared = fitting.shared_prefix([example.prompt for example in examples])
+    shared = shared_prefix([example.prompt for example in examples])
 
     with tempfile.TemporaryDirectory() as scratch:
         contestants = [
             bare("bare loop, all logits", student, examples, lambda m, rows: m(**padded(rows), use_cache=False).loss),
             bare("bare loop, completion logits", student, examples, completion_logits),
-            ours("Homespun, not packed", student, examples, scratch, packed=False),
-            ours("Homespun", student, examples, scratch, packed=True),
+            ours("Homespun, not packed", student, examples, packed=False),
+            ours("Homespun", student, examples, packed=True),
         ]
         plain = {"bf16": False, "gradient_checkpointing": False}
         contestants.insert(0, trl("TRL SFTTrainer, float32, no checkpointing", student, examples, scratch, **plain))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from homespun.records import Document
 from homespun.text.answers import Values, find_answer
-from homespun.text.fidelity import Faithful, unwrapped
+from homespun.text.fidelity import Faithful
+from homespun.text.parse import unwrapped
 
 DATA = Path(__file__).parent.parent / "tests" / "text" / "data"
 

@@ -13,7 +13,7 @@ from homespun.readback import open_run
 from homespun.recipefile import load
 from homespun.report import page
 from homespun.store import Store
-from homespun.tables import scores_from, verdicts_from
+from homespun.tables import attempts_from, scores_from, verdicts_from
 
 TOPICS = ["tea", "rain", "chess", "bread", "ferns", "stars", "salt", "trams"]
 REPLIES = [
@@ -88,6 +88,26 @@ def test_prompts_to_responses_to_scores_to_arms_to_files(folder):
     out = folder / "random.jsonl"
     export_rows(folder / "run", "middle/random", "messages", out, None)
     assert len(out.read_text("utf-8").splitlines()) == sum(verdict.keep for verdict in verdicts)
+
+
+def test_the_most_central_answer_of_each_prompt_is_kept(folder):
+    script = {"rules": [{"match": "about", "reply": ["a b c", "a b d", "x y z"]}]}
+    (folder / "writer.json").write_text(json.dumps(script), "utf-8")
+    centrality = "  agreed: {kind: centrality, measure: rouge_l}\narms:\n"
+    central = "  central: {select: [{kind: at_most, by: agreed.rank, value: 1}]}\n"
+    run(recipe(folder, central, **{"arms:\n": centrality, "n: 3": "n: 5"}), folder / "run")
+    with Store.open(folder / "run") as store:
+        agreed = scores_from(store.read_table("scores/agreed.parquet"))
+        verdicts = verdicts_from(store.read_table("arms/central/verdicts.parquet"))
+        rows = [attempt.row for attempt in attempts_from(store.read_table("pool/answers.parquet"))]
+    alike = {frozenset(("a b c", "a b d")): 2 / 3}  # F of two words in common out of three
+    for row, score, verdict in zip(rows, agreed.columns["centrality"], verdicts, strict=True):
+        others = [o for o in rows if o.groups["prompt"] == row.groups["prompt"] and o is not row]
+        says, told = row.payload.output, [o.payload.output for o in others]
+        assert score == pytest.approx(sum(1 if says == o else alike.get(frozenset((says, o)), 0) for o in told) / 4)
+        best = max(agreed.columns["centrality"][rows.index(o)] for o in (row, *others))
+        assert score == best if verdict.keep else score <= best
+    assert {row.groups["prompt"] for row, v in zip(rows, verdicts, strict=True) if v.keep} == set(TOPICS)
 
 
 def test_the_same_command_again_asks_nothing_and_the_page_can_be_written(folder):

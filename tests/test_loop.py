@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from homespun import loop
+from homespun import loop, stages
 from homespun.errors import DegenerateError, RecipeError, StoreError, UsageError
 from homespun.readback import RunData, open_run
 from homespun.recipefile import loads
 from homespun.report.page import rewrite
 from homespun.store import Store, file_hash
-from homespun.tables import attempts_from, verdicts_from
+from homespun.tables import attempts_from, scores_from, verdicts_from
 
 
 class Heard:
@@ -214,6 +214,20 @@ def test_an_arm_that_keeps_nothing_is_named_before_any_training(recipe_text, tmp
     with pytest.raises(DegenerateError, match='arm "probability" keeps none of 24 rows'):
         run(text, tmp_path)
     assert not (tmp_path / "run/models").exists()
+
+
+def test_a_replicate_without_rows_is_scored_and_its_arm_named(recipe_text, tmp_path):
+    text = recipe_text.replace("rows: 24", "rows: 24\n    max_asked: 1").replace("task:", "draws: split\ntask:", 1)
+    with pytest.raises(
+        DegenerateError, match=r'arm "unfiltered" has no row to choose from, out of labelled, .* seed 1'
+    ):
+        run(text, tmp_path)
+    store = Store(tmp_path / "run")
+    full, empty = (scores_from(store.read_table(f"scores/probability{mark}.parquet")) for mark in ("", "@1"))
+    assert len(full.ids) == 1 and empty.ids == [] and list(empty.columns) == list(full.columns)
+    for order in (("", "@1"), ("@1", "")):
+        both = stages.concat([store.read_table(f"scores/probability{mark}.parquet") for mark in order])
+        assert scores_from(both) == full
 
 
 def test_a_label_without_any_usable_row_stops_early_with_examples(recipe_text, tmp_path):

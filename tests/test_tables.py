@@ -1,9 +1,7 @@
-"""Files in: clear errors with lines. Tables: what is written is read back."""
+"""Tables: what is written is read back."""
 
 import math
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +12,6 @@ from homespun.tables import (
     attempts_from,
     attempts_table,
     parquet_bytes,
-    read_records,
     rows_from_file,
     scores_from,
     scores_table,
@@ -51,43 +48,6 @@ def test_scores_survive_with_missing_values():
     assert again.columns["x"][0] == 0.1 and math.isnan(again.columns["x"][1])
     assert again.columns["label"] == ["yes", ""]
     assert (again.name, again.primary, again.reasons) == ("p", "x", {"b": "no answer"})
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "words"),
-    [
-        ("a.jsonl", b"", "empty"),
-        ("a.jsonl", b"\n\n", "empty"),
-        ("a.jsonl", b'{"a": 1}\n{"a": \n', "a.jsonl:2"),
-        ("a.jsonl", b'{"a": NaN}\n', "NaN is not JSON"),
-        ("a.jsonl", b"[1]\n", "expected a JSON object"),
-        ("a.jsonl", '{"a": "映画"}'.encode("cp932"), "a.jsonl:1: not UTF-8"),
-        ("a.csv", b"a,b\n1,2\n3\n", "a.csv:3"),
-        ("a.parquet", b"nonsense", "not a Parquet file"),
-        ("a.txt", b"x", "one of .jsonl, .csv, .parquet"),
-    ],
-)
-def test_bad_files_are_named_with_their_line(tmp_path, name, data, words):
-    path = tmp_path / name
-    path.write_bytes(data)
-    with pytest.raises(DataError, match="a\\.") as caught:
-        read_records(path)
-    assert words in str(caught.value)
-
-
-def test_lone_surrogates_of_a_file_become_valid_text(tmp_path):
-    line = r'{"a\udc00": ["x \ud800", "\ud83d\ude00", "\\ud800", 1, null]}'
-    (tmp_path / "a.jsonl").write_text(line)
-    assert read_records(tmp_path / "a.jsonl") == [{"a\ufffd": ["x \ufffd", "😀", "\\ud800", 1, None]}]
-
-
-def test_the_three_formats_read_alike(tmp_path):
-    records = [{"review": "a, \u2028 b", "label": "x"}, {"review": "映画", "label": "y"}]
-    (tmp_path / "a.jsonl").write_text('{"review": "a, \u2028 b", "label": "x"}\n{"review": "映画", "label": "y"}\n')
-    (tmp_path / "a.csv").write_text('\ufeffreview,label\n"a, \u2028 b",x\n映画,y\n')
-    pq.write_table(pa.Table.from_pylist(records), tmp_path / "a.parquet")
-    for name in ("a.jsonl", "a.csv", "a.parquet"):
-        assert read_records(tmp_path / name) == records
 
 
 def test_rows_from_a_file(tmp_path):

@@ -6,12 +6,13 @@ generators' checks. They are read and written one after the other, so a file may
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
+from homespun.dataset.read import BATCH
+from homespun.dataset.write import lines_to, table_to, whole
 from homespun.errors import UsageError
 from homespun.readback import open_run
 from homespun.recipe import Recipe
@@ -19,14 +20,9 @@ from homespun.records import JSONDict, Labelled, Row
 from homespun.registry import did_you_mean
 from homespun.replicates import Replicate, pool_marks, replicates_of
 from homespun.stages import pool_files
-from homespun.store import Store, disk_errors
+from homespun.store import Store
 from homespun.tables import attempts_from, rows_from_file, verdicts_from
 from homespun.text.prompts import task_messages
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-AT_ONCE = 1024  #: rows of a Parquet file that are held together
 
 
 def _messages(row: Row, prompt: list[JSONDict]) -> JSONDict:
@@ -68,16 +64,11 @@ def export_rows(folder: Path, arm: str | None, form: str, out: Path, seed: int |
         raise UsageError(f'no format "{form}".{did_you_mean(form, known)} Formats: {", ".join(known)}.')
     store, recipe = open_run(folder)
     rows = rows_of(store, recipe, arm, seed)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with whole(out) as stream:
         if form == "parquet":
-            count = _write_parquet(out, rows)
+            count = _write_parquet(stream, rows)
         else:
-            count = 0
-            with out.open("w", encoding="utf-8") as stream:
-                for row in rows:
-                    stream.write(json.dumps(_formatted(row, form, recipe), ensure_ascii=False) + "\n")
-                    count += 1
+            count = lines_to(stream, (_formatted(row, form, recipe) for row in rows))
     return f"{count} rows in {out}"
 
 
@@ -139,26 +130,12 @@ def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
     return [{"role": role, "content": content} for role, content in messages]
 
 
-def _write_parquet(out: Path, rows: Iterable[Row]) -> int:
-    import pyarrow.parquet as pq
-
-    waiting, writer, count = iter(rows), None, 0
-    while (some := list(islice(waiting, AT_ONCE))) or writer is None:
-        table = _table(some)
-        writer = writer or pq.ParquetWriter(out, table.schema, compression="zstd")
-        writer.write_table(table)
-        count += len(some)
-    writer.close()
-    return count
-
-
-def _table(rows: list[Row]) -> pa.Table:
-    """Return rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
-    import pyarrow as pa
-
-    payload = rows[0].payload if rows else Labelled({}, "")
+def _write_parquet(stream: BinaryIO, rows: Iterator[Row]) -> int:
+    """Write rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
+    first = list(islice(rows, 1))
+    payload = first[0].payload if first else Labelled({}, "")
     fields, output = list(payload.fields), [payload.answer] if payload.answer else []
-    records = [
+    records = (
         {
             "id": row.id,
             **{name: row.payload.fields[name] for name in fields},
@@ -167,7 +144,7 @@ def _table(rows: list[Row]) -> pa.Table:
             "generator": row.lineage.generator,
             "model": row.lineage.model,
         }
-        for row in rows
-    ]
+        for row in chain(first, rows)
+    )
     names = ["id", *fields, *output, *payload.columns, "generator", "model"]
-    return pa.Table.from_pylist(records, schema=pa.schema([(name, pa.string()) for name in names]))
+    return table_to(stream, dict.fromkeys(names, str), records, BATCH)

@@ -34,8 +34,7 @@ from homespun.text.asking import (
     confirms,
     parse_pairs,
 )
-from homespun.text.normalise import comparable
-from homespun.text.tokens import rule_for
+from homespun.text.normalise import comparable, language_of
 
 ROUNDS = 4  #: times that a document is asked about at most
 IDLE = 2  #: rounds without a new pair after which no more are asked
@@ -103,7 +102,7 @@ def make(source: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
     _check(wish)
     reading = source.reading()
     documents = [record.value for record in reading if isinstance(record.value, Document)]
-    language = wish.language or rule_for("\n".join(document.text for document in documents[:20]))
+    language = wish.language or language_of("\n".join(document.text for document in documents[:20]))
     ledger_path = wish.out.resolve().with_name(wish.out.name + ".ledger.db")
     with Ledger(ledger_path) as ledger:
         model = _model(ModelSpec(id=wish.model), ledger, progress)

@@ -3,7 +3,7 @@
 Rows are frozen and never changed or deleted; scores and verdicts refer to them by id. An id is a hash of
 the row's content and of its place in the plan, so it is equal in every run that makes the same row, and
 two rows with the same text from different cells still have two ids (the second is then a duplicate that
-a rule can name). No I/O here: tables.py reads and writes records.
+a rule can name). No I/O here: tables.py reads and writes them.
 """
 
 from __future__ import annotations

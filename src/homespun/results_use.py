@@ -5,11 +5,13 @@ Reads a run directory and writes elsewhere; never changes the run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
+from homespun.dataset.read import read_records
+from homespun.dataset.text import lacks
+from homespun.dataset.write import json_text
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, StoreError, UsageError
 from homespun.evaluate.base import Item
@@ -21,7 +23,6 @@ from homespun.recipe import Recipe
 from homespun.records import JSONDict
 from homespun.registry import did_you_mean
 from homespun.store import Store
-from homespun.tables import read_records
 
 
 def _adapter(store: Store, recipe: Recipe, arm: str, seed: int | None) -> Path:
@@ -61,14 +62,12 @@ def predict(folder: Path, arm: str, file: Path, seed: int | None, progress: Prog
     with progress.bar("predict", len(items), "items") as bar:
         results = predict_constrained(model, recipe.task, items, recipe.language, bar.advance)
     return [
-        json.dumps(
+        json_text(
             {
                 **record,
                 "predicted": result.predicted,
                 "probabilities": {label: round(p, 6) for label, p in result.posterior.items()},
-            },
-            ensure_ascii=False,
-            default=str,
+            }
         )
         for record, result in zip(records, results, strict=True)
     ]
@@ -84,14 +83,13 @@ def _answers(recipe: Recipe, adapter: Path, records: Sequence[JSONDict], file: P
     column = evaluation.columns.get("question", "question")
     for number, record in enumerate(records, start=1):
         if not str(record.get(column) or "").strip():
-            raise DataError(f'{file}: record {number} has no "{column}"; it has: {", ".join(record)}')
+            raise DataError(f"{file}: record {number} {lacks(record, column)}")
     items = [Item(str(number), {"question": str(record[column])}, "") for number, record in enumerate(records)]
     model = load_model(recipe.model_for("student"), adapter)
     with progress.bar("predict", len(items), "questions") as bar:
         results = evaluation.predict(model, None, items, recipe.language, "free", bar.advance)
     return [
-        json.dumps({**record, "predicted": result.predicted}, ensure_ascii=False, default=str)
-        for record, result in zip(records, results, strict=True)
+        json_text({**record, "predicted": result.predicted}) for record, result in zip(records, results, strict=True)
     ]
 
 

@@ -247,9 +247,10 @@ def score(job: Job, replicate: Replicate, name: str, rows: Sequence[Row], pool_f
 
 
 def concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tables of scores as one."""
+    """Return tables of scores as one; a table without rows does not know the types of its columns."""
     import pyarrow as pa
 
+    tables = [table for table in tables if table.num_rows] or tables[:1]
     metadata = {k: v for k, v in (tables[0].schema.metadata or {}).items() if k != b"seconds"}
     return pa.concat_tables([table.replace_schema_metadata(metadata) for table in tables])
 
@@ -285,6 +286,11 @@ def select(
                 verdicts = [Verdict(row.id, row.id in drawn, "random draw") for row in candidates]
                 _write_verdicts(job, f"arms/{plan.name}{replicate.mark}/seed-{seed}", verdicts)
             continue
+        if not candidates:
+            raise DegenerateError(
+                f'arm "{plan.name}" has no row to choose from, out of {", ".join(plan.sources)}, for the trainings with'
+                f" seed {', '.join(map(str, replicate.seeds))}: write more rows or take fewer train.seeds"
+            )
         outcome = apply(plan.select, candidates, columns, replicate.seed)
         chosen[plan.name] = Choice(plan, tuple(candidates), outcome, outcome.kept)
         output = _write_verdicts(job, f"arms/{plan.name}{replicate.mark}", outcome.verdicts)

@@ -1,24 +1,21 @@
-"""Records from and to files: JSONL, CSV and Parquet in, Parquet out.
+"""Rows, verdicts and scores from and to the Parquet tables of a run directory.
 
 Parquet is the interface of a run directory, so every table has a declared schema: an empty pool, or one
-whose every score is missing, has the same columns as any other. Reading user files names the file, the
-line and what was wrong with it. JSONL is split at newlines only (a text may hold U+2028).
+whose every score is missing, has the same columns as any other. Files of the user's are read by dataset/read.py.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homespun.dataset.read import read_records
 from homespun.errors import DataError
 from homespun.records import (
     PAYLOADS,
     Attempt,
-    JSONDict,
     Labelled,
     Lineage,
     Row,
@@ -29,118 +26,6 @@ from homespun.records import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-READABLE = (".jsonl", ".csv", ".parquet")
-_SURROGATE, _SURROGATE_ESCAPE = re.compile("[\ud800-\udfff]"), re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def read_records(path: Path) -> list[JSONDict]:
-    """Read a JSONL, CSV or Parquet file into one dict per record (see iter_records)."""
-    return list(iter_records(path))
-
-
-def iter_records(path: Path) -> Iterator[JSONDict]:
-    """Read a JSONL, CSV or Parquet file record by record, in constant memory.
-
-    Raises:
-        DataError: missing, empty, not UTF-8, malformed (with the line), or of another kind.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    kind = path.suffix.lower()
-    if kind not in READABLE:
-        raise DataError(f'{path}: cannot read "{kind or "no suffix"}" files; use one of {", ".join(READABLE)}')
-    reader = {".jsonl": _iter_jsonl, ".csv": _iter_csv, ".parquet": _iter_parquet}[kind]
-    empty = True
-    for record in reader(path):
-        empty = False
-        yield record
-    if empty:
-        raise DataError(f"{path}: the file is empty; it needs at least one record")
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Return the lines of a UTF-8 file with their ends, split at newlines only."""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: not UTF-8 (byte {error.start} of the line); convert it, for example with"
-                    " iconv -f cp932 -t utf-8"
-                ) from None
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _iter_jsonl(path: Path) -> Iterator[JSONDict]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            yield json_object(line)
-        except ValueError as error:
-            raise DataError(f"{path}:{number}: {error}") from None
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # json.loads with an option makes one a call
-
-
-def json_object(line: str) -> JSONDict:
-    """Return the object that a line of JSONL holds; a lone surrogate in its texts becomes U+FFFD.
-
-    Raises:
-        ValueError: in words, without the place.
-    """
-    try:
-        record = _DECODER.decode(line)
-    except ValueError as error:
-        raise ValueError(f"not a JSON object: {error}") from None
-    except RecursionError:
-        raise ValueError("not a JSON object that can be read: nested too deeply") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"expected a JSON object, got {line.strip()[:40]}")
-    return _sound(record) if _SURROGATE_ESCAPE.search(line) else record
-
-
-def _sound(value: Any) -> Any:
-    """Return a JSON value whose texts are valid: a lone surrogate, which only an escape can write, becomes U+FFFD."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_sound(part) for part in value]
-    if isinstance(value, dict):
-        return {_sound(name): _sound(part) for name, part in value.items()}
-    return value
-
-
-def _iter_csv(path: Path) -> Iterator[JSONDict]:
-    reader = csv.DictReader(_lines(path), strict=True)
-    try:
-        for record in reader:
-            if None in record or None in record.values():
-                raise DataError(
-                    f"{path}:{reader.line_num}: has another number of columns than the header"
-                    f" ({len(reader.fieldnames or [])})"
-                )
-            yield dict(record)
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
-
-
-def _iter_parquet(path: Path) -> Iterator[JSONDict]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1024):
-                yield from batch.to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file: {error}") from None
 
 
 def read_table(path: Path, at_most: int | None = None) -> pa.Table:

@@ -139,7 +139,7 @@ def test_what_is_asked_for_must_be_there(lines, tmp_path):
         ({"document": "doc"}, 'has no "doc". It has: question, answer'),
         ({"answer": "response"}, 'has no "response"'),
         ({"type": "kind"}, 'has no "kind"'),
-        ({"questions": "items"}, 'has no "items"; it has question, answer'),
+        ({"questions": "items"}, 'has no "items". It has: question, answer'),
     ):
         with pytest.raises(DataError) as caught:
             list(read_questions(path, columns))

@@ -255,3 +255,9 @@ def test_rules_work_within_the_fields_that_they_name():
     )
     assert len(found.kept) == 1
     assert (found.verdicts[2].rule, found.verdicts[2].reason) == ("unusable", 'has no field "h"')
+
+
+def test_texts_are_each_in_their_language():
+    found = select.rouge_l(["今日はとても天気が良い。", "A fine day.", "今日はとても天気が悪い。", "A fine day!"], 0.6)
+    assert [row.language for row in found.rows] == ["ja", "en", "ja", "en"]
+    assert [verdict.duplicate_of for verdict in found.verdicts] == [None, None, "0", "1"]

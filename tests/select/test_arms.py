@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from selection_pool import NO_SCORES, make_row, make_rows, numbers, one_column
 
 from homespun.errors import UsageError
-from homespun.records import Lineage, Row, Variant
+from homespun.records import Labelled, Lineage, Response, Row, Variant
 from homespun.select.arms import NO_RULE, apply, check_columns, control, cut, first_variants, label_of
 from homespun.select.base import Columns
 from homespun.select.combine import AllOf
@@ -193,6 +193,30 @@ def test_alone_counts_what_each_rule_would_drop_of_all_rows():
     rules = [Top(by="score", share=0.5), AtLeast(by="score", value=2)]
     assert alone(rules, rows, columns, 0) == {"top score 0.5": 2, "at_least score 2": 1}
     assert apply(rules, rows, columns, 0).dropped_by == {"top score 0.5": 2, "at_least score 2": 0}
+
+
+@pytest.mark.parametrize(
+    ("payload", "group"),
+    [
+        (lambda text: Labelled({"review": text}, "good"), "label"),
+        (Variant, "document"),
+        (lambda text: Response((("user", "Say something."),), text), "prompt"),
+    ],
+)
+def test_a_control_balances_what_its_rows_are_by_nature(payload, group):
+    """20 prompts with 8 answers each: by lot alone one of each would cover 13."""
+    rows = [
+        Row.make(
+            payload(f"{i} {j}"), language="en", groups={group: f"{i}", "n": f"{j}"}, lineage=Lineage("g", f"{i}|{j}")
+        )
+        for i in range(20)
+        for j in range(8)
+    ]
+    columns = one_column(rows, [float(row.groups["n"]) for row in rows])
+    kept = apply([Top(by="score", count=1, within=group)], rows, columns, 0).kept
+    for alike in ("rows", "tokens"):
+        drawn = control(kept, rows, 1, alike)
+        assert drawn != kept and Counter(row.groups[group] for row in drawn) == {f"{i}": 1 for i in range(20)}
 
 
 def test_the_first_variants_of_each_document_are_balanced_and_nested():

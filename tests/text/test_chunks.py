@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homespun.text.chunks import cut
-from homespun.text.tokens import count_tokens, rule_for, token_starts
+from homespun.text.normalise import language_of
+from homespun.text.tokens import count_tokens, token_starts
 
 ENGLISH = " ".join(f"This is sentence number {n} of the text." for n in range(40))  # 9 tokens each
 JAPANESE = "".join(f"これは第{n}の文です。" for n in range(40))
@@ -36,7 +37,7 @@ def test_overlap_is_whole_sentences_and_no_more_than_asked():
 
 def test_japanese_needs_no_spaces():
     spans = cut(JAPANESE, 60, 15)
-    assert rule_for(JAPANESE) == "ja"
+    assert language_of(JAPANESE) == "ja"
     for start, end in spans:
         assert JAPANESE[start:end].startswith("これは")
         assert JAPANESE[start:end].endswith("文です。")
@@ -75,7 +76,7 @@ def test_a_sentence_longer_than_a_piece_is_cut_between_words_with_overlap():
 )
 def test_pieces_cover_the_text_in_order_and_are_never_too_long(text, size, overlap, unit):
     spans = cut(text, size, overlap, unit)
-    starts = token_starts(text, rule_for(text))
+    starts = token_starts(text, language_of(text))
     for start, end in spans:
         length = end - start if unit == "characters" else sum(start <= place < end for place in starts)
         assert 0 < length <= size

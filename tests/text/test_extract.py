@@ -36,8 +36,11 @@ WEIGHT = {"subject": "Junarix", "attribute": "weight", "value": "340 g", "senten
         f"Here are the facts:\n```json\n{json.dumps([WEIGHT], indent=1)}\n```\nI hope this helps.",
         json.dumps({"facts": [WEIGHT]}),
         json.dumps([WEIGHT])[:-1] + ', {"subject": "Junarix", "attri',  # cut off
+        json.dumps({"facts": [WEIGHT]})[:-2] + ', {"subject": "Junarix", "attri',
+        json.dumps(["Junarix weighs 340 g.", "It is nice."]),
         json.dumps([{**WEIGHT, "value": "340g"}, {**WEIGHT, "value": "350 g"}, {"value": None}, 3]),
         "- Junarix weighs 340 g.",
+        "<think>[It weighs 350 g.]</think>\n- Junarix weighs 340 g.",
         "1. Junarix weighs 340 g.\n2. It is nice.\n3. Junarix weighs 999 g.",
         "Facts:\n\n* Junarix weighs 340 g.",
     ],
@@ -45,6 +48,11 @@ WEIGHT = {"subject": "Junarix", "attribute": "weight", "value": "340 g", "senten
 def test_facts_in_any_dress(answer):
     (fact,) = parse_facts(answer, SOURCE)
     assert (fact.value.replace(" ", ""), fact.sentence) == ("340g", "Junarix weighs 340 g.")
+
+
+def test_a_year_in_brackets_is_no_json_that_hides_the_lines():
+    (fact,) = parse_facts("- Junarix came in November [2017].", SOURCE)
+    assert fact.sentence == "Junarix came in November [2017]."
 
 
 @pytest.mark.parametrize("answer", ["", "no", "[]", "{}", "[1, 2]", "[", "Junarix is a fine thing to have.", "340 g"])
@@ -86,6 +94,8 @@ def test_sentences_of_the_document_are_facts_where_they_hold_a_value():
     [
         '{"summary": "A thing.", "entities": ["Junarix", "the Holomond", "Atlantis", "Nethensall"]}',
         '```json\n{"entities": {"firms": ["Junarix", "Holomond Ltd"], "places": "Nethensall"}}\n```',
+        '{"title": "x", "entities": ["Junarix", "Holomond", "Nethensall"]}',
+        '[{"name": "Junarix"}, {"name": "Holomond"}, {"name": "Nethensall"}, {"na',
         '["Junarix", {"name": "Holomond"}, "Nethensall", "nethensall"]',
         "Entities:\n1. Junarix\n2. Holomond (a firm)\n3. Nethensall: a town\n4. Atlantis",
         "Junarix, Holomond, Nethensall, Atlantis",

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.records import Document, Fact
-from homespun.text.fidelity import Faithful, unwrapped
+from homespun.text.fidelity import Faithful
+from homespun.text.parse import unwrapped
 from homespun.text.reading import protected
 
 TEXT = (
@@ -195,6 +196,8 @@ def test_codes_are_kept_whole():
         ("Sure! Here's a simpler version: Junarix is light.", "Junarix is light."),
         ("```\nJunarix is light.\n```", "Junarix is light."),
         ("```text\nJunarix\nis light.\n```", "Junarix\nis light."),
+        ("```text\nJunarix\nis light.", "Junarix\nis light."),  # cut off
+        ("```\nx\n```\nis light.", "```\nx\n```\nis light."),
         ('"Junarix is light."', "Junarix is light."),
         ("**Junarix** is light.\n\nLet me know if you need more.", "Junarix is light."),
         ("承知しました。以下に書き換えた文章を示します。\nとても軽い。", "とても軽い。"),

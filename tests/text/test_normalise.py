@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.text.normalise import clean, comparable, script_share
+from homespun.text.normalise import clean, comparable, language_of, script_share
 
 
 def test_full_width_and_case_compare_equal():
@@ -38,3 +39,15 @@ def test_script_share():
     assert script_share("ab映画は", "ja") == 3 / 5
     assert script_share("这部电影非常好看我很喜欢", "ja") == 0  # no kana: Chinese
     assert script_share("12 !?", "en") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("", "en"), ("?!", "en"), ("A plain line.", "en"), ("Une pensée française", "en"), ("猫", "ja"),
+        ("今日は晴れ。", "ja"), ("GPT-2をfine-tuningした", "ja"), ("abcdefghi猫", "ja"), ("abcdefghij猫", "en"),
+        ("😀" * 30, "en"), ("a" * 20_000 + "猫" * 20_000, "en"),
+    ],
+)  # fmt: skip
+def test_the_language_of_a_text_is_told_by_a_tenth_of_its_letters(text, language):
+    assert language_of(text) == language

@@ -62,6 +62,8 @@ def test_rating(answer, rating):
         ("**Label:** <negative>", "negative"),
         ("ＬＡＢＥＬ：ｐｏｓｉｔｉｖｅ", "positive"),
         ("Positive words, but LABEL: UNSURE", None),
+        ("Positive or negative?\n</think>\nNegative", "negative"),  # the template has opened the thinking
+        ("<think>It is positive, so", None),
         ("UNSURE", None),
         ("The review is negative.", "negative"),
         ("The review is not positive.", None),
@@ -114,6 +116,8 @@ def test_japanese_label(answer, label):
         "Review:\nA fine film.",
         "“A fine film.”",
         "```\nA fine film.\n```",
+        "```A fine film.```",  # no language stands before it
+        "<think>Which? A bad one.\n</think>\n\nA fine film.",
         "A fine film.\n\nNote: this is positive.",
         "  A fine\n film.  ",
     ],
@@ -139,6 +143,8 @@ def test_japanese_plain_row():
         'Here it is:\n```json\n{"review": "A fine film."}\n```\nEnjoy!',
         '{"Review": " A fine film. "} and more {text}',
         '[{"review": "A fine film."}]',
+        '[{"review": "A fine film."}, {"rev',
+        '```\nnone\n```\n{"review": "A fine film."}',
         '{"text": "A fine film."}',
         '{broken} {"review": "A fine film.", "label": "positive"}',
     ],
@@ -174,7 +180,10 @@ def test_keywords():
     assert parse_keywords(answer, "en") == ["Acting", "Plot twists", "Car chases"]
     assert parse_keywords("- a phrase of more than four words\n- short one", "en") == ["short one"]
     assert parse_keywords('Sure: ["sound design", "casting", 3]', "en") == ["sound design", "casting"]
-    assert parse_keywords("acting, plot, music", "en") == ["acting", "plot", "music"]
+    for answer in ("acting, plot, music", "Topics:\n1. acting, 2. plot, 3. music", "Here are ten: acting, plot, music"):
+        assert parse_keywords(answer, "en") == ["acting", "plot", "music"]
+    assert parse_keywords('{"topics": ["1. acting", "plot"]}', "en") == ["acting", "plot"]
+    assert parse_keywords("1 acting\n2 plot", "en") == ["acting", "plot"]
     assert parse_keywords("1. War films | positive\n2. War films | negative", "en") == ["War films"]
     assert parse_keywords("", "en") == []
 

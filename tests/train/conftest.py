@@ -1,7 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_student import make_model, make_tokenizer, row
+from tiny_student import make_model, make_tokenizer, row, variant
 
 from homespun.engine.context import Context, Models
 from homespun.task import ModelSpec, Task
@@ -40,3 +41,17 @@ def rows():
     return [
         row(f"film {i} " + "was fine " * (i % 5), "positive" if i % 2 else "negative", f"row-{i}") for i in range(12)
     ]
+
+
+@pytest.fixture
+def texts():
+    """Five documents of three variants."""
+    return [
+        variant(f"d{d}", n, f"The colour of d{d} is {7 * d}. " + "So it is. " * n) for d in range(5) for n in range(3)
+    ]
+
+
+@pytest.fixture
+def blank(ctx):
+    """A context without a task."""
+    return replace(ctx, described=None)

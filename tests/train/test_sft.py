@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
-from tiny_student import row
+from tiny_student import row, weights
 
 from homespun.engine.progress import Lines
 from homespun.errors import DegenerateError, ModelError
@@ -19,10 +19,6 @@ from homespun.train.base import Card
 from homespun.train.sft import Lora, Sft
 
 QUICK = Sft(epochs=2, batch_size=4, learning_rate=1e-2)
-
-
-def adapter(folder):
-    return (folder / "adapter_model.safetensors").read_bytes()
 
 
 def test_is_found_by_its_kind():
@@ -73,15 +69,15 @@ def test_tokens_of_the_card_are_those_of_the_rows(rows, ctx, tiny, tokenizer, tm
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not(rows, ctx, tiny, tmp_path):
     cards = [QUICK(rows, ctx, tiny, seed, tmp_path / str(i)) for i, seed in enumerate((0, 0, 1))]
-    assert adapter(tmp_path / "0") == adapter(tmp_path / "1")
-    assert adapter(tmp_path / "0") != adapter(tmp_path / "2")
+    assert weights(tmp_path / "0") == weights(tmp_path / "1")
+    assert weights(tmp_path / "0") != weights(tmp_path / "2")
     assert cards[0].losses == cards[1].losses
     assert (tmp_path / "0/adapter_config.json").read_bytes() == (tmp_path / "1/adapter_config.json").read_bytes()
 
 
 def test_packing_rows_behind_their_common_start_changes_no_loss(rows, ctx, tiny, tmp_path, monkeypatch):
     shared = QUICK(rows, ctx, tiny, 0, tmp_path / "shared").losses
-    monkeypatch.setattr("homespun.train.fit.packable", lambda _: False)
+    monkeypatch.setattr("homespun.train.learner.packable", lambda _: False)
     assert QUICK(rows, ctx, tiny, 0, tmp_path / "plain").losses == pytest.approx(shared, abs=1e-4)
 
 
@@ -137,6 +133,7 @@ def test_the_probe_sees_the_model_as_it_is_trained(rows, ctx, tiny, tmp_path):
     assert seen[0][1] != seen[1][1]
     assert seen[0][2] < seen[1][2] < 0
     assert card.losses == unprobed.losses
+    assert card.exposure_tokens == [card.tokens / 3, card.tokens * 2 / 3, card.tokens]
 
 
 GOOD = ["wonderful", "great", "superb", "lovely", "charming", "brilliant", "delightful", "moving", "funny", "excellent"]

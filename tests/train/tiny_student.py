@@ -1,6 +1,7 @@
 """A student of a few thousand weights that reads bytes, so that training takes milliseconds."""
 
-from homespun.records import Labelled, Lineage, Row
+from homespun.models.load import is_whole
+from homespun.records import Labelled, Lineage, Row, Variant
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
@@ -44,3 +45,14 @@ def make_model(**changes):
 def row(text, label, key=None):
     lineage = Lineage("test", key or text)
     return Row.make(Labelled({"review": text}, label), language="en", groups={"label": label}, lineage=lineage)
+
+
+def variant(document, number, text):
+    groups = {"document": document, "number": str(number), "form": "original"}
+    lineage = Lineage("test", f"{document}|original|{number}")
+    return Row.make(Variant(text), language="en", groups=groups, lineage=lineage)
+
+
+def weights(folder):
+    name = "model.safetensors" if is_whole(folder) else "adapter_model.safetensors"
+    return (folder / name).read_bytes()

@@ -17,10 +17,9 @@ from typing import Any
 
 from homespun.dataset.find import Part, parts
 from homespun.dataset.read import entries
-from homespun.dataset.text import MISSING, lookup
+from homespun.dataset.text import MISSING, lacks, lookup
 from homespun.errors import DataError, UsageError
 from homespun.records import JSONDict
-from homespun.registry import did_you_mean
 from homespun.text.normalise import comparable
 
 ROLES = ("id", "question", "answer", "document", "category", "split", "questions")  #: names that a mapping knows
@@ -103,8 +102,7 @@ class _Reader:
         nested = lookup(record, self.columns.get("questions", "questions"))
         if nested is MISSING or nested is None:
             if "questions" in self.columns:
-                known = ", ".join(record)
-                self.refuse(part, number, f'has no "{self.columns["questions"]}"; it has {known}')
+                self.refuse(part, number, lacks(record, self.columns["questions"]))
                 return
             yield from self._one(part, number, "", record, None)
         elif not isinstance(nested, list):
@@ -160,8 +158,7 @@ class _Reader:
         name = self.columns.get(role, role)
         found = next((value for value in (lookup(record, name) for record in records) if value is not MISSING), MISSING)
         if found is MISSING and (required or (role in self.columns and role != "id")):
-            known = [key for record in records for key in record]
-            raise _Problem(f'has no "{name}".{did_you_mean(name, known)} It has: {", ".join(known)}')
+            raise _Problem(lacks([key for record in records for key in record], name))
         text = _plain(found, name)
         if required and not text:
             raise _Problem(f'"{name}" is empty')
@@ -173,7 +170,7 @@ class _Reader:
         if found is MISSING and "answer" not in self.columns and "answers" in item:
             name, found = "answers", item["answers"]
         if found is MISSING:
-            raise _Problem(f'has no "{name}".{did_you_mean(name, list(item))} It has: {", ".join(item)}')
+            raise _Problem(lacks(item, name))
         if isinstance(found, Mapping):
             inside = f"{name}.{next(iter(found), 'text')}"
             raise _Problem(f'"{name}" is an object; name the field inside it, as in columns: {{answer: {inside}}}')

@@ -1,27 +1,33 @@
-"""Records of a file one after the other, in constant memory; what cannot be read is told, never skipped.
+"""The one reader of record files: JSONL, CSV, Parquet, Arrow; record by record, in constant memory.
 
-Where tables.iter_records stops at the first bad line, these go on: an entry is a record or a problem in words.
-JSONL and CSV entries carry their bytes, so that what is kept can be written back unchanged. A number is the
-line a record begins at (JSONL, CSV), or its place from 1 (Parquet, Arrow, curator's answers).
+What cannot be read is told, never skipped: `entries` hands it out as a problem in words and goes on, `iter_records`
+ends there with an error. JSONL and CSV entries carry their bytes, so that what is kept can be written back unchanged.
+A number is the line a record begins at (JSONL, CSV; split at newlines only, since a text may hold U+2028), or its
+place from 1 (Parquet, Arrow, curator's answers). Files are UTF-8, with or without a byte order mark.
 """
 
 from __future__ import annotations
 
 import csv
+import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from homespun.dataset.find import Part
+from homespun.dataset.find import Part, parts
 from homespun.errors import DataError
 from homespun.records import JSONDict
-from homespun.tables import json_object
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 1024  #: rows of a Parquet or Arrow file that are held together
 BOM = b"\xef\xbb\xbf"
+_NOT_UTF8 = "not UTF-8 (byte {} of the line); convert it, for example with iconv -f cp932 -t utf-8"
+_SURROGATE, _SURROGATE_ESCAPE = re.compile("[\ud800-\udfff]"), re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Entry(NamedTuple):
@@ -52,21 +58,80 @@ def entries(part: Part, fields: Collection[str] | None = None) -> Iterator[Entry
     return _columnar(part, fields)
 
 
+def read_records(path: Path) -> list[JSONDict]:
+    """Return the records of a file (see iter_records)."""
+    return list(iter_records(path))
+
+
+def iter_records(path: Path) -> Iterator[JSONDict]:
+    """Return the records of a file, all of which must be sound.
+
+    Raises:
+        DataError: missing, of another kind, without a record; or one cannot be read, with its number.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    (part,) = parts(path)
+    empty = True
+    for entry in entries(part):
+        if entry.record is None:
+            raise DataError(f"{path}:{entry.number}: {entry.problem}")
+        empty = False
+        yield entry.record
+    if empty:
+        raise DataError(f"{path}: the file is empty; it needs at least one record")
+
+
 def _jsonl(part: Part) -> Iterator[Entry]:
     with part.path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             raw = line.removeprefix(BOM) if number == 1 else line
             try:
                 text = raw.decode("utf-8")
-                if text.isspace():
+                if not text or text.isspace():
                     continue
                 record = json_object(text)
             except UnicodeDecodeError as error:
-                yield Entry(number, None, f"not UTF-8 (byte {error.start} of the line)", raw)
+                yield Entry(number, None, _NOT_UTF8.format(error.start), raw)
             except ValueError as error:
                 yield Entry(number, None, str(error), raw)
             else:
                 yield Entry(number, record, "", raw)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # json.loads with an option makes one a call
+
+
+def json_object(line: str) -> JSONDict:
+    """Return the object that a line of JSONL holds; a lone surrogate in its texts becomes U+FFFD.
+
+    Raises:
+        ValueError: in words, without the place.
+    """
+    try:
+        record = _DECODER.decode(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+    except RecursionError:
+        raise ValueError("not a JSON object that can be read: nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object, got {line.strip()[:40]}")
+    return _sound(record) if _SURROGATE_ESCAPE.search(line) else record
+
+
+def _sound(value: Any) -> Any:
+    """Return a JSON value whose texts are valid: a lone surrogate, which only an escape can write, becomes U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_sound(part) for part in value]
+    if isinstance(value, dict):
+        return {_sound(name): _sound(part) for name, part in value.items()}
+    return value
 
 
 def csv_header(part: Part) -> tuple[list[str], bytes]:
@@ -75,27 +140,33 @@ def csv_header(part: Part) -> tuple[list[str], bytes]:
     Raises:
         DataError: it has none, or a name stands twice, or it is not UTF-8.
     """
+    csv.field_size_limit(2**31 - 1)  # one giant cell is a cell, not an error
     with part.path.open("rb") as stream:
         lines = _Lines(stream)
         try:
             header = next(csv.reader(lines, strict=True), None)
         except csv.Error as error:
             raise DataError(f"{part.name}:1: not CSV: {error}") from None
-    if lines.bad:
+    if lines.problem:
         raise DataError(f"{part.name}:1: not UTF-8, but perhaps UTF-16 or Latin-1; save it as UTF-8")
     if not header:
         raise DataError(f"{part.name}: the file is empty; CSV begins with a line of column names")
-    twice = {name for name in header if header.count(name) > 1}
-    if twice:
-        raise DataError(f"{part.name}:1: column names stand twice: {', '.join(sorted(twice))}")
+    _check_names(header, f"{part.name}:1")
     return header, lines.take()
+
+
+def _check_names(names: Collection[str], place: str) -> None:
+    """Refuse columns of one name: a record would hold the last of them alone."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(f"{place}: column names stand twice: {', '.join(twice)}")
 
 
 class _Lines:
     """Hands lines to the CSV reader as text and keeps their bytes."""
 
     def __init__(self, stream: Any) -> None:
-        self.stream, self.count, self.bad = stream, 0, False
+        self.stream, self.count, self.problem = stream, 0, ""
         self.read: list[bytes] = []
 
     def __iter__(self) -> _Lines:
@@ -109,19 +180,18 @@ class _Lines:
         self.read.append(line)
         try:
             return line.decode("utf-8")
-        except UnicodeDecodeError:
-            self.bad = True
+        except UnicodeDecodeError as error:
+            self.problem = self.problem or _NOT_UTF8.format(error.start)
             return line.decode("utf-8", "replace")
 
     def take(self) -> bytes:
         """Return the bytes read since the last call."""
         taken = b"".join(self.read)
-        self.read, self.bad = [], False
+        self.read, self.problem = [], ""
         return taken
 
 
 def _csv(part: Part) -> Iterator[Entry]:
-    csv.field_size_limit(2**31 - 1)  # one giant cell is a cell, not an error
     header, _ = csv_header(part)
     with part.path.open("rb") as stream:
         lines = _Lines(stream)
@@ -138,11 +208,11 @@ def _csv(part: Part) -> Iterator[Entry]:
                 last = f" (read up to line {lines.count})" if lines.count > first else ""
                 yield Entry(first, None, f"not CSV: {error}{last}", lines.take())
                 continue
-            bad, raw = lines.bad, lines.take()
+            problem, raw = lines.problem, lines.take()
             if not cells:
                 continue
-            if bad:
-                yield Entry(first, None, "not UTF-8", raw)
+            if problem:
+                yield Entry(first, None, problem, raw)
             elif len(cells) != len(header):
                 yield Entry(first, None, f"has {len(cells)} columns, and the header has {len(header)}", raw)
             else:
@@ -152,14 +222,25 @@ def _csv(part: Part) -> Iterator[Entry]:
 def _columnar(part: Part, fields: Collection[str] | None) -> Iterator[Entry]:
     number = 0
     for batch in batches(part, fields):
-        for record in batch.to_pylist():
-            number += 1
-            yield Entry(number, record)
+        try:
+            found = [Entry(number, record) for number, record in enumerate(batch.to_pylist(), number + 1)]
+        except (ValueError, OverflowError):  # a date beyond the year 9999, a text that is not UTF-8: see which
+            found = [_row(batch.slice(at, 1), number + 1 + at) for at in range(len(batch))]
+        yield from found
+        number += len(batch)
+
+
+def _row(batch: pa.RecordBatch, number: int) -> Entry:
+    try:
+        return Entry(number, batch.to_pylist()[0])
+    except (ValueError, OverflowError) as error:
+        return Entry(number, None, f"holds a value that cannot be read: {error}")
 
 
 def batches(part: Part, fields: Collection[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Return a Parquet or Arrow file (stream or file format) in slices of at most BATCH rows."""
     with _opened(part) as (schema, found):
+        _check_names(schema.names, part.name)
         names = [name for name in schema.names if fields is None or name in fields]
         if part.kind == "parquet":
             yield from found.iter_batches(batch_size=BATCH, columns=None if fields is None else names)

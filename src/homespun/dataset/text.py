@@ -8,10 +8,11 @@ is a problem in words, so that the record can be reported.
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from homespun.errors import UsageError
+from homespun.registry import did_you_mean
 
 MISSING = object()
 
@@ -29,6 +30,11 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
         else:
             return MISSING
     return found
+
+
+def lacks(record: Collection[str], name: str) -> str:
+    """Return the words for a record without a field: the field, the nearest name, and what it has."""
+    return f'has no "{name}".{did_you_mean(name, list(record))} It has: {", ".join(record)}'
 
 
 class TextOf:

@@ -37,11 +37,15 @@ Step = Callable[[int], None]  #: called with how many records were passed
 
 @contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name when it is complete, or not at all.
+    """Open a file that appears under its name when it is complete, or not at all; a pipe is opened as it is.
 
     Raises:
         StoreError: it cannot be written; an older file is then still there.
     """
+    if path.exists() and not path.is_file():  # /dev/stdout is no name to be taken by a file
+        with disk_errors(path), path.open("wb") as stream:
+            yield stream
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,12 +162,16 @@ def _records(part: Part, numbers: Kept, step: Step) -> Iterator[Mapping[str, Any
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:
-    """Return a record as a line of JSON: times in ISO 8601, bytes in base64, NaN as null."""
+    """Return a record as a line of a JSONL file (see json_text)."""
+    return json_text(record).encode("utf-8", "replace") + b"\n"
+
+
+def json_text(record: Mapping[str, Any]) -> str:
+    """Return a record as JSON: times in ISO 8601, bytes in base64, NaN as null."""
     try:
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:
-        text = json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False, default=_plain)
-    return text.encode("utf-8", "replace") + b"\n"
+        return json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False, default=_plain)
 
 
 def _plain(value: object) -> object:
@@ -308,9 +316,7 @@ def write_records(out: Path, columns: Mapping[str, type], records: Iterable[Mapp
     count = 0
     with whole(out) as stream:
         if kind == ".jsonl":
-            for record in records:
-                stream.write(json_line(record))
-                count += 1
+            count = lines_to(stream, records)
         elif kind == ".csv":
             text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="", write_through=True)
             table = csv.DictWriter(text, list(columns))
@@ -320,11 +326,23 @@ def write_records(out: Path, columns: Mapping[str, type], records: Iterable[Mapp
                 count += 1
             text.detach()
         else:
-            count = _records_to_parquet(stream, columns, records)
+            count = table_to(stream, columns, records)
     return count
 
 
-def _records_to_parquet(stream: BinaryIO, columns: Mapping[str, type], records: Iterable[Mapping[str, Any]]) -> int:
+def lines_to(stream: BinaryIO, records: Iterable[Mapping[str, Any]]) -> int:
+    """Write records as JSONL and say how many."""
+    count = 0
+    for record in records:
+        stream.write(json_line(record))
+        count += 1
+    return count
+
+
+def table_to(
+    stream: BinaryIO, columns: Mapping[str, type], records: Iterable[Mapping[str, Any]], at_once: int = 16 * BATCH
+) -> int:
+    """Write records as Parquet, `at_once` of them in a row group, and say how many."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -332,7 +350,7 @@ def _records_to_parquet(stream: BinaryIO, columns: Mapping[str, type], records: 
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     waiting, count = iter(records), 0
     with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-        while some := list(islice(waiting, 16 * BATCH)):
+        while some := list(islice(waiting, at_once)):
             writer.write_table(pa.Table.from_pylist(some, schema=schema))
             count += len(some)
     return count

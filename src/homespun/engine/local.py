@@ -27,9 +27,12 @@ def each_shard(
     bar: Bar,
     size: int = SHARD_ROWS,
 ) -> list[pa.Table]:
-    """Run `step` over slices of `items` and return the tables in order; committed ones are not run again."""
+    """Run `step` over slices of `items` and return the tables in order; committed ones are not run again.
+
+    No items are one empty shard, whose table has the columns.
+    """
     tables = []
-    for index, start in enumerate(range(0, len(items), size)):
+    for index, start in enumerate(range(0, max(len(items), 1), max(size, 1))):
         shard = items[start : start + size]
         table, committed = work.table(f"{index:05d}", lambda shard=shard: step(shard))  # type: ignore[misc]
         tables.append(table)

@@ -15,17 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.dataset.find import SUFFIXES, parts
+from homespun.dataset.read import entries, read_records
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
 from homespun.records import Labelled, Row, content_hash, derive_seed
 from homespun.registry import did_you_mean
-from homespun.tables import READABLE, read_records
 from homespun.task import Task
 from homespun.text.normalise import comparable
 from homespun.text.parse import parse_label
@@ -179,7 +181,7 @@ class Classification(Evaluation):
     @property
     def _is_file(self) -> bool:
         path = Path(self.data)
-        return path.exists() or path.suffix.lower() in READABLE or path.is_absolute()
+        return path.exists() or path.suffix.lower() in SUFFIXES or path.is_absolute()
 
     def _records(self) -> list[dict[str, Any]]:
         return read_records(Path(self.data)) if self._is_file else _hub_records(self.data, self.split or "test")
@@ -188,9 +190,7 @@ class Classification(Evaluation):
         """Return the place of a record as a person finds it: the line in JSONL, else its number."""
         path = Path(self.data)
         if path.suffix.lower() == ".jsonl":
-            lines = path.read_text("utf-8-sig").split("\n")
-            filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
-            return f"{self.data}:{filled[index]}"
+            return f"{self.data}:{next(islice(entries(parts(path)[0]), index, None)).number}"
         return f"{self.data}: record {index + 1}"
 
 
@@ -205,7 +205,7 @@ def _hub_records(name: str, split: str) -> list[dict[str, Any]]:
         import datasets
     except ImportError as error:
         raise MissingExtraError(
-            f'"{name}" is no file ({", ".join(READABLE)}); to read it as a hub data set, install the extra `train`:'
+            f'"{name}" is no file ({", ".join(SUFFIXES)}); to read it as a hub data set, install the extra `train`:'
             " pip install -e '.[train]' in the clone"
         ) from error
     try:

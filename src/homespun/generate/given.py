@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from homespun.dataset.text import MISSING, lookup
+from homespun.dataset.read import iter_records
+from homespun.dataset.text import MISSING, lacks, lookup
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Pieces
@@ -24,7 +25,6 @@ from homespun.generate.variants import Distinct, Made, VariantGenerator, groups_
 from homespun.records import Attempt, Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
 from homespun.store import Work, digest_of
-from homespun.tables import iter_records
 from homespun.text.fidelity import Faithful
 
 if TYPE_CHECKING:
@@ -152,8 +152,8 @@ class Given(VariantGenerator):
             return ""
         if value is MISSING:
             raise DataError(
-                f'{self.path}: record {place} has no "{field}".{did_you_mean(field, list(record))} It has:'
-                f" {', '.join(record)}; say which holds the {role}: columns: {{{role}: NAME}}"
+                f"{self.path}: record {place} {lacks(record, field)}; say which holds the {role}: columns:"
+                f" {{{role}: NAME}}"
             )
         if role != "text" and isinstance(value, int) and not isinstance(value, bool):
             return str(value)

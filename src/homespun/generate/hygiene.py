@@ -81,13 +81,13 @@ class Checker:
         """Judge one more row; if it contradicts earlier copies, their verdicts change too."""
         text = row.text
         plain = comparable(text)
-        finding = self._alone(row, text, plain) or self._leaked(row) or self._repeated(row, text, plain)
+        finding = self._alone(row, text, plain) or self._leaked(row) or self._repeated(row, plain)
         verdict = _verdict(row.id, finding)
         position = len(self.verdicts)
         self.verdicts.append(verdict)
         self.seen.setdefault(plain, (position, set()))[1].add(row.payload.output)
         if verdict.keep and self.index is not None:
-            self.index.add(row.id, words(text, self.language))
+            self.index.add(row.id, *self._texts(row))
         return verdict
 
     def _alone(self, row: Row, text: str, plain: str) -> _Finding | None:
@@ -139,11 +139,14 @@ class Checker:
             return _Finding("repeats itself", f"{share:.0%} of its trigrams occur before", share, _REPEATED)
         return None
 
+    def _texts(self, row: Row) -> list[list[str]]:
+        return [words(text, self.language) for text in row.payload.fields.values()]
+
     def _leaked(self, row: Row) -> _Finding | None:
         found = self.evaluation.of_row(row) if self.evaluation else None
         return _Finding("contamination", found.reason, found.score, found.threshold) if found else None
 
-    def _repeated(self, row: Row, text: str, plain: str) -> _Finding | None:
+    def _repeated(self, row: Row, plain: str) -> _Finding | None:
         if plain in self.seen:
             position, outputs = self.seen[plain]
             first = self.verdicts[position]
@@ -155,7 +158,7 @@ class Checker:
                     )
                 return _Finding("contradiction", reason, duplicate_of=first.row_id)
             return _Finding("duplicate", "the same text as an earlier row", duplicate_of=first.row_id)
-        near = self.index.nearest(words(text, self.language)) if self.index else None
+        near = self.index.nearest(*self._texts(row)) if self.index else None
         if near:
             reason = f"ROUGE-L {near[1]:.2f} with an earlier row ({signature(self.language)} words)"
             return _Finding("near duplicate", reason, near[1], self.options.near_duplicate, near[0])

@@ -30,8 +30,8 @@ from homespun.generate.variants import CountedVariants, Distinct, Made, groups_o
 from homespun.models.base import Completion, Model, Request, Sampling, stream
 from homespun.records import Attempt, Lineage, content_hash, derive_seed
 from homespun.store import Work
-from homespun.text.fidelity import RECALL, Due, Faithful, unwrapped
-from homespun.text.parse import Format
+from homespun.text.fidelity import RECALL, Due, Faithful
+from homespun.text.parse import Format, unwrapped
 from homespun.text.prompts import Prompt
 from homespun.text.sentences import fitting
 

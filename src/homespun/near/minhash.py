@@ -152,6 +152,17 @@ def greedy(
     return repeats
 
 
+def shingled(words: Sequence[str], size: int) -> list[str]:
+    """Return the shingles of a text, each as one text."""
+    return [" ".join(words[start : start + size]) for start in range(max(len(words) - size + 1, min(len(words), 1)))]
+
+
+def jaccard(one: Sequence[str], other: Sequence[str]) -> float:
+    """Return the Jaccard similarity of two sets of shingles, of which one is not empty."""
+    first, second = set(one), set(other)
+    return len(first & second) / len(first | second)
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
     """Texts made ready: their sets, equal ones counted once, and the bands of these."""

@@ -25,6 +25,7 @@ from rapidfuzz.distance import LCSseq
 from homespun.errors import UsageError
 from homespun.near.bags import Bags, Ints, bags
 from homespun.near.pairs import Pairs, Repeats, TooManyPairsError
+from homespun.near.parts import least, on_end
 
 Ties = Literal["exact", "rouge-score"]
 NO_BOUND = 2**62  #: pairs
@@ -38,9 +39,18 @@ def lcs(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     return LCSseq.similarity(left, right)
 
 
-def rouge_l(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
-    """Return ROUGE-L F of two token lists, 0 to 1; 0 when one is empty."""
-    return 2 * lcs(a, b) / (len(a) + len(b)) if a and b else 0.0
+def rouge_l(a: Sequence[Hashable], b: Sequence[Hashable], *, ties: Ties = "exact") -> float:
+    """Return ROUGE-L F of two token lists, 0 to 1; 0 when they share nothing."""
+    common = lcs(a, b)
+    return _score(common, len(a), len(b), published=ties == "rouge-score") if common else 0.0
+
+
+def _score(common: int, m: int, n: int, *, published: bool) -> float:
+    """Return F of texts of m and n tokens; none of the three is 0."""
+    if not published:
+        return 2 * common / (m + n)
+    precision, recall = common / n, common / m
+    return 2 * precision * recall / (precision + recall)
 
 
 def greedy(
@@ -126,18 +136,28 @@ class RougeIndex:
     def __init__(self, threshold: float, *, ties: Ties = "exact") -> None:
         self.index = _Index(_Limit.of(threshold, ties))
         self.keys: list[str] = []
+        self.rows: list[Sequence[Sequence[str]]] = []  #: texts of those that have several
         #: token, or (token, k) for its k-th occurrence in a text -> number; later ones are likely rarer
         self.numbers: dict[Hashable, int] = {}
 
-    def add(self, key: str, tokens: Sequence[Hashable]) -> None:
-        """Store a text; an empty one is near to nothing and is not stored."""
-        if tokens:
-            self.index.store(len(self.keys), *self._numbered(tokens))
+    def add(self, key: str, *texts: Sequence[str]) -> None:
+        """Store the token list of a text, or those of a row's texts; empty ones are near to nothing and not stored."""
+        if any(texts):
+            self.index.store(len(self.keys), *self._numbered(on_end(texts)))
             self.keys.append(key)
+            self.rows.append(texts if len(texts) > 1 else ())
 
-    def nearest(self, tokens: Sequence[Hashable]) -> tuple[str, float] | None:
-        """Return (key, F) of the stored text with the highest F above the threshold, the first of equals."""
-        best = _best(self.index.find(*self._numbered(tokens)))
+    def nearest(self, *texts: Sequence[str]) -> tuple[str, float] | None:
+        """Return (key, F) of what is stored with the highest F above the threshold, the first of equals.
+
+        The F of rows of several texts is the least of theirs (near/parts.py).
+        """
+        found = self.index.find(*self._numbered(on_end(texts)))
+        if len(texts) > 1:
+            scored = [(place, least(rouge_l, texts, self.rows[place])) for place, _ in found]
+            best = _best(each for each in scored if each[1] > self.index.limit.threshold)
+        else:
+            best = _best(found)
         return None if best is None else (self.keys[best[0]], best[1])
 
     def _numbered(self, tokens: Sequence[Hashable]) -> tuple[array[int], list[int]]:
@@ -187,10 +207,7 @@ class _Limit:
 
     def score(self, common: int, m: int, n: int) -> float:
         """Return F of texts of m and n tokens; none of the three is 0."""
-        if not self.published:
-            return 2 * common / (m + n)
-        precision, recall = common / n, common / m
-        return 2 * precision * recall / (precision + recall)
+        return _score(common, m, n, published=self.published)
 
 
 class _Index:

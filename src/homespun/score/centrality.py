@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,7 +23,7 @@ from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.near.centrality import by_cosine, by_rouge_l, ranks
 from homespun.near.cosine import Vectors, unit
-from homespun.records import Row, Scores
+from homespun.records import Payload, Row, Scores
 from homespun.registry import did_you_mean
 from homespun.score.base import Marks, Scorer
 from homespun.text.words import length, words
@@ -33,6 +33,8 @@ class Centrality(Scorer):
     """Mean agreement with the other answers of a group, and the rank by it."""
 
     kind: Literal["centrality"] = "centrality"
+    needs_task: ClassVar[bool] = False
+    takes: ClassVar[type[Payload]] = Payload
     measure: Literal["cosine", "rouge_l"] = Field("cosine", description="cosine of embeddings, or ROUGE-L of words")
     within: str | None = Field("prompt", description="group key of the answers to compare; null: all rows")
     of: Literal["output", "input"] = Field("output", description="the text to compare")
@@ -76,8 +78,8 @@ class Centrality(Scorer):
             if vectors is not None:
                 scores = by_cosine(vectors[[said[0] for said in answers.values()]], copies)
             else:
-                scores = by_rouge_l([words(text, ctx.language) for text in answers], copies)
-            order = ranks(scores, [length(text, ctx.language) for text in answers])
+                scores = by_rouge_l([words(text, rows[said[0]].language) for text, said in answers.items()], copies)
+            order = ranks(scores, [length(text, rows[said[0]].language) for text, said in answers.items()])
             for said, score, rank in zip(answers.values(), scores.tolist(), order.tolist(), strict=True):
                 alone = "the only answer of its group" if math.isnan(score) else ""
                 for position in said:

@@ -20,11 +20,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from homespun.engine.context import Context, Role
+from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.load import SENTENCE
 from homespun.records import Payload, Row, Scores
 from homespun.score.base import Scorer
-from homespun.task import ModelSpec
+from homespun.task import ModelSpec, Task
 from homespun.text.fields import FIELDS, field_text
 
 
@@ -71,6 +72,21 @@ class Embedding(Scorer):
         """The only column."""
         return "vector"
 
+    def check(self, task: Task) -> None:
+        """Refuse a task of several texts where none is named: with a long one inside, rows that share it look alike.
+
+        Raises:
+            UsageError: `fields` is missing.
+        """
+        self._one_of(task.fields)
+
+    def _one_of(self, names: Sequence[str]) -> None:
+        if self.fields is None and len(names) > 1:
+            raise UsageError(
+                f"embedding: rows have the fields {', '.join(names)}, and one vector of all would make rows that share"
+                f" a long one look alike; name what it is made of: fields: [{names[-1]}], or all of them to have it so"
+            )
+
     def columns(self) -> tuple[str, ...]:
         """Return the column names."""
         return ("vector",)
@@ -79,6 +95,8 @@ class Embedding(Scorer):
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
         """Embed rows; one with an empty text or without a finite vector has none."""
+        for row in rows:
+            self._one_of(list(row.payload.fields))
         texts = [field_text(row, self.fields) for row in rows]
         full = [place for place, text in enumerate(texts) if text.strip()]
         advance(len(rows) - len(full))

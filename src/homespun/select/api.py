@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from homespun.errors import UsageError
-from homespun.records import Row, Verdict
+from homespun.records import Verdict
 from homespun.select.arms import apply
 from homespun.select.base import Columns, group_values
 from homespun.select.combine import groups_of
 from homespun.select.prototypes import DEDUP_SHARE
-from homespun.select.repeats import RepeatRule
+from homespun.select.repeats import RepeatRule, TextRepeatRule
 from homespun.select.selection import (
     Searched,
     Selection,
@@ -75,7 +75,7 @@ def rouge_l(
         threshold: 0 to 1.
         field: the field, or a template over fields, that holds the text of a dict; `text` unless given.
         within: compare only dicts with the same value of this field, or rows of the same group.
-        language: en or ja; by the script of the texts unless given.
+        language: en or ja; of each text by its script unless given.
         floor: how low `at` can go without comparing again, the threshold unless given; a lower one costs more.
             Where rows are alike by the thousand, pairs are held only if a floor is given: else the first `at`
             compares once more.
@@ -85,15 +85,8 @@ def rouge_l(
     Raises:
         UsageError: threshold or floor out of range.
     """
-    from homespun.near.rouge import greedy, pairs
-    from homespun.text.words import compared
-
-    def tokens(row: Row) -> list[str]:
-        return compared(row.text, row.language, tokenizer=tokenizer, stem=stem)
-
     settings = {"threshold": threshold, "within": within, "tokenizer": tokenizer, "stem": stem}
-    rule = cast(RepeatRule, rule_of("rouge_l", **settings))
-    return paired(rows, rule, "ROUGE-L", tokens, pairs, greedy, field, language, floor)
+    return paired(rows, cast(TextRepeatRule, rule_of("rouge_l", **settings)), field, language, floor)
 
 
 def calibrate(
@@ -118,11 +111,19 @@ def calibrate(
         stem: see rouge_l.
         sample: how many rows are looked at, each beside all others.
         seed: fixes which.
+
+    Raises:
+        UsageError: rows have several texts.
     """
     from homespun.near.calibrate import calibrate as look
     from homespun.text.words import compared
 
     _, usable, _ = rows_of(rows, field, within, language)
+    if several := next((row for row in usable if len(row.payload.fields) > 1), None):
+        raise UsageError(
+            f"calibrate looks at one text of each row, and there are {', '.join(several.payload.fields)}; name one"
+            ' (field, --field), or join them by a template: "{a} {b}"'
+        )
     tokens = [compared(row.text, row.language, tokenizer=tokenizer, stem=stem) for row in usable]
     groups = None if within is None else group_values(usable, within)
     return look(tokens, groups, sample=sample, seed=seed)
@@ -141,14 +142,8 @@ def minhash(
 
     Arguments as of rouge_l. Near copies can be missed with a small chance (near/minhash.py says which).
     """
-    from homespun.near.minhash import greedy, pairs
-    from homespun.text.words import compared
-
-    def tokens(row: Row) -> list[str]:
-        return compared(row.text, row.language)
-
-    rule = cast(RepeatRule, rule_of("minhash", threshold=threshold, within=within))
-    return paired(rows, rule, "Jaccard similarity", tokens, pairs, greedy, field, language, floor)
+    rule = cast(TextRepeatRule, rule_of("minhash", threshold=threshold, within=within))
+    return paired(rows, rule, field, language, floor)
 
 
 def semantic(

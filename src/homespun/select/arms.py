@@ -2,9 +2,9 @@
 
 A list of rules applies in order and each rule sees only what the earlier ones kept, so the counts of
 dropped rows add up: kept + sum(dropped_by) = candidates. A control takes from the same candidates at
-random as many rows of each label as the arm keeps; without one, "filtering helped" may only mean that
-fewer or better balanced rows helped (methods.md 0). Every draw follows from a seed and the rows' ids; all
-results keep the order of the rows given.
+random as many rows of each label (of variants: document, of responses: prompt) as the arm keeps; without
+one, "filtering helped" may only mean that fewer or better balanced rows helped (methods.md 0). Every draw
+follows from a seed and the rows' ids; all results keep the order of the rows given.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ missed with a small chance, which near/minhash.py's `recall` states; no row is d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from functools import partial
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from homespun.records import Row, Verdict
-from homespun.select.base import Columns, show
+from homespun.near.parts import Measure
+from homespun.select.base import show
 from homespun.select.repeats import TextRepeatRule
 from homespun.text.words import compared
 
@@ -22,23 +22,26 @@ class MinHash(TextRepeatRule):
     """Keep a row unless its shingles are more than `threshold` those of an earlier row that is kept."""
 
     kind: Literal["minhash"] = "minhash"
+    named: ClassVar[str] = "Jaccard similarity"
     threshold: float = Field(0.8, gt=0, lt=1, description="Jaccard similarity above which a row is a near copy")
     shingle: int = Field(5, ge=1, description="words of a shingle; a shorter text is one shingle")
     permutations: int = Field(128, ge=16, le=4096, description="length of a signature: more miss less and cost more")
 
-    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
-        """Return one verdict per row, in the rows' order.
+    def cut(self, text: str, language: str) -> list[str]:
+        """Return the words of a text."""
+        return compared(text, language)
 
-        Raises:
-            UsageError: a row lacks a field or the group, or so many permutations cannot find the threshold.
-        """
-        from homespun.near.minhash import greedy
+    def measure(self) -> Measure:
+        """Return how texts are compared."""
+        from homespun.near.minhash import greedy, jaccard, pairs, shingled
 
-        tokens = (compared(text, row.language) for row, text in zip(rows, self.texts(rows), strict=True))
-        repeats = greedy(
-            tokens, self.threshold, self.groups(rows), shingle=self.shingle, permutations=self.permutations, seed=1
+        return Measure(
+            partial(greedy, shingle=self.shingle, permutations=self.permutations),
+            partial(pairs, shingle=self.shingle, permutations=self.permutations),
+            partial(shingled, size=self.shingle),
+            partial(pairs, shingle=1, permutations=self.permutations),
+            jaccard,
         )
-        return self.verdicts(rows, repeats, self.threshold, "Jaccard similarity")
 
     def __str__(self) -> str:
         return f"minhash {show(self.threshold)}{self.of()}{self.place()}"

@@ -6,14 +6,17 @@ The measures (ROUGE-L, MinHash, cosine) are in near/; they answer in positions, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
 from homespun.near.pairs import KEPT, Repeats
+from homespun.near.parts import Measure
 from homespun.records import Row, Verdict
-from homespun.select.base import Rule, group_values, show
-from homespun.text.fields import FIELDS, field_text
+from homespun.select.base import Columns, Rule, group_values, show
+from homespun.text.fields import FIELDS, field_texts
 
 
 class RepeatRule(Rule):
@@ -53,17 +56,41 @@ class RepeatRule(Rule):
 
 
 class TextRepeatRule(RepeatRule):
-    """Base of those that compare texts."""
+    """Base of those that compare texts: a row repeats another where each of its fields does."""
 
-    fields: tuple[str, ...] | None = Field(None, min_length=1, description=FIELDS)
+    named: ClassVar[str]  #: what its score is
+    threshold: float
+    fields: tuple[str, ...] | None = Field(None, min_length=1, description=f"{FIELDS}; each is compared by itself")
 
-    def texts(self, rows: Sequence[Row]) -> list[str]:
-        """Return the text of each row that is compared.
+    @abstractmethod
+    def cut(self, text: str, language: str) -> list[str]:
+        """Return the words of a text."""
+
+    @abstractmethod
+    def measure(self) -> Measure:
+        """Return how texts are compared."""
+
+    def texts(self, rows: Sequence[Row]) -> Iterator[list[list[str]]]:
+        """Return the words of each field of each row that is compared.
 
         Raises:
             UsageError: a row has no such field.
         """
-        return [field_text(row, self.fields) for row in rows]
+        return ([self.cut(text, row.language) for text in field_texts(row, self.fields)] for row in rows)
+
+    def several(self, rows: Sequence[Row]) -> bool:
+        """Say whether rows are compared by more than one field."""
+        return any(len(self.fields or row.payload.fields) > 1 for row in rows)
+
+    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
+        """Return one verdict per row, in the rows' order.
+
+        Raises:
+            UsageError: a row lacks a field or the group, or a setting cannot be.
+        """
+        several = self.several(rows)
+        repeats = self.measure().kept(self.texts(rows), self.threshold, self.groups(rows), several=several)
+        return self.verdicts(rows, repeats, self.threshold, self.named)
 
     def of(self) -> str:
         """Return ` of question, output`, or nothing where all input is compared."""

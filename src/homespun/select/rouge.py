@@ -7,14 +7,14 @@ morphemes and no text is empty for being in another script than the tokeniser's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from functools import partial
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from homespun.near.rouge import Ties, greedy
-from homespun.records import Row, Verdict
-from homespun.select.base import Columns, show
+from homespun.near.parts import Measure
+from homespun.near.rouge import Ties, greedy, pairs, rouge_l
+from homespun.select.base import show
 from homespun.select.repeats import TextRepeatRule
 from homespun.text.japanese import Tokenizer
 from homespun.text.words import compared
@@ -24,17 +24,20 @@ class RougeL(TextRepeatRule):
     """Keep rows whose ROUGE-L F with every row kept before them is at most the threshold."""
 
     kind: Literal["rouge_l"] = "rouge_l"
+    named: ClassVar[str] = "ROUGE-L"
     threshold: float = Field(0.7, ge=0, le=1, description="largest F with an earlier row that is kept")
     tokenizer: Tokenizer | None = Field(None, description="how Japanese is cut into words; sudachi unless given")
     stem: bool = Field(False, description="compare English words by their Porter stems, as rouge-score's use_stemmer")
     ties: Ties = Field("exact", description="an F of exactly the threshold: exact arithmetic, or as rouge-score rounds")
 
-    def __call__(self, rows: Sequence[Row], columns: Columns, seed: int) -> list[Verdict]:
-        """Return one verdict per row, in the rows' order."""
-        texts = zip(self.texts(rows), rows, strict=True)
-        tokens = (compared(text, row.language, tokenizer=self.tokenizer, stem=self.stem) for text, row in texts)
-        repeats = greedy(tokens, self.threshold, self.groups(rows), ties=self.ties)
-        return self.verdicts(rows, repeats, self.threshold, "ROUGE-L")
+    def cut(self, text: str, language: str) -> list[str]:
+        """Return the words of a text."""
+        return compared(text, language, tokenizer=self.tokenizer, stem=self.stem)
+
+    def measure(self) -> Measure:
+        """Return how texts are compared."""
+        search = partial(pairs, ties=self.ties)
+        return Measure(partial(greedy, ties=self.ties), search, list, search, partial(rouge_l, ties=self.ties))
 
     def __str__(self) -> str:
         how = f" by {self.tokenizer}" if self.tokenizer else ""

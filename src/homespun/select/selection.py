@@ -15,8 +15,8 @@ from homespun.records import Labelled, Lineage, Row, Scores, Verdict
 from homespun.registry import find_any
 from homespun.registry import lookup as find_kind
 from homespun.select.base import Columns, Rule
-from homespun.select.repeats import RepeatRule
-from homespun.text.normalise import script_share
+from homespun.select.repeats import TextRepeatRule
+from homespun.text.normalise import language_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -133,12 +133,9 @@ def rows_of(given: Iterable[Any], field: str | None, within: str | Sequence[str]
             unusable[place] = problem
         else:
             texts.append((place, value, groups))
-    if language is None and texts:
-        first = [script_share(value, "ja") for _, value, _ in texts[:200]]
-        language = "ja" if sum(first) / len(first) > 0.5 else "en"
     for place, value, groups in texts:
         lineage = Lineage("list", str(place))
-        rows[place] = Row(str(place), Labelled({text.key: value}, ""), language or "en", groups, lineage)
+        rows[place] = Row(str(place), Labelled({text.key: value}, ""), language or language_of(value), groups, lineage)
     return inputs, [rows[place] for place in sorted(rows)], unusable
 
 
@@ -194,45 +191,23 @@ class Searched:
 
 
 def paired(
-    given: Iterable[Any],
-    rule: RepeatRule,
-    measure: str,
-    tokens: Callable[[Row], Sequence[str]],
-    find: Callable[..., Pairs],
-    once: Callable[[Iterable[Sequence[str]], float, list[str] | None], Repeats],
-    field: str | None,
-    language: str | None,
-    floor: float | None,
+    given: Iterable[Any], rule: TextRepeatRule, field: str | None, language: str | None, floor: float | None
 ) -> Selection:
-    """Return a selection by a rule on pairs of texts.
-
-    Args:
-        given: texts, dicts or rows.
-        rule: the rule, with its threshold.
-        measure: what the score is, e.g. `ROUGE-L`.
-        tokens: what of a row is compared.
-        find: finds the pairs above a floor: (texts, floor, groups, most=).
-        once: decides one threshold without them.
-        field: see api.rouge_l.
-        language: see api.rouge_l.
-        floor: see api.rouge_l.
-    """
-    threshold: float = rule.threshold  # type: ignore[attr-defined]
+    """Return a selection by a rule on pairs of texts; for the arguments see api.rouge_l."""
     inputs, usable, unusable = rows_of(given, field, rule.within, language)
-    groups = rule.groups(usable)
+    groups, measure, several = rule.groups(usable), rule.measure(), rule.several(usable)
     searched = Searched(
-        lambda low, most: find(map(tokens, usable), low, groups, most=most),
-        lambda at: once(map(tokens, usable), at, groups),
-        threshold,
+        lambda low, most: measure.above(rule.texts(usable), low, groups, most, several=several),
+        lambda at: measure.kept(rule.texts(usable), at, groups, several=several),
+        rule.threshold,
         floor,
         len(usable),
     )
 
     def decide(at: float) -> list[Verdict]:
-        other = cast(RepeatRule, moved(rule, at))
-        return other.verdicts(usable, searched.above(at), at, measure)
+        return cast(TextRepeatRule, moved(rule, at)).verdicts(usable, searched.above(at), at, rule.named)
 
-    return Selection(inputs, usable, merged(inputs, decide(threshold), unusable), rule, decide=decide)
+    return Selection(inputs, usable, merged(inputs, decide(rule.threshold), unusable), rule, decide=decide)
 
 
 def ruled(

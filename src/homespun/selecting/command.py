@@ -29,7 +29,7 @@ from homespun.select.arms import is_unscored
 from homespun.select.base import Columns, Rule
 from homespun.select.combine import flat, groups_of
 from homespun.select.explain import nearest_to_threshold
-from homespun.selecting.intake import Intake, Problem, Wanted, gather, look
+from homespun.selecting.intake import Intake, Problem, Wanted, gather
 from homespun.selecting.options import rules_of
 from homespun.selecting.outcome import SHOWN, UNREADABLE, Look, Outcome, Request, Step
 from homespun.selecting.scoring import Scoring
@@ -57,7 +57,6 @@ def select(request: Request, progress: Progress) -> Outcome:
     scoring = Scoring(request.language or "en", request.seed, progress, _ledger(request))
     rules = _rules(request, scoring)
     _check_paths(request, parts, rules)
-    scoring.language = _language(request, parts, texts, progress)
     try:
         return _select(request, parts, texts, rules, scoring, progress)
     finally:
@@ -78,24 +77,19 @@ def look_at(request: Request, progress: Progress) -> Look:
         raise UsageError(f"--calibrate only looks, so that you can choose a threshold; leave out {', '.join(asked)}")
     parts = _parts(request, progress)
     texts = tuple(TextOf(name) for name in request.fields)
-    language = _language(request, parts, texts, progress)
     wanted = Wanted(texts, None, (request.within,) if request.within else (), own_id=request.own_id)
     with _many_records():
-        intake = gather(parts, wanted, language, progress)
+        intake = gather(parts, wanted, request.language, progress)
     _tell(intake, request, progress)
     return Look(intake, calibrate(intake.rows, within=request.within, seed=request.seed))
 
 
-def _language(request: Request, parts: Sequence[Part], texts: Sequence[TextOf], progress: Progress) -> str:
-    if request.language is not None:
-        return request.language
-    found = look(parts, texts)
-    progress.say(f"language: {found}, by the script of the first records (--language says otherwise)")
-    return found
-
-
 def _tell(intake: Intake, request: Request, progress: Progress) -> None:
-    """Report the first records that cannot be used."""
+    """Report the language of the records, and the first that cannot be used."""
+    if request.language is None:
+        counts = [f"{language} ({count:,} rows)" for language, count in intake.languages.items()]
+        told = " and ".join(counts) if len(counts) > 1 else next(iter(intake.languages))
+        progress.say(f"language: {told}, by the script of each record (--language says otherwise)")
     for problem in intake.unreadable[:SHOWN]:
         progress.say(str(problem))
     if (more := len(intake.unreadable) - SHOWN) > 0:
@@ -115,29 +109,30 @@ def _select(
     numbers, embedded = _fields(rules, scoring, vectors)
     wanted = Wanted(texts, request.output, tuple(groups_of(rules)), tuple(numbers), embedded, request.own_id)
     with _many_records():
-        intake = gather(parts, wanted, scoring.language, progress)
+        intake = gather(parts, wanted, request.language, progress)
+    scoring.language = next(iter(intake.languages))
     gc.freeze()  # the rows stay: later looks for cycles need not pass over them
     _tell(intake, request, progress)
     scoring.made.update({scores.name: scores for scores in intake.scores})
     if embedded is not None:
         scoring.made["embedding" if vectors else embedded] = scoring.made.pop("embedding")
-    for line in _advice(rules, scoring.language, len(intake.rows)):
+    for line in _advice(rules, intake):
         progress.say(line)
     outcome = _apply(request, rules, intake, scoring, progress)
     _write(request, outcome, progress)
     return outcome
 
 
-def _advice(rules: Sequence[Rule], language: str, count: int) -> Iterator[str]:
+def _advice(rules: Sequence[Rule], intake: Intake) -> Iterator[str]:
     """Say which missing extra changes the result or the time."""
     kinds = {rule.kind for rule in flat(rules)}
     cut = [rule for rule in flat(rules) if getattr(rule, "tokenizer", None) is None]
-    if language == "ja" and kinds & BY_WORDS & {rule.kind for rule in cut} and find_spec("sudachipy") is None:
+    if "ja" in intake.languages and kinds & BY_WORDS & {rule.kind for rule in cut} and find_spec("sudachipy") is None:
         yield (
             "words: Japanese is cut by kinds of characters, and scores are others than by morphemes; for those"
             " install the extra `ja` (SudachiPy)"
         )
-    if "rouge_l" in kinds and count >= MANY and find_spec("numba") is None:
+    if "rouge_l" in kinds and len(intake.rows) >= MANY and find_spec("numba") is None:
         yield "rouge_l runs uncompiled, some ten times slower, with the same result; install the extra `fast` (numba)"
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
 from typing import Any
 
@@ -21,9 +23,8 @@ from homespun.engine.progress import Bar, Progress
 from homespun.errors import DataError
 from homespun.records import Labelled, Lineage, Row, Scores
 from homespun.registry import did_you_mean
-from homespun.text.normalise import script_share
+from homespun.text.normalise import language_of
 
-FIRST = 200  #: texts looked at before all are read, for the language
 VECTOR = "vector"  #: column of the scores made of an embedding field
 
 
@@ -76,48 +77,18 @@ class Intake:
         """All problems in the order of the input."""
         return [problem for group in self.problems for problem in group]
 
+    @cached_property
+    def languages(self) -> Mapping[str, int]:
+        """How many rows are in each language, the commonest first."""
+        return dict(Counter(row.language for row in self.rows).most_common())
+
     def places(self) -> Iterator[tuple[int, int]]:
         """Return part and number of each row, in the rows' order."""
         return ((index, number) for index, numbers in enumerate(self.numbers) for number in numbers)
 
 
-def look(parts: Sequence[Part], texts: Sequence[TextOf]) -> str:
-    """Return the language of the first records that have a text, ja or en, by their script.
-
-    Raises:
-        DataError: no record has one; with the fields there are.
-    """
-    shares: list[float] = []
-    first = ""
-    known: dict[str, None] = {}
-    for part in parts:
-        for entry in entries(part):
-            if entry.record is None:
-                continue
-            for text in texts:
-                value, problem = text(entry.record)
-                if problem:
-                    first = first or f"{part.name}:{entry.number}: {problem}"
-                    known.update(dict.fromkeys(entry.record))
-                else:
-                    shares.append(script_share(value, "ja"))
-            if len(shares) >= FIRST:
-                return _language(shares)
-    if first and not shares:
-        names = [name for text in texts for name in text.names]
-        raise DataError(
-            f"no record has a text in {', '.join(names)} (--field).{did_you_mean(names[0], list(known))}"
-            f" {first}. Fields: {', '.join(known)}"
-        )
-    return _language(shares)
-
-
-def _language(shares: Sequence[float]) -> str:
-    return "ja" if shares and sum(shares) / len(shares) > 0.5 else "en"
-
-
-def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progress) -> Intake:
-    """Read all files once.
+def gather(parts: Sequence[Part], wanted: Wanted, language: str | None, progress: Progress) -> Intake:
+    """Read all files once; `language`: of all records, each its own by its script where None.
 
     Raises:
         DataError: a file as a whole cannot be read, or there is no row in any.
@@ -162,7 +133,9 @@ def gather(parts: Sequence[Part], wanted: Wanted, language: str, progress: Progr
     return intake
 
 
-def _row(file: str, number: int, record: Mapping[str, Any], wanted: Wanted, language: str) -> tuple[Row | None, str]:
+def _row(
+    file: str, number: int, record: Mapping[str, Any], wanted: Wanted, language: str | None
+) -> tuple[Row | None, str]:
     fields = {}
     for text in wanted.texts:
         value, problem = text(record)
@@ -180,6 +153,7 @@ def _row(file: str, number: int, record: Mapping[str, Any], wanted: Wanted, lang
         if problem:
             return None, problem
     lineage = Lineage(file, str(number))
+    language = language or language_of(" ".join(fields.values()))
     return Row(f"{file}:{number}", Labelled(fields, output), language, groups, lineage), ""
 
 
@@ -262,7 +236,10 @@ def _check(intake: Intake, numbers: Mapping[str, array[float]], wanted: Wanted, 
         files = ", ".join(part.name for part in intake.parts)
         if not problems:
             raise DataError(f"{files}: empty; there is no record")
-        fields = f". Fields: {', '.join(known)}" if known else ""
+        hint = "".join(
+            did_you_mean(name, list(known)) for text in wanted.texts for name in text.names if name not in known
+        )
+        fields = f".{hint} Fields: {', '.join(known)}" if known else ""
         raise DataError(f"{files}: none of {len(problems):,} records can be used; the first: {problems[0]}{fields}")
     for name, column in numbers.items():
         if all(value != value for value in column):

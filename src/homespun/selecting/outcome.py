@@ -29,7 +29,7 @@ class Request:
     output: str | None = None  #: field with the output of a row, such as its label
     own_id: str = "id"
     within: str | None = None
-    language: str | None = None  #: None: by the script of the first records
+    language: str | None = None  #: of all records; None: of each by its script
     shortcuts: Mapping[str, str] = field(default_factory=dict)  #: option -> value as written
     rules: Path | None = None
     embeddings: str | None = None

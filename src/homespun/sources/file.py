@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from homespun.dataset.read import iter_records
+from homespun.dataset.text import lacks
 from homespun.errors import DataError
 from homespun.records import Record
-from homespun.registry import did_you_mean
 from homespun.sources.base import Source
 from homespun.store import digest_of
-from homespun.tables import iter_records
 
 
 class FileSource(Source):
@@ -34,10 +34,7 @@ class FileSource(Source):
             named = [name for name in (self.field, self.id) if name is not None]
             for name in named:
                 if record.get(name) in (None, ""):
-                    raise DataError(
-                        f'{self.path}: record {number} has no "{name}".{did_you_mean(name, list(record))}'
-                        f" It has: {', '.join(record)}"
-                    )
+                    raise DataError(f"{self.path}: record {number} {lacks(record, name)}")
             name = str(number if self.id is None else record[self.id])
             if self.id is not None:
                 if name in known:

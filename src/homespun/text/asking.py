@@ -134,7 +134,8 @@ def ask_again(title: str, text: str, question: str, language: str) -> Prompt:
 
 def confirms(reply: str, answer: str) -> bool:
     """Say whether a reply gives an answer: one holds the other, as they are compared."""
-    said = comparable(re.sub(r"^\s*(?:A|答え|回答)\s*[:：]", "", reply).strip(_AROUND))
+    answered = _ANSWER.match(reply)
+    said = comparable((answered[1] if answered else reply).strip(_AROUND))
     meant = comparable(answer)
     return bool(said) and (meant in said or said in meant) and len(said) <= 3 * len(meant) + 40
 

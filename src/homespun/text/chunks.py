@@ -14,8 +14,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from homespun.text.normalise import language_of
 from homespun.text.sentences import ends
-from homespun.text.tokens import rule_for, token_starts
+from homespun.text.tokens import token_starts
 
 Unit = Literal["tokens", "characters"]
 Span = tuple[int, int]  #: first character, and the one behind the last
@@ -45,7 +46,7 @@ def cut(text: str, size: int, overlap: int = 0, unit: Unit = "tokens", headings:
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     if first >= last:
         return []
-    language = rule_for(text)
+    language = language_of(text)
     tokens = token_starts(text, language)
     measure: Callable[[int], int] = (
         (lambda place: bisect_left(tokens, place)) if unit == "tokens" else lambda place: place

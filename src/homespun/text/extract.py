@@ -6,22 +6,19 @@ value of a fact must stand in the document, and an entity, too (methods.md C3, C
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from homespun.records import Fact
-from homespun.text.fidelity import Faithful, unwrapped
-from homespun.text.normalise import clean
+from homespun.text.fidelity import Faithful
+from homespun.text.parse import json_values, listed, unfenced_whole, unwrapped
 from homespun.text.reading import Value, holds
 from homespun.text.sentences import ends
 from homespun.text.values import folded
 from homespun.text.words import length
 
-_BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、])\s*")
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _HEAD = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+[^\n]*|\*\*[^*\n]{1,120}\*\*[ \t:：]*)$")
 _NUMBERED = re.compile(r"(?m)^[ \t]*(?:\((\d)\)|(\d)[.．)）、])[ \t]*")
 _LEGAL = re.compile(
@@ -43,17 +40,11 @@ def parse_facts(answer: str, source: Faithful) -> list[Fact]:
     Lines: each is a sentence, and its value the first protected value in it, which the next line with the same
     one does not use again; a line without such a value, or with a number that is not in the document, is left out.
     """
-    text = clean(answer).text
-    items = _json(text, "[")
-    if not isinstance(items, list):
-        whole = _json(text, "{")
-        items = (
-            next((one for one in whole.values() if isinstance(one, list)), None) if isinstance(whole, dict) else None
-        )
-    if items is not None:
-        found = [fact for item in items if isinstance(item, dict) and (fact := _fact(item, source))]
+    objects = [value for value in json_values(answer) if isinstance(value, dict)]
+    if objects:
+        found = [fact for item in objects if (fact := _fact(item, source))]
     else:
-        found = _facts_of_lines(_lines(text), source)
+        found = _facts_of_lines(listed(answer), source)
     return [fact for fact in found if not source.check(fact.sentence, due=()).novel]
 
 
@@ -127,19 +118,12 @@ def parse_entities(answer: str, source: Faithful) -> tuple[str, list[str]]:
 
     Spellings of one thing ("Holomond", "Holomond Ltd", "the Holomond") count once, under the first.
     """
-    text = clean(answer).text
-    summary: str = ""
-    found = _json(text, "{")
-    listed: list[str] = []
-    if isinstance(found, dict):
-        summary = str(found.get("summary") or "").strip()
-        listed = _texts(next((value for name, value in found.items() if name != "summary"), None))
-    elif isinstance(items := _json(text, "["), list):
-        listed = _texts(items)
-    else:
-        lines = _lines(text)
-        listed = re.split(r"[,、，;；]\s*", lines[0]) if len(lines) == 1 else lines
-    return summary, distinct(listed, source)
+    values = json_values(answer)
+    if not values:
+        return "", distinct(listed(answer, inline=True), source)
+    named = values[0] if isinstance(values[0], dict) else {"": values[0]}
+    inside = (one for name, one in named.items() if name != "summary" and isinstance(one, list | dict))
+    return str(named.get("summary") or "").strip(), distinct(_texts(next(inside, values)), source)
 
 
 def distinct(entities: Iterable[str], source: Faithful) -> list[str]:
@@ -167,7 +151,7 @@ def split_sections(answer: str, parts: int) -> list[str]:
     Heads are lines with `#` or in bold; without two of them, `(1)` or `1.` at the start of a line; what stands
     before the first is left out. More sections than `parts` (heads within a section) are joined to the last.
     """
-    text = unwrapped_heads(answer)
+    text = unfenced_whole(answer)
     for heads in (_HEAD, _NUMBERED):
         marks = list(heads.finditer(text))
         if len(marks) >= 2:
@@ -178,20 +162,6 @@ def split_sections(answer: str, parts: int) -> list[str]:
     alone = _HEAD.sub("", text, count=1) if len(_HEAD.findall(text)) == 1 else text
     body = unwrapped(alone)
     return [body] if body else []
-
-
-def unwrapped_heads(answer: str) -> str:
-    """Return an answer without a fence around the whole; emphasis stays, since heads may be written with it."""
-    text = clean(answer).text
-    fenced = _FENCE.fullmatch(text)
-    return fenced[1].strip() if fenced else text
-
-
-def _lines(text: str) -> list[str]:
-    fenced = _FENCE.search(text)
-    body = fenced[1] if fenced and fenced[1].strip() else text
-    lines = [_BULLET.sub("", line).strip() for line in unwrapped(body).splitlines()]
-    return [line for line in lines if line and not line.endswith((":", "："))]
 
 
 def _texts(value: object) -> list[str]:
@@ -206,27 +176,3 @@ def _texts(value: object) -> list[str]:
         if isinstance(item, str | int | float):
             found.append(str(item))
     return found
-
-
-def _json(text: str, opening: str) -> Any:
-    """Return the JSON value that begins with the first bracket of a text, or None."""
-    fenced = _FENCE.search(text)
-    body = fenced[1] if fenced and fenced[1].strip() else text
-    start = min((at for sign in "[{" if (at := body.find(sign)) >= 0), default=-1)
-    if start < 0 or body[start] != opening:
-        return None
-    try:
-        return json.JSONDecoder(strict=False).raw_decode(body, start)[0]
-    except (ValueError, RecursionError):
-        return _salvaged(body[start:]) if opening == "[" else None
-
-
-def _salvaged(text: str) -> list[Any] | None:
-    """Return the whole objects of an array that broke off."""
-    found = []
-    for match in re.finditer(r"\{[^{}]*\}", text):
-        try:
-            found.append(json.loads(match.group(), strict=False))
-        except (ValueError, RecursionError):
-            continue
-    return found or None

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Literal
 
 from homespun.records import Document
-from homespun.text.normalise import clean, comparable, comparable_lines, script_share
+from homespun.text.normalise import comparable, comparable_lines, script_share
 from homespun.text.phrases import refusal
 from homespun.text.reading import Reading, Value, protected
 from homespun.text.sentences import sentences
@@ -102,7 +102,7 @@ class Faithful:
         """Judge one rewrite.
 
         Args:
-            text: of the rewrite, after `unwrapped`.
+            text: of the rewrite, after `parse.unwrapped`.
             due: values that it must state: all, the subject's name, or these; a number is that of a fact.
             recall: share of them that is enough.
             echoes: instructions that the writer was given; a text that repeats one has not followed it.
@@ -195,40 +195,6 @@ class Faithful:
         if copied > SAME * len(own):
             return f"{copied / len(own):.0%} of it are sentences of the document"
         return ""
-
-
-def unwrapped(text: str) -> str:
-    """Return a rewrite without what writers put around it: fences, lead-ins, closing offers, emphasis."""
-    text = clean(text).text
-    fenced = _FENCE.fullmatch(text)
-    if fenced:
-        text = fenced[1].strip()
-    previous = None
-    while text != previous:
-        previous = text
-        text = _LEAD_IN.sub("", text, count=1).strip()
-        text = _CLOSING.sub("", text).strip()
-    if text[:1] == '"' and text[-1:] == '"' and text.count('"') == 2:
-        text = text[1:-1].strip()
-    return _LABELS.sub("", _BOLD.sub(r"\2", text)).strip()
-
-
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?```", re.DOTALL)
-_LEAD_IN = re.compile(
-    r"\A(?:(?:sure|certainly|of course|absolutely|okay|ok)\b[^\n:]{0,60}[!.:,]\s*"
-    r"|(?:here(?:['’]s| is| are)|below (?:is|are)|the following (?:is|are))\b[^\n]{0,120}?:(?=\s)\s*"
-    r"|(?:rewritten|revised|paraphrased|simplified)(?: \w+){0,3}:\s*"
-    r"|(?:承知(?:しました|いたしました)|かしこまりました|はい|もちろんです)[。、！!]\s*"
-    r"|(?:以下|次)(?:は|に|が|の)[^\n。:：]{0,60}(?:です|ます|した|示します)(?:[。:：]\s*)"
-    r"|(?:書き換え|言い換え|書き直し)(?:後|た文章?|文)?[:：]\s*)",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(
-    r"\n+(?:let me know|i hope|feel free|please let me know|would you like|ご不明な点|必要であれば|他にご)[^\n]*\Z",
-    re.IGNORECASE,
-)
-_LABELS = re.compile(r"(?m)^(?:Text|Title|本文|題名)[:：][ \t]*")  # as the prompt shows a document
-_BOLD = re.compile(r"(\*\*|__)(?=\S)([^\n]*?\S)\1")
 
 
 def _said(document: Document) -> Iterable[str]:

@@ -21,6 +21,15 @@ def field_text(row: Row, names: Sequence[str] | None) -> str:
     return row.text if names is None else "\n".join(field_value(row, name) for name in names)
 
 
+def field_texts(row: Row, names: Sequence[str] | None) -> list[str]:
+    """Return the named fields of a row, or all of its input, each by itself.
+
+    Raises:
+        UsageError: the row has no such field.
+    """
+    return [field_value(row, name) for name in names] if names else list(row.payload.fields.values())
+
+
 def field_value(row: Row, name: str) -> str:
     """Return one field of a row, or its output.
 

@@ -18,6 +18,7 @@ LATIN = "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\
 
 _SCRIPTS = {"en": re.compile(f"[{LATIN}]"), "ja": re.compile(f"[{KANA}{KANJI}]")}
 _KANA = re.compile(f"[{KANA}]")
+_LOOKED_AT = 20_000  #: characters of a text that tell its language
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,3 +58,10 @@ def script_share(text: str, language: str) -> float:
     if language == "ja" and len(letters) >= 8 and not _KANA.search(text):
         return 0.0
     return len(script.findall(letters)) / len(letters)
+
+
+def language_of(text: str) -> str:
+    """Return the language whose words, sentences and prompts fit a text: ja where a tenth of it is kana or kanji."""
+    seen = text[:_LOOKED_AT]
+    found = 0 if seen.isascii() else len(_SCRIPTS["ja"].findall(seen))
+    return "ja" if found and found * 10 >= sum(map(str.isalnum, seen)) else "en"

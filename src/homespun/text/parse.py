@@ -1,8 +1,9 @@
-"""Reading model answers: keywords, a row, a label, a rating. Tolerant, total, and never raising.
+"""Reading model answers: JSON, a list, prose, keywords, a row, a label, a rating. Tolerant, total, and never raising.
 
-Every function accepts any text whatever and answers with a value or with why there is none; what a small
-model adds around the value (quotes, labels, bullets, code fences, talk) is taken off. A value is never
-guessed: a repaired answer is the same words, unwrapped. Ratings and labels follow methods.md A4.
+Every function accepts any text whatever and answers with a value or with why there is none; what a model adds around
+the value (thinking aloud, quotes, labels, bullets, code fences, talk) is taken off. A value is never guessed: a
+repaired answer is the same words, unwrapped. Ratings and labels follow methods.md A4. What an answer says of a
+document is extract.py's, pairs of questions and answers are asking.py's.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from homespun.text.normalise import clean, comparable
 from homespun.text.phrases import refusal
@@ -30,6 +31,105 @@ class Parsed:
     problem: str = ""
 
 
+_THOUGHT = re.compile(r"\A(?:.*</think>|\s*<think>.*)", re.DOTALL)
+_FENCE = re.compile(r"```(?:[\w+-]*[ \t]*\n)?(.*?)(?:```|\Z)", re.DOTALL)
+_OPENING = re.compile(r"[\[{]")
+_BROKEN = 50  #: brackets that open no JSON after which no more are tried
+_BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、])\s*")
+
+
+def answered(raw: str) -> str:
+    """Return an answer as a text that can be stored, without what a reasoning model thinks before it."""
+    return clean(_THOUGHT.sub("", raw)).text
+
+
+def unfenced(text: str) -> str:
+    """Return what stands in the first code fence, closed or cut off; the text itself where there is nothing in one."""
+    fence = _FENCE.search(text)
+    return (fence and fence[1].strip()) or text
+
+
+def json_values(answer: str) -> list[Any]:
+    """Return the JSON objects and arrays of an answer in order, each before those inside it.
+
+    Those in a code fence, or else in the whole answer. Of an array or object that is cut off, what is whole in it.
+    """
+    text = answered(answer)
+    return _json_in(unfenced(text)) or _json_in(text)
+
+
+def _json_in(text: str) -> list[Any]:
+    decoder = json.JSONDecoder(strict=False)
+    found: list[Any] = []
+    at = broken = 0
+    while broken < _BROKEN and (opening := _OPENING.search(text, at)):
+        try:
+            value, at = decoder.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            broken, at = broken + 1, opening.end()
+            continue
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict | list):
+                found.append(value)
+                waiting += reversed(value.values() if isinstance(value, dict) else value)
+    return found
+
+
+def listed(answer: str, *, inline: bool = False) -> list[str]:
+    """Return the items of a list without bullets and numbers; what ends with a colon is none.
+
+    The texts of a JSON array, or else lines; with `inline`, a line that stands alone is cut at its commas.
+    """
+    arrays = (value for value in json_values(answer) if isinstance(value, list))
+    texts = next(filter(None, ([one for one in array if isinstance(one, str)] for array in arrays)), None)
+    found = _items(texts or unwrapped(unfenced(answered(answer))).splitlines())
+    return _items(re.split(r"[,、，;；]", found[0])) if inline and not texts and len(found) == 1 else found
+
+
+def _items(lines: Iterable[str]) -> list[str]:
+    bare = (_BULLET.sub("", line).strip() for line in lines)
+    return [line for line in bare if line and line[-1] not in ":："]
+
+
+def unwrapped(text: str) -> str:
+    """Return a rewrite without what writers put around it: fences, lead-ins, closing offers, emphasis."""
+    text = unfenced_whole(text)
+    previous = None
+    while text != previous:
+        previous = text
+        text = _LEAD_IN.sub("", text, count=1).strip()
+        text = _CLOSING.sub("", text).strip()
+    if text[:1] == '"' and text[-1:] == '"' and text.count('"') == 2:
+        text = text[1:-1].strip()
+    return _LABELS.sub("", _BOLD.sub(r"\2", text)).strip()
+
+
+def unfenced_whole(answer: str) -> str:
+    """Return an answer without a code fence around the whole; others stay, and so does emphasis."""
+    text = answered(answer)
+    alone = text.startswith("```") and (text.count("```") == 1 or text.endswith("```"))
+    return fence[1].strip() if alone and (fence := _FENCE.fullmatch(text)) else text
+
+
+_LEAD_IN = re.compile(
+    r"\A(?:(?:sure|certainly|of course|absolutely|okay|ok)\b[^\n:]{0,60}[!.:,]\s*"
+    r"|(?:here(?:['’]s| is| are)|below (?:is|are)|the following (?:is|are))\b[^\n]{0,120}?:(?=\s)\s*"
+    r"|(?:rewritten|revised|paraphrased|simplified)(?: \w+){0,3}:\s*"
+    r"|(?:承知(?:しました|いたしました)|かしこまりました|はい|もちろんです)[。、！!]\s*"
+    r"|(?:以下|次)(?:は|に|が|の)[^\n。:：]{0,60}(?:です|ます|した|示します)(?:[。:：]\s*)"
+    r"|(?:書き換え|言い換え|書き直し)(?:後|た文章?|文)?[:：]\s*)",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"\n+(?:let me know|i hope|feel free|please let me know|would you like|ご不明な点|必要であれば|他にご)[^\n]*\Z",
+    re.IGNORECASE,
+)
+_LABELS = re.compile(r"(?m)^(?:Text|Title|本文|題名)[:：][ \t]*")  # as the prompt shows a document
+_BOLD = re.compile(r"(\*\*|__)(?=\S)([^\n]*?\S)\1")
+
+
 _RATING = re.compile(r"\[\[\s*(\d{1,9})\s*\]\]")
 _LABEL_LINE = re.compile(r"(?:label|ラベル)[\W_]*?[:=][ \t]*([^\n]*)")
 _SEPARATORS = re.compile(r"[\s_\-]+")
@@ -40,7 +140,7 @@ _NEGATED_AFTER = re.compile(r"^\W{0,2}(?:的)?(?:では|じゃ|で)(?:な|あり
 
 def parse_rating(answer: str) -> int | None:
     """Return the last `[[n]]` after NFKC if 1 <= n <= 5, else None."""
-    found = _RATING.findall(unicodedata.normalize("NFKC", answer))
+    found = _RATING.findall(unicodedata.normalize("NFKC", answered(answer)))
     if not found or not 1 <= int(found[-1]) <= 5:
         return None
     return int(found[-1])
@@ -52,6 +152,7 @@ def parse_label(answer: str, labels: Sequence[str]) -> str | None:
     In this order: the last `LABEL: x` decides alone; else a label at the start of the answer; else the only
     label that occurs in it, unless negated ("not positive"). Case, width, `_` and `-` do not matter.
     """
+    answer = answered(answer)
     names = {_flat(label): label for label in labels}
     lines = "\n".join(comparable(line) for line in answer.splitlines())
     stated = _LABEL_LINE.findall(lines)
@@ -101,7 +202,6 @@ def _only(flat: str, names: dict[str, str]) -> str | None:
     return found[0][2]
 
 
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "「": "」", "『": "』", "«": "»", "*": "*", "`": "`"}
 
 
@@ -111,14 +211,11 @@ def parse_row(answer: str, format: Format, field: str, language: str) -> Parsed:
     `plain`: what remains without fences, a leading `Field:` and quotes around the whole; its first
     paragraph. `json`: the field of the first JSON object, whatever stands around it.
     """
-    text = clean(answer).text
+    text = unfenced(answered(answer))
     if not text:
         return Parsed(None, "empty answer")
-    fenced = _FENCE.search(text)
-    if fenced and fenced.group(1).strip():
-        text = fenced.group(1).strip()
     if format == "json":
-        found = _json_field(text, field)
+        found = _json_field(answer, field)
     else:
         found = Parsed(_unwrapped(text, field) or None, "nothing left without quotes and labels")
     if found.value is None:
@@ -145,23 +242,10 @@ def _unwrapped(text: str, field: str) -> str:
     return " ".join(text.split())
 
 
-def _json_value(text: str, opening: str) -> object | None:
-    """Return the first JSON value that begins with `opening`, or None."""
-    decoder = json.JSONDecoder(strict=False)
-    start = text.find(opening)
-    while start != -1:
-        try:
-            value: object = decoder.raw_decode(text, start)[0]
-            return value
-        except (ValueError, RecursionError):
-            start = text.find(opening, start + 1) if text.count(opening) < 50 else -1
-    return None
-
-
-def _json_field(text: str, field: str) -> Parsed:
-    value = _json_value(text, "{")
-    if not isinstance(value, dict):
-        return Parsed(None, "no JSON object" if "{" not in text else "JSON does not parse")
+def _json_field(answer: str, field: str) -> Parsed:
+    value = next((value for value in json_values(answer) if isinstance(value, dict)), None)
+    if value is None:
+        return Parsed(None, "no JSON object" if "{" not in answer else "JSON does not parse")
     wanted = comparable(field)
     matching = [item for name, item in value.items() if comparable(str(name)) == wanted]
     if not matching and len(value) == 1:
@@ -173,35 +257,22 @@ def _json_field(text: str, field: str) -> Parsed:
     return Parsed(matching[0])
 
 
-_BULLET = re.compile(r"^\s*(?:[-*•・–—]|\(?\d{1,3}[.．):）：、]|\d{1,3}\s)\s*")
 _MAX_LENGTH = {"ja": 20}  #: characters; other languages: 4 words
 
 
 def parse_keywords(answer: str, language: str, avoid: Sequence[str] = ()) -> list[str]:
     """Return the short phrases of an answer in order, without repeats; empty if there are none.
 
-    A JSON array, else one phrase a line (bullets and numbers taken off), else one line cut at commas.
-    Left out: longer phrases (over four words; ja: twenty characters), lines that end with a colon, and
-    phrases with a word that begins like one of `avoid` (labels and field names of three letters or more:
-    "positive vibes" and "movie reviews" are no topics).
+    The items of a list (see `listed`) without those that are longer (over four words; ja: twenty characters), and
+    those with a word that begins like one of `avoid` (labels and field names of three letters or more: "positive
+    vibes" and "movie reviews" are no topics).
     """
     stems = [_flat(word) for word in avoid if len(_flat(word)) > (2 if word.isascii() else 1)]
     starts = "|".join((r"(?<![a-z0-9])" if stem.isascii() else "") + re.escape(stem) for stem in stems)
     avoided = re.compile(starts) if stems else None
-    text = clean(answer).text
-    fenced = _FENCE.search(text)
-    if fenced and fenced.group(1).strip():
-        text = fenced.group(1)
-    value = _json_value(text, "[")
-    if isinstance(value, list) and any(isinstance(item, str) for item in value):
-        lines = [item for item in value if isinstance(item, str)]
-    else:
-        lines = text.splitlines()
-        if len([line for line in lines if line.strip()]) == 1:
-            lines = re.split(r"[,、，;；]", lines[0]) if lines else []
     found: dict[str, str] = {}
-    for line in lines:
-        phrase = _phrase(line)
+    for item in listed(answer, inline=True):
+        phrase = _phrase(item)
         plain = _flat(phrase)
         if phrase and _short(phrase, language) and not refusal(plain) and not (avoided and avoided.search(plain)):
             found.setdefault(comparable(phrase), phrase)
@@ -226,11 +297,9 @@ def rank_keywords(answers: Sequence[Sequence[str]]) -> list[str]:
     return [shown[key] for key in sorted(votes, key=lambda key: (-votes[key], places[key]))]
 
 
-def _phrase(line: str) -> str:
-    line = _BULLET.sub("", line).strip()
-    if line.endswith((":", "：")):
-        return ""
-    head = re.split(r"[:：|]\s|\s[-–—|]\s|\s\(", line, maxsplit=1)[0]  # "topic: why", "topic - why"
+def _phrase(item: str) -> str:
+    item = re.sub(r"^\d{1,3}\s+", "", item)  # a number without a point; a fact may well begin with one
+    head = re.split(r"[:：|]\s|\s[-–—|]\s|\s\(", item, maxsplit=1)[0]  # "topic: why", "topic - why"
     return " ".join(head.strip(_WRAPPING + "?？").split())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 
-from homespun.text.normalise import KANA, KANJI, LATIN
+from homespun.text.normalise import KANJI, LATIN
 
 TOKEN_RULE = {
     "en": "words, numbers and punctuation marks",
@@ -19,8 +19,6 @@ _TOKEN = {
     "en": re.compile(r"\w+|[^\w\s]"),
     "ja": re.compile(rf"[{KANJI}]+|[\u30a1-\u30ff]+|[{LATIN}]+|\d+|\S"),
 }
-_EAST_ASIAN = re.compile(rf"[{KANA}{KANJI}]")
-_LOOKED_AT = 20_000  #: characters of a text that tell its language
 
 
 def count_tokens(text: str, language: str) -> int:
@@ -31,10 +29,3 @@ def count_tokens(text: str, language: str) -> int:
 def token_starts(text: str, language: str) -> array[int]:
     """Return the position of every token's first character, ascending."""
     return array("q", (found.start() for found in _TOKEN[language].finditer(text)))
-
-
-def rule_for(text: str) -> str:
-    """Return the language whose rules for tokens and sentences fit a text: ja where a tenth of it is kana or kanji."""
-    seen = text[:_LOOKED_AT]
-    letters = sum(1 for character in seen if character.isalnum())
-    return "ja" if letters and len(_EAST_ASIAN.findall(seen)) >= letters / 10 else "en"

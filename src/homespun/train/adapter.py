@@ -83,23 +83,19 @@ def base_name(student: ModelSpec) -> str:
     return EMBEDDED_ORIGIN if student.id == "embedded" else student.id
 
 
-def save_adapter(model: Any, student: ModelSpec, card: Card, out: Path) -> None:
-    """Write the adapter of a PEFT model (safetensors), its model card and `card.json` to the folder `out`."""
+def save(model: Any, tokenizer: Any, student: ModelSpec, card: Card, out: Path) -> None:
+    """Write a PEFT model's adapter, or all weights and the tokenizer of another model, to the folder `out`.
+
+    Weights are in safetensors. Their model card follows and, last, `card.json`: a folder with a card is whole.
+    """
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(out)
-        name_base(out, base_name(student))
-        (out / "README.md").write_text(model_card(student, card), "utf-8")
-        card.write(out)  # last: a folder with a card is whole
-
-
-def save_whole(model: Any, tokenizer: Any, student: ModelSpec, card: Card, out: Path) -> None:
-    """Write a model with all its weights (safetensors) and its tokenizer, its model card and `card.json` to `out`."""
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(out)
-        tokenizer.save_pretrained(out)
-        (out / "README.md").write_text(model_card(student, card, whole=True), "utf-8")
+        if whole := not hasattr(model, "peft_config"):
+            tokenizer.save_pretrained(out)
+        else:
+            name_base(out, base_name(student))
+        (out / "README.md").write_text(model_card(student, card, whole), "utf-8")
         card.write(out)
 
 

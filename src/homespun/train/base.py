@@ -51,8 +51,8 @@ class Card(BaseModel):
     about: dict[str, str]  #: what the caller wants said: recipe, arm
     documents: int = 0  #: that the rows are variants of; continual only
     replay_tokens: int = 0  #: of general text shown beside the rows; continual only
-    exposure_losses: list[float] = []  #: mean training loss of every exposure, in nats per token; continual only
-    exposure_tokens: list[int] = []  #: real tokens of rows presented up to the end of every exposure; continual only
+    exposure_losses: list[float] = []  #: mean training loss of every exposure, in nats per token
+    exposure_tokens: list[int] = []  #: real tokens of rows presented up to the end of every exposure
 
     @property
     def first_loss(self) -> float:

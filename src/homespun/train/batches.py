@@ -11,7 +11,6 @@ cut into batches of near-equal size, and the batches are shuffled.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from homespun.models.encoding import Encoder
 from homespun.records import Row, derive_seed
 from homespun.task import Task
 from homespun.text.prompts import task_messages
+from homespun.train.exposures import Update, near_equal
 
 POOL = 8  #: batches sorted together: most of the padding saved, and no two epochs with the same batches
 
@@ -48,6 +48,22 @@ def encode(rows: Sequence[Row], task: Task, language: str, tokenizer: Any) -> li
     return [Example(prompt, [*ids, end]) for prompt, ids in zip(prompts, completions, strict=True)]
 
 
+def encode_texts(texts: Sequence[str], tokenizer: Any, longest: int) -> list[list[Example]]:
+    """Return each text as one example, or as several of near-equal length where it has more than `longest` tokens.
+
+    Every token of the text is predicted in exactly one of them, the end of text in the last. A tokenizer without a
+    beginning and an end of text leaves the first token of each example unpredicted.
+    """
+    encoder = Encoder(tokenizer)
+    start = encoder.start
+    end = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    found = []
+    for ids in encoder.plain(texts):
+        parts = near_equal([*ids, *end], longest - len(start))
+        found.append([Example(start or part[:1], part if start else part[1:]) for part in parts])
+    return found
+
+
 def end_of_turn(tokenizer: Any) -> int:
     """Return the token that the chat template puts after an answer, so that writing stops there.
 
@@ -63,46 +79,42 @@ def end_of_turn(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def plan_batches(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> list[list[int]]:
-    """Return the row indices of every step; each epoch holds each row once."""
+def plan_batches(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> list[Update]:
+    """Return the rows of every step; each epoch holds each row once."""
     rng = random.Random(derive_seed(seed, "batches"))
-    plan = []
-    for _ in range(epochs):
+    plan: list[Update] = []
+    for epoch in range(epochs):
         order = rng.sample(range(len(lengths)), len(lengths))
         batches = []
         for start in range(0, len(order), batch_size * POOL):
             pool = sorted(order[start : start + batch_size * POOL], key=lengths.__getitem__)
-            count = math.ceil(len(pool) / batch_size)
-            edges = [len(pool) * i // count for i in range(count + 1)]
-            batches += [pool[first:end] for first, end in pairwise(edges)]
+            batches += near_equal(pool, batch_size)
         rng.shuffle(batches)
-        plan += batches
+        plan += [Update(epoch + 1, tuple(batch)) for batch in batches]
     return plan
 
 
 def collate(
-    examples: Sequence[Example], shared: int, pack: int, sizes: Sequence[int] | None = None
+    examples: Sequence[Example], shared: int = 0, sizes: Sequence[int] | None = None
 ) -> dict[str, torch.Tensor]:
-    """Return one batch: several rows to a sequence, behind one copy of the tokens that all rows begin with.
+    """Return one batch: several examples to a sequence, behind one copy of the tokens that all begin with.
 
     Args:
-        examples: the rows of one step.
-        shared: how many leading tokens all prompts have in common.
-        pack: about how many tokens of rows to put into one sequence; 0 for one row each, which no other
-            row and no padding can be seen from (causal attention), so that no mask is needed.
-        sizes: with `pack`, how many rows each sequence takes; near-equal numbers unless given.
+        examples: those of one pass.
+        shared: with `sizes`, how many leading tokens all prompts have in common.
+        sizes: how many examples each sequence takes; by default one, which no other and no padding can be
+            seen from (causal attention), so that no mask is needed.
 
     Returns:
-        `tokens` (sequences, width), padded on the right. With `pack`, `places` of the same shape holds each
-        token's position in its row, and `visible` (sequences, 1, width, width) says which tokens it may look
-        at: those before it in its row, and the common start. `columns` (K,) are those at which any row's
+        `tokens` (sequences, width), padded on the right. With `sizes`, `places` of the same shape holds each
+        token's position in its example, and `visible` (sequences, 1, width, width) says which tokens it may look
+        at: those before it in its example, and the common start. `columns` (K,) are those at which any
         completion is predicted; `sequence`, `column` (N,) say which sequence and which of those columns
         predict each of the N `targets`.
     """
-    count = len(examples)
-    if pack:
-        count = min(count, math.ceil(sum(len(example) - shared for example in examples) / pack))
-    edges = list(accumulate(sizes, initial=0)) if sizes else [len(examples) * i // count for i in range(count + 1)]
+    if sizes is None:
+        shared = 0
+    edges = list(accumulate(sizes or [1] * len(examples), initial=0))
     start = examples[0].prompt[:shared]
     tokens, places, owners = [], [], []
     predicted = []
@@ -127,7 +139,7 @@ def collate(
         "column": torch.tensor([place_of[column] for _, column, _ in predicted]),
         "targets": torch.tensor([token for _, _, token in predicted]),
     }
-    if pack:
+    if sizes:
         owned = _padded(owners, -1)  # padding sees padding: a token that saw nothing would be not a number
         mine = (owned[:, :, None] == owned[:, None, :]) | (owned[:, None, :] == 0)
         batch |= {"places": _padded(places, 0), "visible": mine.tril()[:, None]}

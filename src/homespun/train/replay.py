@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from homespun.dataset.find import SUFFIXES
+from homespun.dataset.read import iter_records
 from homespun.errors import DataError
 from homespun.store import file_hash
-from homespun.tables import READABLE, iter_records
 
 if TYPE_CHECKING:
     from homespun.train.batches import Example
@@ -49,7 +50,7 @@ class Replay(BaseModel):
         Raises:
             DataError: no such file, not UTF-8, malformed, or a record without the column.
         """
-        if self.path.suffix.lower() in READABLE:
+        if self.path.suffix.lower() in SUFFIXES:
             for index, record in enumerate(iter_records(self.path)):
                 text = record.get(self.column)
                 if not isinstance(text, str):
@@ -61,7 +62,7 @@ class Replay(BaseModel):
                     yield text
             return
         try:
-            with self.path.open(encoding="utf-8") as stream:
+            with self.path.open(encoding="utf-8-sig") as stream:
                 yield from _paragraphs(stream)
         except UnicodeDecodeError as error:
             raise DataError(f"{self.path}: not UTF-8: {error}") from error
@@ -74,7 +75,7 @@ class Replay(BaseModel):
         Raises:
             DataError: as `texts`, or there is no text at all.
         """
-        from homespun.train.lm import encode_texts
+        from homespun.train.batches import encode_texts
 
         found: list[Example] = []
         total = 0

@@ -6,10 +6,10 @@ The card is taken away first and written last, with the hash of both files: a fo
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from pathlib import Path
 
+from homespun.dataset.write import json_line
 from homespun.errors import StoreError
 from homespun.records import JSONDict
 from homespun.sources.corpus.builder import SPLITS, Corpus, build, pool_sizes
@@ -32,14 +32,17 @@ def make(folder: Path, language: str = "en", documents: int = 50, seed: int = 0)
     _refuse_others(folder)
     corpus = build(language, documents, seed)
     check(corpus)
-    contents = {name: _lines(rows) for name, rows in zip(FILES, (corpus.documents, corpus.questions), strict=True)}
+    contents = {
+        name: b"".join(map(json_line, rows))
+        for name, rows in zip(FILES, (corpus.documents, corpus.questions), strict=True)
+    }
     card = describe(corpus)
-    card["sha256"] = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents.items()}
+    card["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     store = Store(folder)
     with disk_errors(folder):
         (folder / CARD).unlink(missing_ok=True)
-    for name, text in contents.items():
-        store.write_text(name, text)
+    for name, data in contents.items():
+        store.write_bytes(name, data)
     store.write_json(CARD, card)
     return _summary(card, folder)
 
@@ -80,10 +83,6 @@ def _mean_chance(pools: dict[str, dict[str, int]], categories: Counter[str]) -> 
     ]
     reverse = [count / pools[category]["subject"] for category, count in categories.items()]
     return {"forward": sum(forward) / (FACTS * total), "reverse": sum(reverse) / total}
-
-
-def _lines(rows: list[JSONDict]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _refuse_others(folder: Path) -> None:

@@ -11,7 +11,8 @@ from homespun.errors import UsageError
 from homespun.records import Document, JSONDict
 from homespun.sources.documents.records import ROLES
 from homespun.sources.documents.source import DocumentSource
-from homespun.text.tokens import count_tokens, rule_for
+from homespun.text.normalise import language_of
+from homespun.text.tokens import count_tokens
 
 
 def from_options(
@@ -67,7 +68,7 @@ def look(source: DocumentSource, show: int) -> Iterator[str]:
     total, shortest, longest = 0, 0, 0
     for record in reading:
         assert isinstance(record.value, Document)
-        tokens = count_tokens(record.value.text, rule_for(record.value.text))
+        tokens = count_tokens(record.value.text, language_of(record.value.text))
         if reading.documents <= show:
             yield f"{_place(record.value)}, {tokens} tokens\n{record.value.text}\n"
         total, longest = total + tokens, max(longest, tokens)

@@ -14,9 +14,8 @@ from typing import Any
 
 from homespun.dataset.find import Part, parts
 from homespun.dataset.read import Entry, entries
-from homespun.dataset.text import MISSING, lookup
+from homespun.dataset.text import MISSING, lacks, lookup
 from homespun.records import Document, Fact, JSONDict
-from homespun.registry import did_you_mean
 from homespun.sources.documents.extract import Unreadable
 from homespun.text.normalise import clean
 
@@ -61,9 +60,8 @@ def _text(record: JSONDict, role: str, columns: Mapping[str, str], *, required: 
     name = columns.get(role, role)
     found = lookup(record, name)
     if found is MISSING and (required or role in columns):
-        others = ", ".join(record)
         fix = f"; say which holds the {role}: columns: {{{role}: NAME}}" if role not in columns else ""
-        raise Unreadable(f'has no "{name}".{did_you_mean(name, list(record))} It has: {others}{fix}')
+        raise Unreadable(lacks(record, name) + fix)
     if found is MISSING or found is None:
         found = ""
     if isinstance(found, int | float) and not isinstance(found, bool) and role != "text":
@@ -78,7 +76,7 @@ def _facts(record: JSONDict, columns: Mapping[str, str], text: str) -> tuple[Fac
     found = lookup(record, name)
     if found is MISSING or found is None or found == "":
         if found is MISSING and "facts" in columns:
-            raise Unreadable(f'has no "{name}"; it has: {", ".join(record)}')
+            raise Unreadable(lacks(record, name))
         return ()
     if isinstance(found, str):  # a cell of a CSV file
         try:

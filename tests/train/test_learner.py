@@ -1,4 +1,4 @@
-"""Packed texts against each text by itself through transformers' own loss; parts, autocast, and the probe."""
+"""Packed examples against each by itself through transformers' own loss; passes, autocast, and the probe."""
 
 import pytest
 import torch
@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from peft import get_peft_model
 from tiny_student import make_model, make_tokenizer
 
-from homespun.errors import DegenerateError
 from homespun.models.base import LogprobQuery
-from homespun.train.lm import Learner, answering, arrange, encode_texts
+from homespun.models.encoding import shared_prefix
+from homespun.train.batches import encode, encode_texts
+from homespun.train.learner import Learner, answering, arrange, packable
 from homespun.train.lora import Lora
 
 TEXTS = ["A short one.", "日本語の文章です。", "Question: how long?\nAnswer: " + "very " * 20, "x"]
@@ -38,30 +39,12 @@ def learner(model, **changes):
     return Learner(model, **{"learning_rate": 1e-2, "weight_decay": 0.0, "max_grad_norm": 1e9, "half": False} | changes)
 
 
+def learn(one, texts, general=(), seed=0):
+    return one.learn(one.token_mean([texts], general), 1.0, seed)
+
+
 def flat(examples):
     return [part for parts in examples for part in parts]
-
-
-def test_a_text_is_a_beginning_its_tokens_and_an_end(tokenizer):
-    ((example,),) = encode_texts(["ab"], tokenizer, 100)
-    assert tokenizer.decode(example.prompt + example.completion) == "<|im_end|>ab<|im_end|>"
-    assert len(example.prompt) == 1
-
-
-def test_a_long_text_is_shown_in_parts_that_predict_every_token_once(tokenizer):
-    text = "".join(chr(97 + i % 26) for i in range(100))
-    (parts,) = encode_texts([text], tokenizer, 30)
-    assert tokenizer.decode([token for part in parts for token in part.completion]) == text + "<|im_end|>"
-    assert [len(part) for part in parts] == [26, 26, 26, 27]
-    assert all(part.prompt == parts[0].prompt for part in parts)
-
-
-def test_without_special_tokens_the_first_token_is_given():
-    tokenizer = make_tokenizer(None, "<eos>")
-    tokenizer.eos_token = None
-    ((example,),) = encode_texts(["abc"], tokenizer, 100)
-    assert tokenizer.decode(example.prompt) == "a"
-    assert tokenizer.decode(example.completion) == "bc"
 
 
 @pytest.mark.parametrize("sequences", [1, 2, 3, None])
@@ -70,7 +53,7 @@ def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model
     one = learner(model)
     one.packs = sequences is not None
     divided = {1: [[0, 1, 2, 3, 4]], 2: [[2, 4], [0, 1, 3]], 3: [[3], [2], [0, 1, 4]]}.get(sequences)
-    monkeypatch.setattr("homespun.train.lm.arrange", lambda lengths: divided)
+    monkeypatch.setattr("homespun.train.learner.arrange", lambda lengths, shared: divided)
     loss = one.losses(examples).mean()
     loss.backward()
     found = {name: weight.grad.clone() for name, weight in one.weights.items()}
@@ -89,6 +72,28 @@ def test_loss_and_gradients_of_packed_texts_equal_those_of_each_text_alone(model
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("start", ["shared", "repeated", "one row each"])
+def test_loss_and_gradients_of_rows_equal_those_over_full_logits(model, rows, task, tokenizer, start):
+    examples = encode(rows, task, "en", tokenizer)
+    prompts = [example.prompt for example in examples]
+    one = learner(model, shared=shared_prefix(prompts) if start == "shared" else 0)
+    one.packs = start != "one row each"
+    width = max(map(len, examples))
+    pads = [width - len(e) for e in examples]
+    ids = torch.tensor([e.prompt + e.completion + [0] * pad for e, pad in zip(examples, pads, strict=True)])
+    labels = [[-100] * len(e.prompt) + e.completion + [-100] * pad for e, pad in zip(examples, pads, strict=True)]
+    mask = torch.tensor([[1] * len(e) + [0] * pad for e, pad in zip(examples, pads, strict=True)])
+    wanted = model(input_ids=ids, attention_mask=mask, labels=torch.tensor(labels)).loss
+    wanted.backward()
+    expected = {name: weight.grad.clone() for name, weight in one.weights.items()}
+    model.zero_grad()
+    ((loss, told),) = one.token_mean([[example] for example in examples])
+    loss.backward()
+    assert told.item() == loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    for name, weight in one.weights.items():
+        torch.testing.assert_close(weight.grad, expected[name], atol=1e-6, rtol=1e-4, msg=name)
+
+
 @pytest.mark.parametrize(
     ("lengths", "sequences"),
     [
@@ -103,17 +108,24 @@ def test_texts_are_divided_where_padding_and_attention_cost_least(lengths, seque
     assert arrange(lengths) == sequences
 
 
-@given(st.lists(st.integers(1, 2000), min_size=1, max_size=9))
-def test_every_text_is_in_one_sequence(lengths):
-    sequences = arrange(lengths)
+def test_a_long_shared_start_is_repeated_less_often():
+    assert arrange([40, 40, 40, 40]) == [[0], [1], [2], [3]]
+    assert arrange([40, 40, 40, 40], 60) == [[0, 1, 2, 3]]
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=9), st.integers(0, 100))
+def test_every_text_is_in_one_sequence(lengths, shared):
+    sequences = arrange(lengths, shared)
     assert sorted(i for sequence in sequences for i in sequence) == list(range(len(lengths)))
     assert all(sequences)
-    assert arrange(lengths) == sequences
+    assert arrange(lengths, shared) == sequences
 
 
 def test_a_model_with_a_sliding_window_gets_a_sequence_for_each_text(tokenizer):
-    from transformers import MistralConfig, MistralForCausalLM
+    from transformers import BloomConfig, BloomForCausalLM, MistralConfig, MistralForCausalLM
 
+    assert packable(make_model())
+    assert not packable(BloomForCausalLM(BloomConfig(n_layer=1, hidden_size=8, n_head=2, vocab_size=16)))
     sizes = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2}
     sliding = MistralForCausalLM(MistralConfig(**sizes, intermediate_size=8, vocab_size=260, sliding_window=16))
     one = learner(sliding.train())
@@ -130,9 +142,9 @@ def test_the_loss_told_is_that_of_the_texts_and_general_text_is_learned_too(mode
     texts, general = (flat(encode_texts(some, tokenizer, 100)) for some in (TEXTS[:2], TEXTS[2:]))
     one = learner(model)
     wanted, before = one.losses(texts).mean().item(), one.losses(general).mean().item()
-    assert one.learn(texts, general, 1.0, 0) == pytest.approx(wanted, abs=1e-5)
+    assert learn(one, texts, general) == pytest.approx(wanted, abs=1e-5)
     for step in range(3):
-        one.learn(texts[:1], general, 1.0, step)
+        learn(one, texts[:1], general, step)
     assert one.losses(general).mean().item() < before
 
 
@@ -140,9 +152,9 @@ def test_an_update_in_several_passes_is_the_same_update(tokenizer, monkeypatch):
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
     made, losses = [], []
     for limit in (1, 40, 10_000):
-        monkeypatch.setattr("homespun.train.lm.PASS", limit)
+        monkeypatch.setattr("homespun.train.learner.PASS", limit)
         model = make_model().train()
-        losses.append(learner(model, max_grad_norm=1.0).learn(examples[:2], examples[2:], 1.0, 0))
+        losses.append(learn(learner(model, max_grad_norm=1.0), examples[:2], examples[2:]))
         made.append(model.state_dict())
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-6)
     for other in made[1:]:  # a first step of AdamW is the gradient's sign: tiny gradients may round to either
@@ -156,17 +168,10 @@ def test_under_autocast_products_are_in_bfloat16_and_weights_stay_float32(model,
     one = learner(model, half=True)
     rounded = one.losses(examples)
     assert 0 < (rounded - exact).abs().max() < 0.1
-    first = one.learn(examples, [], 1.0, 0)
-    assert one.learn(examples, [], 1.0, 1) < first
+    first = learn(one, examples)
+    assert learn(one, examples, seed=1) < first
     assert {weight.dtype for weight in one.weights.values()} == {torch.float32}
     assert {value.dtype for value in one.tensors().values()} == {torch.float32}
-
-
-def test_a_diverged_training_says_so(model, tokenizer):
-    with torch.no_grad():
-        model.get_output_embeddings().weight.fill_(float("nan"))
-    with pytest.raises(DegenerateError, match=r"loss is nan at learning_rate 0.01. Lower it"):
-        learner(model).learn(flat(encode_texts(TEXTS, tokenizer, 100)), [], 1.0, 0)
 
 
 def test_only_matrices_decay():
@@ -181,7 +186,7 @@ def test_only_matrices_decay():
 def test_answering_leaves_no_trace_and_answers_as_the_model_in_training(model, tokenizer):
     examples = flat(encode_texts(TEXTS, tokenizer, 100))
     one = learner(model)
-    one.learn(examples, [], 1.0, 0)
+    learn(one, examples)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     losses = one.losses(examples[:1])
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
