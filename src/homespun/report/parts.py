@@ -120,4 +120,4 @@ class Group:
     name: str
     meaning: str
     cards: Sequence[Card]
-    total: int
+    total: int = 0  #: 0: not worth saying

@@ -95,7 +95,7 @@ def _rules(found: Selected) -> Mapping[str, Any]:
     return {"heads": ["rule", "dropped", "without a score", "by itself"], "rows": rows, "caption": said}
 
 
-def _group(found: Selected, rule: str, verdicts: Iterable[Verdict], total: int) -> Group:
+def _group(found: Selected, rule: str, verdicts: Iterable[Verdict], total: int = 0) -> Group:
     named = list(verdicts)
     ids = {name for verdict in named for name in (verdict.row_id, verdict.duplicate_of)}
     texts = {row.id: shortened(row.text, TEXT) for row in found.outcome.intake.rows if row.id in ids}
@@ -111,8 +111,8 @@ def _group(found: Selected, rule: str, verdicts: Iterable[Verdict], total: int) 
 def _near(found: Selected) -> Mapping[str, Any] | str:
     edges = [edge for step in found.outcome.steps for edge in step.nearest]
     shown = [(edge.rule, [*edge.kept[:NEAREST], *edge.dropped[:NEAREST]]) for edge in edges]
-    groups = [_group(found, rule, verdicts, len(verdicts)) for rule, verdicts in shown]
-    return {"groups": groups} if groups else "No rule here has a threshold."
+    groups = [_group(found, rule, verdicts) for rule, verdicts in shown]
+    return {"groups": groups, "folded": False} if groups else "No rule here has a threshold."
 
 
 def _pairs(found: Selected) -> Mapping[str, Any] | str:
@@ -121,7 +121,7 @@ def _pairs(found: Selected) -> Mapping[str, Any] | str:
         if verdict.duplicate_of is not None:
             by_rule.setdefault(verdict.rule, []).append(verdict)
     groups = [_group(found, rule, dropped[:EXAMPLES], len(dropped)) for rule, dropped in by_rule.items()]
-    return {"groups": groups} if groups else "No rule here drops a row for another one."
+    return {"groups": groups, "folded": False} if groups else "No rule here drops a row for another one."
 
 
 def _diversity(found: Selected) -> Mapping[str, Any]:

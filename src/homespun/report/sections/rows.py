@@ -33,11 +33,16 @@ def view(run: RunData) -> Mapping[str, Any] | str:
     """Return the rows to read by kind."""
     found = _sorted(run)
     groups = [
-        Group(name, meaning, sorted(cards, key=lambda card: content_hash([card.id, "shown"]))[:SHOWN], len(cards))
+        Group(
+            name.capitalize(),
+            meaning,
+            sorted(cards, key=lambda card: content_hash([card.id, "shown"]))[:SHOWN],
+            len(cards),
+        )
         for name, meaning in MEANING.items()
         if (cards := found.get(name))
     ]
-    return {"groups": groups} if groups else "No rows to read yet."
+    return {"groups": groups, "folded": True} if groups else "No rows to read yet."
 
 
 def _sorted(run: RunData) -> dict[str, list[Card]]:
