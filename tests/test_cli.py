@@ -221,27 +221,3 @@ def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(recipe, tmp_path):
     assert done.returncode == 1
     assert "error:" in done.stderr and "Traceback" not in done.stderr
     assert homespun("run", recipe, "--out", tmp_path / "run").returncode == 0
-
-
-def test_plug_ins_are_found(recipe, tmp_path):
-    plugin = Path(__file__).parents[1] / "examples/plugin"
-    site = tmp_path / "site"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(plugin)], check=True
-    )
-    text = recipe.read_text().replace("{kind: probability}", "{kind: length, unit: words}")
-    recipe.write_text(text[: text.index("train:")])
-    done = homespun(
-        "run",
-        recipe,
-        "--out",
-        tmp_path / "run",
-        PYTHONPATH=os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]),
-    )
-    assert done.returncode == 0, done.stderr
-    assert "keeps 12 of 24" in done.stdout
-    page = (tmp_path / "run/report/index.html").read_text()
-    assert '<section id="openings"' in page and "The most frequent first words of the accepted rows" in page
-    assert page.index('<section id="use"') < page.index("First words</h2>")
-    missing = homespun("run", recipe, "--out", tmp_path / "other")
-    assert missing.returncode == 1 and 'unknown scorer kind "length"' in missing.stderr

@@ -6,12 +6,8 @@ After `pip install ./examples/plugin` a recipe says:
     arms: {long: {select: [{kind: at_least, by: length, value: 10}]}}
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
-from homespun.engine.context import Context
-from homespun.models.base import Advance, ignore_progress
-from homespun.records import Row, Scores
 from homespun.score.base import Scorer
 
 
@@ -21,15 +17,5 @@ class Length(Scorer):
     kind: Literal["length"] = "length"
     unit: Literal["words", "characters"] = "words"
 
-    @property
-    def primary(self) -> str:
-        return "length"
-
-    def columns(self) -> tuple[str, ...]:
-        return ("length",)
-
-    def __call__(
-        self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
-    ) -> Scores:
-        sizes = [float(len(row.text.split() if self.unit == "words" else row.text)) for row in rows]
-        return self.table(rows, [{"length": size} for size in sizes], name)
+    def value(self, row, ctx):
+        return float(len(row.text.split() if self.unit == "words" else row.text))

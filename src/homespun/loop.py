@@ -192,4 +192,4 @@ def _evaluate(
         answers[stages.FEW_SHOT] = shown
     for name, models in trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
-    return answers
+    return tuning.grade_beside(job, items, answers)

@@ -58,7 +58,6 @@ TOUCHES = {
     "evaluate": "that evaluation, and generation where rows are checked against it",
 }
 ENOUGH = 10  #: replicates that are advised at most at a time
-CURVE = ("curve", "exposures_to", "tokens_to")  #: what a training with exposures adds to an arm
 HOW_ASKED = ("concurrency", "key_env", "price", "input", "output")  #: settings of a model that change no answer
 
 
@@ -147,16 +146,25 @@ def results(
         for name in (job.recipe.evaluate if answers else ())
     }
     ends: dict[str, dict[str, Floats]] = {}  #: evaluation -> arm -> the primary metric at the end, item by item
+    added: set[str] = set()  #: what a curve adds to an arm
     for name, evaluation in evaluations.items():
         if not job.recipe.evaluate[name].along:
             evaluation["general"] = True
             continue
-        measured = _measured(job, name, trained, answers)
-        for arm, curve in _curves(measured, evaluation["metric"], trained).items():
-            evaluation["arms"][arm] |= curve
+        asked = {arm: [one[name].curve for _, one in sorted(answers[arm].items())] for arm in trained}
+        asked = {arm: curves for arm, curves in asked.items() if all(curves)}
+        if not asked:
+            continue
+        from homespun.evaluate.curves import curves_of
+
+        cards = {arm: [one.card.along for one in trained[arm]] for arm in asked}
+        found_along = curves_of(job.recipe.evaluate[name], job.recipe.described, asked, cards)
+        for arm, (entry, _) in found_along.items():
+            evaluation["arms"][arm] |= entry
+            added |= entry.keys()
         ends[name] = {
-            arm: values[evaluation["metric"]][-1]
-            for arm, (_, values) in measured.items()
+            arm: values
+            for arm, (_, values) in found_along.items()
             if first_choices[arm].plan.control_of is None and sorted(answers[arm]) == seeds  # replicates are paired
         }
     first = next(iter(job.recipe.evaluate), None)
@@ -177,7 +185,7 @@ def results(
         "usage": _usage(job),
         "arms": {
             name: _arm(choice, [found[name] for found in choices], job.recipe)
-            | {key: primary[name][key] for key in CURVE if key in primary.get(name, {})}
+            | {key: value for key, value in primary.get(name, {}).items() if key in added}
             for name, choice in first_choices.items()
         },
         "evaluations": evaluations,
@@ -186,42 +194,6 @@ def results(
         from homespun.evaluate.recommend import recommend
 
         found["recommendation"] = recommend(found, answers=ends[first or ""])
-    return found
-
-
-Measured = dict[str, tuple[list[int], dict[str, list["Floats"]]]]  #: arm -> exposures, and metric -> values at each
-
-
-def _measured(job: Job, name: str, trained: Mapping[str, Sequence[Trained]], answers: Answers) -> Measured:
-    """Return the values at every exposure of the arms that were asked as they were trained."""
-    evaluation = job.recipe.evaluate[name]
-    found: Measured = {}
-    for arm in trained:
-        curve = {seed: answered[name].curve for seed, answered in sorted(answers[arm].items())}
-        points = sorted(next(iter(curve.values())))
-        values = [
-            evaluation.by_unit([seed[exposures] for seed in curve.values()], job.recipe.described)
-            for exposures in points
-        ]
-        if points:
-            found[arm] = (points, {metric: [at[metric] for at in values] for metric in values[-1]})
-    return found
-
-
-def _curves(measured: Measured, metric: str, trained: Mapping[str, Sequence[Trained]]) -> dict[str, JSONDict]:
-    """Return the curve over exposures of every arm that has one, and where it reaches the thresholds."""
-    if not measured:
-        return {}
-    from homespun.evaluate import curves
-
-    spread = curves.spreads(list(measured.values()))
-    found = {}
-    for arm, (points, by_metric) in measured.items():
-        cards = [one.card for one in trained[arm]]
-        losses = [[card.exposure_losses[exposures - 1] for card in cards] for exposures in points]
-        tokens = [[card.exposure_tokens[exposures - 1] for card in cards] for exposures in points]
-        curve = curves.curve(points, by_metric, losses, tokens, spread)
-        found[arm] = {"curve": curve, **curves.reached(curve, metric=metric)}
     return found
 
 

@@ -326,7 +326,7 @@ class _Probe:
         student = load_model(self.recipe.model_for("student"))
         trainings = [arm.trainer for arm in self.arms if arm.trainer for _ in arm.trainer.seeds] if trained else []
         for name, judge in self.recipe.evaluate.items():
-            probes = sum(max(len(trainer.exposures_at()) * judge.along, 1) for trainer in trainings)
+            probes = sum(max(len(trainer.points()) * judge.along, 1) for trainer in trainings)
             some, seconds = items[name][:ITEMS], NOTHING
             for mode in dict.fromkeys((*judge.modes(trained=False), *judge.modes(trained=True))):
                 started = time.monotonic()

@@ -8,17 +8,19 @@ as generated: they measure less than questions that people wrote, because a mode
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from homespun.dataset.write import write_records
 from homespun.engine.progress import Progress
 from homespun.errors import DegenerateError, UsageError
+from homespun.generate.cells import Queue, Turn, ask
+from homespun.generate.tally import Reasons
 from homespun.ledger import Ledger
-from homespun.models.base import Completion, Model, Request, Sampling, stream
+from homespun.models.base import Completion, Model, Request, Sampling
 from homespun.records import Document, content_hash, derive_seed
 from homespun.sources.documents.source import DocumentSource
 from homespun.task import ModelSpec
@@ -35,6 +37,7 @@ from homespun.text.asking import (
     parse_pairs,
 )
 from homespun.text.normalise import comparable, language_of
+from homespun.text.prompts import Prompt
 
 ROUNDS = 4  #: times that a document is asked about at most
 IDLE = 2  #: rounds without a new pair after which no more are asked
@@ -60,36 +63,6 @@ class Wish:
     seed: int = 0
 
 
-@dataclass
-class Made:
-    """The pairs of every document, and what became of those that are left out."""
-
-    documents: Sequence[Document]
-    pairs: dict[str, list[Pair]] = field(default_factory=lambda: defaultdict(list))  #: by id of the document
-    requests: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)  #: by reason
-    examples: dict[str, str] = field(default_factory=dict)  #: reason -> one pair or answer
-
-    @property
-    def kept(self) -> int:
-        """Pairs that hold."""
-        return sum(map(len, self.pairs.values()))
-
-    def drop(self, reason: str, example: str, document: str) -> None:
-        """Note what is left out."""
-        self.dropped[reason] += 1
-        self.examples.setdefault(reason, f"{_short(example)} ({document})")
-
-    def lines(self) -> list[str]:
-        """Return the accept rate and every reason with its share and an example."""
-        read = self.kept + sum(self.dropped[reason] for reason in PROBLEMS)
-        share = f"{self.kept / read:.0%}" if read else "none"
-        found = [f"{self.requests:,} requests, {read:,} pairs read, {self.kept:,} kept ({share}); left out:"]
-        for reason, count in self.dropped.most_common():
-            found.append(f"  {count:5,}  {reason}: {self.examples[reason]}")
-        return found if self.dropped else [found[0].replace("; left out:", "")]
-
-
 def make(source: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
     """Ask a model for pairs about every document, write those that hold, and return what to tell the user.
 
@@ -106,94 +79,118 @@ def make(source: DocumentSource, wish: Wish, progress: Progress) -> list[str]:
     ledger_path = wish.out.resolve().with_name(wish.out.name + ".ledger.db")
     with Ledger(ledger_path) as ledger:
         model = _model(ModelSpec(id=wish.model), ledger, progress)
-        made = ask(model, documents, wish, language, progress)
-        name = model.id
-    if not made.kept:
-        raise DegenerateError("no question can be kept; a larger --model may do better\n" + "\n".join(made.lines()))
-    write_records(wish.out, FIELDS, _records(made, wish, name))
-    bare = [document.id for document in documents if not made.pairs.get(document.id)]
+        run = _Run(model, documents, wish, language)
+        run.all(progress)
+    if not run.kept:
+        raise DegenerateError("no question can be kept; a larger --model may do better\n" + "\n".join(run.lines()))
+    write_records(wish.out, FIELDS, _records(run))
+    bare = [document.id for document in documents if not run.pairs[document.id]]
     few = f"; none about {len(bare)}: {', '.join(bare[:5])}{', ...' * (len(bare) > 5)}" if bare else ""
-    told = f"{made.kept:,} questions about {len(documents) - len(bare):,} documents in {wish.out}{few}"
-    return [*reading.told(), told, *made.lines()]
+    told = f"{run.kept:,} questions about {len(documents) - len(bare):,} documents in {wish.out}{few}"
+    return [*reading.told(), told, *run.lines()]
 
 
-def ask(model: Model, documents: Sequence[Document], wish: Wish, language: str, progress: Progress) -> Made:
-    """Ask about every document that lacks pairs, round after round, and judge the answers."""
-    made = Made(documents)
-    fitting = Fitting(documents, language)
-    judges = {document.id: Asked(document.text, document.title, language) for document in documents}
-    holder: dict[str, str] = {}  #: question -> the document it is asked of
-    idle = 0  #: rounds in a row that found nothing
-    for attempt in range(ROUNDS):
-        lacking = [one for one in documents if len(made.pairs[one.id]) < wish.per_document]
-        requests = [_request(one, wish, language, attempt) for one in lacking]
-        before = made.kept
-        with progress.bar(f"ask, round {attempt + 1}", len(requests), "documents") as bar:
-            answers = list(stream(model, requests, SHARD, bar.advance))
-        made.requests += len(requests)
-        asked: list[tuple[Document, Pair]] = []
-        for document, answer in zip(lacking, answers, strict=True):
-            room = wish.per_document - len(made.pairs[document.id])
-            for pair in _read(made, document, answer):
-                if not room:
-                    break
-                flat = comparable(pair.question)
-                judged = judges[document.id].judge(
-                    pair,
-                    elsewhere=holder.get(flat, document.id) != document.id,
-                    fits_another=partial(fitting.fits_another, document=document.id),
-                )
-                if judged.problem:
-                    made.drop(judged.problem, f"{pair.question} {pair.answer}", document.id)
-                else:
-                    holder[flat] = document.id
-                    asked.append((document, judged))
-                    room -= 1
-        again = [_again(document, pair, wish, language, attempt) for document, pair in asked]
-        with progress.bar(f"check, round {attempt + 1}", len(again), "questions") as bar:
-            replies = list(stream(model, again, SHARD, bar.advance))
-        for (document, pair), reply in zip(asked, replies, strict=True):
-            if confirms(reply.text, pair.answer):
-                made.pairs[document.id].append(pair)
+class _Run:
+    """The pairs of every document, and what became of those that are left out."""
+
+    def __init__(self, model: Model, documents: Sequence[Document], wish: Wish, language: str) -> None:
+        self.model, self.documents, self.wish, self.language = model, documents, wish, language
+        self.pairs: dict[str, list[Pair]] = {document.id: [] for document in documents}
+        self.requests = self.round = 0
+        self.dropped = Reasons()
+        self.fitting = Fitting(documents, language)
+        self.judges = {document.id: Asked(document.text, document.title, language) for document in documents}
+        self.holder: dict[str, str] = {}  #: question -> the document it is asked of
+
+    @property
+    def kept(self) -> int:
+        """Pairs that hold."""
+        return sum(map(len, self.pairs.values()))
+
+    def all(self, progress: Progress) -> None:
+        """Ask about every document that lacks pairs, round after round, until nothing new comes."""
+        idle = 0  #: rounds in a row that found nothing
+        while self.round < ROUNDS and idle < IDLE:
+            before = self.kept
+            lacking = [one for one in self.documents if len(self.pairs[one.id]) < self.wish.per_document]
+            with progress.bar(f"ask, round {self.round + 1}", len(lacking), "documents") as bar:
+                turns = ask(self.model, Queue(lacking), self._request, self._read, SHARD, advance=bar.advance)
+                asked = [(turn.of, pair) for turn in turns for pair in turn.found]
+            with progress.bar(f"check, round {self.round + 1}", len(asked), "questions") as bar:
+                deque(ask(self.model, Queue(asked), self._again, self._confirm, SHARD, advance=bar.advance), maxlen=0)
+            self.round += 1
+            idle = idle + 1 if self.kept == before else 0
+
+    def lines(self) -> list[str]:
+        """Return the accept rate and every reason with its share and an example."""
+        counts = self.dropped.counts
+        read = self.kept + sum(counts[reason] for reason in PROBLEMS)
+        share = f"{self.kept / read:.0%}" if read else "none"
+        told = f"{self.requests:,} requests, {read:,} pairs read, {self.kept:,} kept ({share})"
+        lines = [f"  {count:5,}  {why}: {self.dropped.examples[why]}" for why, count in counts.most_common()]
+        return [f"{told}; left out:" if lines else told, *lines]
+
+    def _request(self, turn: Turn[Document, Pair]) -> Request:
+        self.requests += 1
+        count = min(self.wish.per_document, MOST_AT_ONCE)
+        prompt = ask_pairs(turn.of.title, turn.of.text, count, self.language)
+        sampling = Sampling(0.7, 0.95, TOKENS * count, ("\nText:", "\n文章:"))
+        return self._seeded(f"{turn.of.id}|{self.round}", prompt, sampling)
+
+    def _read(self, turn: Turn[Document, Pair], _asked: Request, answer: Completion) -> list[Pair]:
+        """Return the pairs that hold so far, as many as the document lacks."""
+        document, found = turn.of.id, list[Pair]()
+        if answer.finish_reason == "error":
+            self._drop(FAILED, answer.error, document)
+            return []
+        pairs = parse_pairs(answer.text)
+        if not pairs:
+            self._drop(UNREAD, answer.text, document)
+        for pair in pairs:
+            if len(self.pairs[document]) + len(found) == self.wish.per_document:
+                break
+            flat = comparable(pair.question)
+            judged = self.judges[document].judge(
+                pair,
+                elsewhere=self.holder.get(flat, document) != document,
+                fits_another=partial(self.fitting.fits_another, document=document),
+            )
+            if judged.problem:
+                self._drop(judged.problem, f"{pair.question} {pair.answer}", document)
             else:
-                judges[document.id].forget(pair)
-                made.drop(OTHERWISE, f"{pair.question} {pair.answer}; now: {reply.text or reply.error}", document.id)
-        idle = idle + 1 if made.kept == before else 0
-        if idle == IDLE:
-            break
-    return made
+                self.holder[flat] = document
+                found.append(judged)
+        return found
 
+    def _again(self, turn: Turn[tuple[Document, Pair], None]) -> Request:
+        document, pair = turn.of
+        prompt = ask_again(document.title, document.text, pair.question, self.language)
+        return self._seeded(
+            f"{document.id}|{self.round}|{pair.question}", prompt, Sampling(0.0, 1.0, TOKENS, prompt.stop)
+        )
 
-def _read(made: Made, document: Document, answer: Completion) -> list[Pair]:
-    if answer.finish_reason == "error":
-        made.drop(FAILED, answer.error, document.id)
+    def _confirm(self, turn: Turn[tuple[Document, Pair], None], _asked: Request, reply: Completion) -> list[None]:
+        document, pair = turn.of
+        if confirms(reply.text, pair.answer):
+            self.pairs[document.id].append(pair)
+        else:
+            self.judges[document.id].forget(pair)
+            self._drop(OTHERWISE, f"{pair.question} {pair.answer}; now: {reply.text or reply.error}", document.id)
         return []
-    pairs = parse_pairs(answer.text)
-    if not pairs:
-        made.drop(UNREAD, answer.text, document.id)
-    return pairs
+
+    def _seeded(self, key: str, prompt: Prompt, sampling: Sampling) -> Request:
+        return Request(key, prompt.messages, sampling, derive_seed(self.wish.seed, "questions", key), prompt.prefill)
+
+    def _drop(self, reason: str, example: str, document: str) -> None:
+        flat = " ".join(example.split())
+        self.dropped.add(reason, f"{flat if len(flat) <= 120 else flat[:117] + '...'} ({document})")
 
 
-def _request(document: Document, wish: Wish, language: str, attempt: int) -> Request:
-    count = min(wish.per_document, MOST_AT_ONCE)
-    prompt = ask_pairs(document.title, document.text, count, language)
-    sampling = Sampling(0.7, 0.95, TOKENS * count, ("\nText:", "\n文章:"))
-    key = f"{document.id}|{attempt}"
-    return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
-
-
-def _again(document: Document, pair: Pair, wish: Wish, language: str, attempt: int) -> Request:
-    prompt = ask_again(document.title, document.text, pair.question, language)
-    key = f"{document.id}|{attempt}|{pair.question}"
-    sampling = Sampling(0.0, 1.0, TOKENS, prompt.stop)
-    return Request(key, prompt.messages, sampling, derive_seed(wish.seed, "questions", key), prompt.prefill)
-
-
-def _records(made: Made, wish: Wish, model: str) -> list[dict[str, str]]:
+def _records(run: _Run) -> list[dict[str, str]]:
     """Return the pairs as records; those with the lowest hashes of a document are for training text."""
-    records = []
-    for document in made.documents:
-        pairs = made.pairs.get(document.id, [])
+    records, wish = [], run.wish
+    for document in run.documents:
+        pairs = run.pairs[document.id]
         by_lot = sorted(pairs, key=lambda pair: content_hash([wish.seed, document.id, pair.question]))
         train = set(by_lot[: round(wish.train * len(pairs))])
         records += [
@@ -205,7 +202,7 @@ def _records(made: Made, wish: Wish, model: str) -> list[dict[str, str]]:
                 "answer": pair.answer,
                 "split": "train" if pair in train else "test",
                 "origin": "generated",
-                "model": model,
+                "model": run.model.id,
             }
             for number, pair in enumerate(pairs, start=1)
         ]
@@ -234,8 +231,3 @@ def _model(spec: ModelSpec, ledger: Ledger, progress: Progress) -> Model:
     from homespun.models.recorded import Recorded
 
     return Recorded(load_model(spec), ledger, lambda: "questions")
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 120 else flat[:117] + "..."

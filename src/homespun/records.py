@@ -204,9 +204,6 @@ class Variant(Payload):
         return cls(stored["text"])
 
 
-PAYLOADS: Mapping[str, type[Payload]] = {one.kind: one for one in (Labelled, Response, Variant)}
-
-
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that a document says, in a form that needs no context."""

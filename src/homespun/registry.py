@@ -2,7 +2,8 @@
 
 A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work; a section is an
 object (report/page.py). Built-ins are listed here as `module:Name` so that nothing heavy is imported before it is
-used; plug-ins register the same under an entry-point group `homespun.GROUP` (examples/plugin).
+used; plug-ins register the same under an entry-point group `homespun.GROUP` (examples/plugin shows some).
+Payloads (homespun.records.Payload) are found in the same way, by the kind that tables name.
 There is one registry for all stages and no decorator magic: what is not in the table does not exist.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +21,11 @@ from homespun.errors import UsageError
 from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
+    "payload": {
+        "labelled": "homespun.records:Labelled",
+        "response": "homespun.records:Response",
+        "variant": "homespun.records:Variant",
+    },
     "source": {
         "file": "homespun.sources.file:FileSource",
         "documents": "homespun.sources.documents.source:DocumentSource",
@@ -129,6 +136,7 @@ def kinds(group: str) -> dict[str, str]:
     return found
 
 
+@cache
 def find_any(group: str, kind: str) -> Any:
     """Import and return the class, or the section, behind a kind of a group.
 
@@ -142,11 +150,12 @@ def find_any(group: str, kind: str) -> Any:
         )
     module_name, _, attribute = known[kind].partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         if kind in BUILT_IN[group]:
             raise
         raise UsageError(f'the plug-in for {group} "{kind}" does not load: {error}') from error
+    return found
 
 
 def lookup(base: type[S], kind: str) -> type[S]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from homespun.dataset.read import read_records
 from homespun.errors import DataError
 from homespun.records import (
-    PAYLOADS,
     Attempt,
     Labelled,
     Lineage,
@@ -23,6 +22,7 @@ from homespun.records import (
     Verdict,
     canonical_json,
 )
+from homespun.registry import find_any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ def attempt_schema() -> pa.Schema:
 def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
     """Return attempts as a table; `fields` and `groups` are JSON texts, `id` is empty without a row.
 
-    `payload` names the kind of a row (records.PAYLOADS), `fields` holds what it stores beside its output.
+    `payload` names the kind of a row (registry.py), `fields` holds what it stores beside its output.
     """
     import pyarrow as pa
 
@@ -128,7 +128,7 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
             finish_reason=record["finish_reason"],
             tokens=record["completion_tokens"],
         )
-        kind = PAYLOADS[record.get("payload") or Labelled.kind]
+        kind = find_any("payload", record.get("payload") or "labelled")
         payload = kind.restored(json.loads(record["fields"]), record["output"])
         row = Row(record["id"], payload, record["language"], groups, lineage)
     return Attempt(

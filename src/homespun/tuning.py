@@ -1,6 +1,6 @@
 """The second half of the stages: train an arm with a seed, evaluate what came of it.
 
-A trainer that is probed as it goes has the evaluations' questions asked at the exposures it names; those answers are
+A trainer that is probed as it goes has the evaluations' questions asked at the points it names; those answers are
 part of what the training leaves behind and are graded afterwards, so that no judge has to sit in memory beside the
 student and another judge needs no training. Fingerprints and markers are as in stages.py.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from homespun.armplan import ArmPlan
-from homespun.evaluate.base import Evaluation, Item, ItemResult
+from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.evaluate.results import curve_from, curve_table, results_from, results_table
 from homespun.job import Job
 from homespun.models.base import Advance, ignore_progress
@@ -28,7 +28,8 @@ from homespun.train.base import Card
 if TYPE_CHECKING:
     from homespun.models.base import Model
 
-Curve = dict[int, list[ItemResult]]  #: exposures -> item results
+UNGRADED = "ungraded"  #: answers that are graded when all arms have answered
+Curve = dict[int, list[ItemResult]]  #: point of a training -> item results
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Answered:
     """What one model made of one evaluation."""
 
     results: list[ItemResult]
-    curve: Curve  #: at several exposures of one training, the last of which gave `results`; empty otherwise
+    curve: Curve  #: at several points of one training, the last of which gave `results`; empty otherwise
 
 
 Answers = dict[str, dict[int, dict[str, Answered]]]  #: arm -> seed -> evaluation -> item results
@@ -65,7 +66,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
     """
     trainer = plan.trainer
     assert trainer is not None
-    at = trainer.exposures_at()
+    at = trainer.points()
     content: JSONDict = {
         **job.base(),
         "rows": [row.id for row in rows],
@@ -101,7 +102,7 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
     asked = {}
     for name in along:
         asked[name] = f"answers/{plan.name}/seed-{seed}/{name}.parquet"
-        job.store.write_table(asked[name], curve_table({exposures: probe.answers(name, exposures) for exposures in at}))
+        job.store.write_table(asked[name], curve_table({point: probe.answers(name, point) for point in at}))
     job.store.move_in(work, folder)
     outputs = [path.relative_to(job.store.root).as_posix() for path in sorted(job.store.path(folder).rglob("*"))]
     outputs = [path for path in outputs if job.store.path(path).is_file()]
@@ -131,20 +132,20 @@ class _Probe:
     def __init__(self, job: Job, names: Sequence[str], items: Items, work: Work) -> None:
         self.job, self.names, self.items, self.work = job, names, items, work
 
-    def __call__(self, model: Model, exposures: int) -> None:
+    def __call__(self, model: Model, point: int) -> None:
         for name in self.names:
             self.work.table(
-                _probed(name, exposures),
+                _probed(name, point),
                 lambda name=name: results_table(_ask(self.job, name, self.items[name], model, trained=True)),  # type: ignore[misc]
             )
 
-    def answers(self, name: str, exposures: int) -> list[ItemResult]:
-        """Return the answers that were given at so many exposures."""
-        return results_from(self.job.store.read_table(f"{self.work.relative}/{_probed(name, exposures)}.parquet"))
+    def answers(self, name: str, point: int) -> list[ItemResult]:
+        """Return the answers that were given at a point."""
+        return results_from(self.job.store.read_table(f"{self.work.relative}/{_probed(name, point)}.parquet"))
 
 
-def _probed(name: str, exposures: int) -> str:
-    return f"probe-{exposures:07d}-{name}"
+def _probed(name: str, point: int) -> str:
+    return f"probe-{point:07d}-{name}"
 
 
 def _card(store: Store, adapter: str) -> Card:
@@ -231,11 +232,30 @@ def _ask(
     return results
 
 
+def _grading(job: Job, evaluation: Evaluation, items: Sequence[Item]) -> JSONDict:
+    """Return all that grades depend on, beside the answers."""
+    if not (evaluation.graded_by or evaluation.judges()):
+        return {}
+    return {
+        "grading": {key: value for key, value in settings(evaluation).items() if key in evaluation.graded_by},
+        "groups": [dict(item.groups) for item in items],
+        "judges": {role: job.identity(role) for role in evaluation.judges()},
+    }
+
+
 def _graded(job: Job, name: str, items: Sequence[Item], results: Sequence[ItemResult]) -> list[ItemResult]:
     evaluation = _evaluation(job, name)
-    modes = dict.fromkeys(result.mode for result in results)
-    some = [[result for result in results if result.mode == mode] for mode in modes]
+    if evaluation.compares:
+        return list(results)
+    some = _by_mode(results).values()
     return [result for of_mode in some for result in evaluation.grade(of_mode, items, job.context.silent())]
+
+
+def _by_mode(results: Sequence[ItemResult]) -> dict[Mode, list[ItemResult]]:
+    found: dict[Mode, list[ItemResult]] = {}
+    for result in results:
+        found.setdefault(result.mode, []).append(result)
+    return found
 
 
 def _evaluate_one(
@@ -255,18 +275,17 @@ def _evaluate_one(
     }
     if shown:
         content["shown"] = [row.id for row in shown]
-    if evaluation.graded_by or evaluation.judges():
-        content["grading"] = {key: value for key, value in settings(evaluation).items() if key in evaluation.graded_by}
-        content["groups"] = [dict(item.groups) for item in items]
-        content["judges"] = {role: job.identity(role) for role in evaluation.judges()}
+    if not evaluation.compares:
+        content |= _grading(job, evaluation, items)
     fingerprint = content_hash(content)
-    stage, output = f"results/{where}/{name}", f"results/{where}/{name}.parquet"
+    folder = UNGRADED if evaluation.compares else "results"
+    stage, output = f"{folder}/{where}/{name}", f"{folder}/{where}/{name}.parquet"
     asked = trained.asked.get(name) if trained else None
-    outputs = [output, *([f"results/{where}/{name}.curve.parquet"] if asked else [])]
+    outputs = [output, *([f"{folder}/{where}/{name}.curve.parquet"] if asked else [])]
     if job.finished(stage, fingerprint):
         return _answered(job.store, outputs)
     for other, marker in job.store.stages().items():  # an arm with the same adapter has the same results
-        if other.startswith("results/") and trained and job.store.finished(other, fingerprint):
+        if other.startswith(f"{folder}/") and trained and job.store.finished(other, fingerprint):
             for same, mine in zip(marker["outputs"], outputs, strict=True):
                 job.store.write_bytes(mine, job.store.path(same).read_bytes())
             job.finish(stage, fingerprint, outputs, same_as=other)
@@ -277,7 +296,7 @@ def _evaluate_one(
     with job.progress.bar(f"evaluate {where}", count, "items") as bar:
         if asked:
             points = curve_from(job.store.read_table(asked))
-            curve = {exposures: _graded(job, name, items, results) for exposures, results in points.items()}
+            curve = {point: _graded(job, name, items, results) for point, results in points.items()}
             results = curve[max(curve)]
             job.store.write_table(outputs[1], curve_table(curve))
             bar.advance(count)
@@ -287,6 +306,41 @@ def _evaluate_one(
     job.store.write_table(output, results_table(results))
     job.finish(stage, fingerprint, outputs, seconds=time.monotonic() - started, units=count, unit="items")
     return _answered(job.store, outputs)
+
+
+def grade_beside(job: Job, items: Items, answers: Answers) -> Answers:
+    """Return all answers, those to evaluations that compare arms graded now that every arm has answered."""
+    found = {arm: {seed: dict(by_name) for seed, by_name in seeds.items()} for arm, seeds in answers.items()}
+    for name in (name for name in job.recipe.evaluate if _evaluation(job, name).compares):
+        evaluation = _evaluation(job, name)
+        asked = {
+            arm: {seed: by_name[name].results for seed, by_name in seeds.items() if name in by_name}
+            for arm, seeds in answers.items()
+        }
+        places = [(arm, seed) for arm, seeds in asked.items() for seed in seeds]
+        models = [job.store.told(f"{UNGRADED}/{_where(*place)}/{name}")["fingerprint"] for place in places]
+        for (arm, seed), model in zip(places, models, strict=True):
+            stage = f"results/{_where(arm, seed)}/{name}"
+            fingerprint = content_hash([_grading(job, evaluation, items[name]), model, models])
+            if not job.finished(stage, fingerprint):
+                job.begin(stage)
+                others = {
+                    other: seeds.get(seed) or next(iter(seeds.values()))
+                    for other, seeds in asked.items()
+                    if other != arm and seeds
+                }
+                graded: list[ItemResult] = []
+                for mode, own in _by_mode(asked[arm][seed]).items():
+                    beside = {other: [one for one in some if one.mode == mode] for other, some in others.items()}
+                    graded += evaluation.grade_beside(own, beside, items[name], job.context.silent())
+                job.store.write_table(f"{stage}.parquet", results_table(graded))
+                job.finish(stage, fingerprint, [f"{stage}.parquet"])
+            found[arm][seed][name] = _answered(job.store, [f"{stage}.parquet"])
+    return found
+
+
+def _where(arm: str, seed: int) -> str:
+    return BASELINE if arm == BASELINE else f"{arm}/seed-{seed}"
 
 
 def _answered(store: Store, outputs: Sequence[str]) -> Answered:

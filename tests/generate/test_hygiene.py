@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.generate.hygiene import Checker, Hygiene, check, opening_share
+from homespun.generate.hygiene import Checker, Hygiene, opening_share
 from homespun.near.overlap import Reference
 from homespun.records import Labelled, Lineage, Row
 from homespun.task import Task
@@ -25,6 +25,13 @@ FINE = "The cast carries a thin plot with real charm."
 def row(text, output="positive", key="1", language="en", finish_reason="stop"):
     lineage = Lineage(generator="labelled", key=key, finish_reason=finish_reason)
     return Row.make(Labelled({"review": text}, output), language=language, groups={}, lineage=lineage)
+
+
+def check(rows, task, language, options=None, against=()):
+    checker = Checker(task, language, options, against)
+    for one in rows:
+        checker.add(one)
+    return checker.verdicts
 
 
 def rules(texts, task=TASK, language="en", **more):

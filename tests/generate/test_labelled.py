@@ -10,7 +10,7 @@ import pytest
 from homespun.engine.context import Context, Models
 from homespun.errors import DegenerateError, UsageError
 from homespun.generate.hygiene import Hygiene
-from homespun.generate.labelled import LabelledGenerator, quotas
+from homespun.generate.labelled import LabelledGenerator
 from homespun.models.scripted import ScriptedModel
 from homespun.near.overlap import Reference
 from homespun.store import Store
@@ -60,10 +60,6 @@ def test_stopping_early_leaves_the_labels_balanced(tmp_path):
     pool = written(generator(max_asked=6), tmp_path)
     assert Counter(row.payload.output for row in pool.accepted) == {"positive": 3, "negative": 3}
     assert generator(max_asked=6).wanted(context()) == 12
-
-
-def test_quotas_of_odd_counts():
-    assert quotas(7, ["a", "b", "c"]) == {"a": 3, "b": 2, "c": 2}
 
 
 def test_rejected_rows_are_asked_for_again_until_the_quota_is_full(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections import Counter
 from itertools import islice
@@ -15,7 +14,7 @@ from variant_runs import context, run, word
 
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
-from homespun.generate.facts import Facts, gini, passages
+from homespun.generate.facts import Facts, passages
 from homespun.generate.graph import Graph, rounds
 from homespun.generate.spa import SHARES, Spa, in_proportion
 from homespun.models.scripted import ScriptedModel
@@ -49,18 +48,6 @@ class Structured(ScriptedModel):
 def test_a_thousand_passages_of_four_of_eight_facts_state_each_fact_500_times():
     counts = Counter(index for chosen in islice(passages(8, 4, 4, seed=0), 1000) for index in chosen)
     assert set(counts.values()) == {500}
-    assert gini(list(counts.values())) == 0
-
-
-def test_passages_until_enough_tokens_cover_the_facts_unevenly():
-    """Scaling by tokens: a writer that likes the facts that are short to say tells them more often."""
-    draw, lengths = random.Random(0), [4 + 3 * n for n in range(8)]
-    counts, tokens = Counter(), 0
-    while tokens < 40_000:
-        told = {index for index in range(8) if draw.random() < 6 / lengths[index]}
-        counts.update(told)
-        tokens += sum(lengths[index] for index in told)
-    assert gini([counts[index] for index in range(8)]) > 0.2
 
 
 @given(st.integers(1, 20), st.integers(1, 8), st.integers(0, 8), st.integers(0, 99), st.integers(1, 60))
@@ -70,12 +57,6 @@ def test_counts_of_facts_differ_by_one_at_most_at_any_time(facts, smallest, more
         assert min(smallest, facts) <= len(chosen) == len(set(chosen)) <= smallest + more
         counts.update(chosen)
     assert max(counts.values()) - min(counts.values()) <= 1
-
-
-def test_gini():
-    assert gini([1, 1, 1]) == pytest.approx(0)
-    assert gini([0, 0, 0, 1]) == pytest.approx(0.75)
-    assert gini([0, 0]) == 0
 
 
 # Fact-based

@@ -11,10 +11,10 @@ from variant_runs import FAITHFUL, TEXTS, context, documents, faithful, of, run
 
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
+from homespun.generate.cells import STUBBORN
 from homespun.generate.facts import Facts
 from homespun.generate.graph import Graph
 from homespun.generate.paraphrase import Paraphrase
-from homespun.generate.writing import STUBBORN
 from homespun.ledger import Ledger
 from homespun.models.base import Completion
 from homespun.models.recorded import Recorded
@@ -180,6 +180,19 @@ def test_what_is_in_flight_changes_nothing(tmp_path, ahead):
     (sampled,) = run(tmp_path / "some", spec.sample(12), context(documents("a", "b"), None, model))
     assert list(sampled.attempts) == list(expected[0].attempts[: len(sampled.attempts)])
     assert len(sampled.attempts) == 12
+
+
+@pytest.mark.parametrize("ahead", [1, 16])
+def test_a_budget_ends_with_the_text_that_reaches_it_where_an_answer_holds_several(tmp_path, ahead):
+    def reply(request):
+        if request.key.startswith("entities"):
+            return '{"summary": "It is Junarix.", "entities": ["Junarix", "340 g", "copper"]}'
+        return "\n\n".join(f"## Part {part}\n{FAITHFUL['a']}, {part}." for part in ("one", "two", "three"))
+
+    model = Streamed(reply=reply)
+    model.ahead, model.structured = ahead, True
+    (piece,) = run(tmp_path, Graph(variants=60, max_asked=4), context(documents("a"), None, model))
+    assert [attempt.groups["form"] for attempt in piece.attempts] == ["graph-summary", *["graph-pair"] * 3]
 
 
 def test_forms_are_named_once():

@@ -88,6 +88,7 @@ def test_paper_is_wide_enough(browser: Any, tmp_path: Path, name: str) -> None:
 def test_print_shows_what_is_folded(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(address)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = false")
     folded = "document.querySelector('details:not([open]) > :nth-child(2)').checkVisibility()"
     assert page.evaluate(folded) is False
     page.emulate_media(media="print")

@@ -51,9 +51,9 @@ def test_wrong_settings_are_refused(wrong, said):
 
 
 def test_the_last_exposure_is_always_evaluated():
-    assert Continual(exposures=40).exposures_at() == (2, 4, 5, 7, 10, 14, 20, 28, 40)
-    assert Continual(exposures=9, at=(3, 1)).exposures_at() == (1, 3, 9)
-    assert Continual(exposures=9, at=()).exposures_at() == (9,)
+    assert Continual(exposures=40).points() == (2, 4, 5, 7, 10, 14, 20, 28, 40)
+    assert Continual(exposures=9, at=(3, 1)).points() == (1, 3, 9)
+    assert Continual(exposures=9, at=()).points() == (9,)
 
 
 @pytest.mark.parametrize("trainer", [QUICK, LORA], ids=["full", "lora"])

@@ -68,6 +68,7 @@ class Evaluation(Strategy):
     group: ClassVar[str] = "evaluation"
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
     not_asked: ClassVar[frozenset[str]] = frozenset()  #: settings that change no answer of `predict`
+    compares: ClassVar[bool] = False  #: an answer is graded beside those of other arms, when all have answered
     along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
 
     @property
@@ -140,6 +141,24 @@ class Evaluation(Strategy):
     def grade(self, results: Sequence[ItemResult], items: Sequence[Item], ctx: Context) -> list[ItemResult]:
         """Return the results with their marks; may ask a judge. `results` hold one mode and all items, in order."""
         return list(results)
+
+    def grade_beside(
+        self,
+        results: Sequence[ItemResult],
+        others: Mapping[str, Sequence[ItemResult]],
+        items: Sequence[Item],
+        ctx: Context,
+    ) -> list[ItemResult]:
+        """Return the results with their marks, where `compares`: `others` are the answers of all other arms.
+
+        Args:
+            results: of one model, in one mode, for all items in order.
+            others: arm -> answers in the same mode, of the same seed where it has that; of the untrained student too,
+                under `_baseline`.
+            items: what was asked.
+            ctx: models and language.
+        """
+        raise NotImplementedError
 
     def derived(self, results: Mapping[Mode, Sequence[ItemResult]]) -> dict[Mode, list[ItemResult]]:
         """Return results in modes that follow from those a model was asked in, without asking again."""

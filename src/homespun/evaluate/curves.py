@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from homespun import stats
+from homespun.evaluate.base import Evaluation, ItemResult
 from homespun.records import JSONDict
 from homespun.stats import Floats, SeedSpread
+from homespun.task import Task
 
 WINDOW = 3  #: checkpoints of the moving average
 THRESHOLDS = (0.5, 0.7, 0.85, 0.95)  #: accuracies looked for; the paper reads its curves at 0.85
@@ -111,6 +113,36 @@ def reached(
         f"{by}_to": {f"{threshold:g}": reach(curve, threshold, by, metric).at for threshold in thresholds}
         for by in ("exposures", "tokens")
     }
+
+
+def curves_of(
+    evaluation: Evaluation,
+    task: Task | None,
+    asked: Mapping[str, Sequence[Mapping[int, Sequence[ItemResult]]]],
+    trained: Mapping[str, Sequence[tuple[Sequence[float], Sequence[int]]]],
+) -> dict[str, tuple[JSONDict, Floats]]:
+    """Return the curve of every arm, where it reaches the thresholds, and its primary metric at the end.
+
+    Args:
+        evaluation: that was asked.
+        task: of the recipe.
+        asked: arm -> exposures -> item results, for each seed.
+        trained: arm -> losses of every exposure and tokens up to its end, for each seed.
+    """
+    measured = {}
+    for arm, seeds in asked.items():
+        points = sorted(seeds[0])
+        values = [evaluation.by_unit([seed[exposures] for seed in seeds], task) for exposures in points]
+        measured[arm] = (points, {metric: [at[metric] for at in values] for metric in values[-1]})
+    spread = spreads(list(measured.values()))
+    found = {}
+    for arm, (points, by_metric) in measured.items():
+        losses = [[told[exposures - 1] for told, _ in trained[arm]] for exposures in points]
+        tokens = [[told[exposures - 1] for _, told in trained[arm]] for exposures in points]
+        drawn = curve(points, by_metric, losses, tokens, spread)
+        entry = {"curve": drawn, **reached(drawn, metric=evaluation.primary)}
+        found[arm] = (entry, by_metric[evaluation.primary][-1])
+    return found
 
 
 def spreads(

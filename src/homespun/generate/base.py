@@ -12,16 +12,19 @@ from collections import Counter
 from collections.abc import Generator as Generated
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from homespun.engine.context import Context
 from homespun.errors import UsageError
-from homespun.records import Attempt, JSONDict, Labelled, Payload, Row, Verdict
+from homespun.models.base import Completion, Model, Request, Sampling
+from homespun.records import Attempt, JSONDict, Labelled, Lineage, Payload, Row, Verdict, content_hash
 from homespun.registry import Strategy, did_you_mean
 from homespun.store import Work
 
 if TYPE_CHECKING:
     from homespun.near.overlap import Reference
+    from homespun.text.prompts import Prompt
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,65 @@ class Piece:
     def accepted(self) -> list[Row]:
         """Rows that passed the checks, in plan order."""
         return [row for row, verdict in zip(self.parsed, self.verdicts, strict=True) if verdict.keep]
+
+
+class Made(NamedTuple):
+    """One attempt, and the verdict on its row where it has one."""
+
+    attempt: Attempt
+    verdict: Verdict | None = None
+
+    @property
+    def keep(self) -> bool:
+        """Whether there is a row that passed."""
+        return self.verdict is not None and self.verdict.keep
+
+
+def attempt_of(
+    answer: Completion, groups: Mapping[str, str], key: str = "", *, row: Row | None = None, problem: str = ""
+) -> Attempt:
+    """Return what became of an answer: failed, parsed where it has a row, unparsed with a problem otherwise."""
+    failed = answer.finish_reason == "error"
+    return Attempt(
+        key=key or answer.key,
+        status="failed" if failed else "parsed" if row else "unparsed",
+        raw=answer.text,
+        problem=(answer.error or "the model gave no answer") if failed else problem,
+        groups=groups,
+        row=row,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )
+
+
+def style_of(chosen: Literal["auto", "plain", "json"], writer: Model) -> Literal["plain", "json"]:
+    """Return how a writer is asked for what a program reads; auto: JSON where it can."""
+    if chosen == "auto":
+        return "json" if writer.structured else "plain"
+    return chosen
+
+
+def request_of(
+    key: str, prompt: Prompt, seed: int, temperature: float, top_p: float, max_tokens: int, *, whole: bool = False
+) -> Request:
+    """Return the request for an answer to a prompt."""
+    sampling = Sampling(temperature, top_p, max_tokens, prompt.stop)
+    return Request(key, prompt.messages, sampling, seed, prompt.prefill, prompt.schema, whole)
+
+
+def lineage_of(name: str, model: str, prompt: str, request: Request, answer: Completion) -> Lineage:
+    """Return where a row comes from: generator, id of the writer, id of the prompt, what was asked and answered."""
+    return Lineage(
+        generator=name,
+        key=request.key,
+        model=model,
+        prompt=prompt,
+        prompt_hash=content_hash(request.messages),
+        seed=request.seed,
+        finish_reason=answer.finish_reason,
+        tokens=answer.completion_tokens,
+    )
 
 
 @dataclass
@@ -99,6 +161,15 @@ def summed(found: Sequence[JSONDict]) -> JSONDict:
 
 
 Pieces = Generated[Piece, None, None]
+
+
+def pieces(ctx: Context, attempts: Iterable[Made], size: int) -> Pieces:
+    """Hand attempts on, `size` at a time, and tell the run of the rows that passed."""
+    waiting = iter(attempts)
+    while some := list(islice(waiting, size)):
+        piece = Piece([one.attempt for one in some], [one.verdict for one in some if one.verdict is not None])
+        ctx.accepted(piece.accepted)
+        yield piece
 
 
 class Generator(Strategy):

@@ -9,16 +9,19 @@ again with another genre. Scaling by facts, not by tokens, keeps coverage even (
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
-from homespun.generate.writing import Plan, Slot, WrittenVariants, ask_each
-from homespun.models.base import Model
+from homespun.generate.base import style_of
+from homespun.generate.cells import Queue, Turn, ask
+from homespun.generate.writing import Slot, Slots, WrittenVariants, listing
+from homespun.models.base import Completion, Request
 from homespun.records import Fact, derive_seed
 from homespun.text.extract import merged, parse_facts, sentence_facts, uncovered
 from homespun.text.fidelity import Faithful
@@ -46,45 +49,46 @@ class Facts(WrittenVariants):
             raise ValueError(f"facts: {list(self.facts)} is no range; give the fewest and the most, from 1 on")
         return self
 
-    def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
+    def plan(self, name: str, ctx: Context, sources: Sequence[Faithful]) -> Slots:
         """Return the passages to write; extracts facts where that is needed.
 
         Raises:
             DegenerateError: no document has any fact.
         """
         wanting = [source for source in sources if self.extract or not source.document.facts]
-        extracted = self._extracted(name, ctx, writer, wanting) if wanting else {}
-        pools = [_Pool(source, tuple(extracted.get(source.document.id, source.document.facts))) for source in sources]
-        without = [pool.source.document.id for pool in pools if not pool.facts]
-        if len(without) == len(pools):
+        extracted = self._extracted(name, ctx, wanting) if wanting else {}
+        facts = {source: tuple(extracted.get(source.document.id, source.document.facts)) for source in sources}
+        without = [source.document.id for source in sources if not facts[source]]
+        if len(without) == len(sources):
             raise DegenerateError(
-                f"{name}: no fact was found in any of {len(pools)} documents; they hold no number, name or quoted"
+                f"{name}: no fact was found in any of {len(sources)} documents; they hold no number, name or quoted"
                 " term to ask for. Rewrite them with kind: paraphrase"
             )
         if without:
             ctx.progress.say(f"{name}: no fact in {len(without)} documents, left out: {', '.join(without[:3])}")
-        return _Passages(self, name, ctx, [pool for pool in pools if pool.facts])
+        return _Passages(self, name, ctx, {source: some for source, some in facts.items() if some})
 
-    def _extracted(
-        self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]
-    ) -> dict[str, Sequence[Fact]]:
+    def _extracted(self, name: str, ctx: Context, sources: Sequence[Faithful]) -> dict[str, Sequence[Fact]]:
         """Return the facts of each document that has to be asked about."""
-        style = self.style(writer)
+        writer = ctx.models["writer"]
+        style = style_of(self.format, writer)
         found: dict[str, Sequence[Fact]] = {source.document.id: [] for source in sources}
         lacking: dict[str, list[Value]] = {source.document.id: [] for source in sources}
-        asked = list(sources)
-        for turn in range(ROUNDS):
-            requests = []
-            for source in asked:
-                shown = [value.shown for value in lacking[source.document.id]][:NAMED]
-                prompt = facts_prompt(source.document, ctx.language, style, shown if turn else ())
-                room = self.room(source.document.text, ctx.language, 6.0 if style == "json" else 3.0)
-                requests.append((f"facts|{source.document.id}|{turn}", prompt, room))
-            for source, answer in zip(asked, ask_each(self, name, ctx, writer, requests), strict=True):
-                document = source.document.id
-                found[document] = merged([*found[document], *parse_facts(answer.text, source)])
-                lacking[document] = uncovered(found[document], source)
-            asked = [source for source in asked if lacking[source.document.id]]
+
+        def request(turn: Turn[Faithful, bool]) -> Request:
+            document = turn.of.document
+            shown = [value.shown for value in lacking[document.id]][:NAMED] if turn.tried else ()
+            prompt = facts_prompt(document, ctx.language, style, shown)
+            room = self.room(document.text, ctx.language, 6.0 if style == "json" else 3.0)
+            return listing(self, name, ctx, f"facts|{document.id}|{turn.tried}", prompt, room)
+
+        def read(turn: Turn[Faithful, bool], _asked: Request, answer: Completion) -> list[bool]:
+            document = turn.of.document.id
+            found[document] = merged([*found[document], *parse_facts(answer.text, turn.of)])
+            lacking[document] = uncovered(found[document], turn.of)
+            return [not lacking[document]]
+
+        deque(ask(writer, Queue(sources, ROUNDS, at_once=False), request, read, self.shard), maxlen=0)
         bare = [source for source in sources if not found[source.document.id]]
         for source in bare:
             found[source.document.id] = sentence_facts(source)
@@ -104,25 +108,24 @@ class _Pool:
 
     source: Faithful
     facts: tuple[Fact, ...]
-    planned: Iterator[tuple[int, ...]] = field(default_factory=lambda: iter(()))
-    genres: Sequence[str] = ()
+    genres: Sequence[str]
+    planned: Iterator[tuple[int, ...]]
     again: int = 0  #: passages that were queued again
 
 
-class _Passages(Plan):
+class _Passages(Slots):
     """Passages over the facts of every document."""
 
-    def __init__(self, spec: Facts, name: str, ctx: Context, pools: Sequence[_Pool]) -> None:
-        self.spec, self.language = spec, ctx.language
-        self.pools = {pool.source.document.id: pool for pool in pools}
-        for key, pool in self.pools.items():
-            genres = list(spec.genres or pick(GENRES, ctx.language))
+    def __init__(self, spec: Facts, name: str, ctx: Context, facts: Mapping[Faithful, tuple[Fact, ...]]) -> None:
+        super().__init__(spec, name, ctx)
+        self.pools: dict[str, _Pool] = {}
+        for source, some in facts.items():
+            key, genres = source.document.id, list(spec.genres or pick(GENRES, ctx.language))
             random.Random(derive_seed(ctx.seed, name, key, "genres")).shuffle(genres)
-            pool.genres = genres
-            seed = derive_seed(ctx.seed, name, key, "passages")
-            pool.planned = passages(len(pool.facts), *spec.facts, seed)
+            planned = passages(len(some), *spec.facts, derive_seed(ctx.seed, name, key, "passages"))
+            self.pools[key] = _Pool(source, some, genres, planned)
 
-    def slots(self) -> Iterator[Slot]:
+    def places(self) -> Iterator[Slot]:
         for number in range(self.spec.variants):
             for pool in self.pools.values():
                 yield self._slot(pool, number, number, next(pool.planned), pool.genres[number % len(pool.genres)])
@@ -131,9 +134,9 @@ class _Passages(Plan):
         """Return failed passages again, their facts in another order and genre."""
         found = []
         for slot in failed:
-            if slot.source.document.id not in missing:
+            if slot.cell not in missing:
                 continue
-            pool = self.pools[slot.source.document.id]
+            pool = self.pools[slot.cell]
             k = self.spec.variants + pool.again
             pool.again += 1
             chosen = (*slot.about[1:], slot.about[0])
@@ -146,6 +149,7 @@ class _Passages(Plan):
         values = [Value.of("fact", fact.value) for fact in facts]
         stated = "\n".join(sentences)
         return Slot(
+            pool.source.document.id,
             pool.source,
             "facts",
             k,
@@ -177,12 +181,3 @@ def passages(facts: int, smallest: int, largest: int, seed: int) -> Iterator[tup
             deck = [index for index in deck if index not in fresh]
             chosen += fresh
         yield tuple(chosen)
-
-
-def gini(counts: Sequence[float]) -> float:
-    """Return the Gini coefficient of counts: 0 where all are equal, towards 1 where one has everything."""
-    ordered, total = sorted(counts), sum(counts)
-    if not total:
-        return 0.0
-    ranked = sum(rank * count for rank, count in enumerate(ordered, start=1))
-    return 2 * ranked / (len(ordered) * total) - (len(ordered) + 1) / len(ordered)

@@ -19,10 +19,12 @@ from homespun.dataset.read import iter_records
 from homespun.dataset.text import MISSING, lacks, lookup
 from homespun.engine.context import Context
 from homespun.errors import DataError
-from homespun.generate.base import Pieces
+from homespun.generate.base import Made, Pieces, attempt_of, pieces
+from homespun.generate.cells import Distinct
 from homespun.generate.tally import Tally
-from homespun.generate.variants import Distinct, Made, VariantGenerator, groups_of, key_of, made, pieces
-from homespun.records import Attempt, Document, JSONDict, Lineage
+from homespun.generate.variants import PIECE, VariantGenerator, groups_of, key_of, made
+from homespun.models.base import Completion
+from homespun.records import Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
 from homespun.store import Work, digest_of
 from homespun.text.fidelity import Faithful
@@ -91,36 +93,27 @@ class Given(VariantGenerator):
         faithful = {one: Faithful(documents[one], ctx.language) for one in documents if one in by_document}
 
         def read() -> Iterator[Made]:
-            distinct, tally = Distinct(), Tally(len(faithful))
+            distinct, tally = Distinct(), Tally()
             turns = zip_longest(*([(one, told) for told in by_document[one]] for one in faithful))
             for found in chain.from_iterable(turns):
                 if found is not None:
-                    made = distinct(self._made(name, ctx, faithful[found[0]], found[1]))
+                    made = distinct(self._made(name, ctx, faithful[found[0]], found[1]), found[0])
                     tally.add(made)
                     yield made
             ctx.progress.say(tally.impression(f"{name}: {Path(self.path).name}"))
 
-        return pieces(ctx, read())
+        return pieces(ctx, read(), PIECE)
 
     def _made(self, name: str, ctx: Context, faithful: Faithful, told: Told) -> Made:
         document, key = faithful.document, key_of(faithful.document, told.form, told.number)
         if not told.text:
             groups = groups_of(document, told.form, told.number)
-            return Made(Attempt(key=key, status="unparsed", raw="", problem="empty", groups=groups, row=None), None)
+            return Made(attempt_of(Completion(key, "", ""), groups, problem="empty"))
         found = faithful.check(told.text, recall=self.recall)
         if not self.checked:
             found = replace(found, problem="", reason="not checked")
         lineage = Lineage(generator=name, key=key, prompt=f"{Path(self.path).name}:{told.place}")
-        return made(
-            document,
-            told.form,
-            told.number,
-            told.text,
-            found,
-            language=ctx.language,
-            lineage=lineage,
-            recall=self.recall,
-        )
+        return made(document, told.form, told.number, told.text, found, ctx, lineage, recall=self.recall)
 
     def _by_document(self, documents: Sequence[Document]) -> tuple[dict[str, list[Told]], int]:
         """Return the variants of every document in the order of the file, and how many are of others."""

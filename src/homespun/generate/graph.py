@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Literal
@@ -20,8 +20,10 @@ from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
-from homespun.generate.writing import Plan, Slot, WrittenVariants, ask_each
-from homespun.models.base import Completion, Model
+from homespun.generate.base import style_of
+from homespun.generate.cells import Queue, Turn, ask
+from homespun.generate.writing import Slot, Slots, WrittenVariants, listing
+from homespun.models.base import Completion, Request
 from homespun.records import derive_seed
 from homespun.text.extract import distinct, parse_entities, split_sections
 from homespun.text.fidelity import Faithful
@@ -44,34 +46,32 @@ class Graph(WrittenVariants):
         "auto", description="json: entities as JSON and answers in titled sections; plain: lines and one text"
     )
 
-    def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
+    def plan(self, name: str, ctx: Context, sources: Sequence[Faithful]) -> Slots:
         """Return what to ask about; asks for the entities first.
 
         Raises:
             DegenerateError: no document has two entities.
         """
-        style = self.style(writer)
-        found: dict[str, _Known] = {}
-        asked = list(sources)
-        for turn in range(self.retries + 1):
-            requests = [
-                (
-                    f"entities|{source.document.id}|{turn}",
-                    entities_prompt(source.document, ctx.language, style),
-                    self.room(source.document.text, ctx.language, 2.0),
-                )
-                for source in asked
-            ]
-            answers = ask_each(self, name, ctx, writer, requests)
-            for source, (_, prompt, _), answer in zip(asked, requests, answers, strict=True):
-                summary, entities = parse_entities(answer.text, source)
-                found[source.document.id] = _Known(source, entities[: self.entities], summary, prompt, answer)
-            asked = [source for source in asked if len(found[source.document.id].entities) < FEWEST]
-            if not asked:
-                break
-        for source in asked:
-            found[source.document.id].entities = self._by_rule(source, found[source.document.id].entities)
-        self._tell(name, ctx, found, len(asked))
+        writer = ctx.models["writer"]
+        style = style_of(self.format, writer)
+
+        def request(turn: Turn[Faithful, _Known]) -> Request:
+            document = turn.of.document
+            prompt, room = entities_prompt(document, ctx.language, style), self.room(document.text, ctx.language, 2.0)
+            return listing(self, name, ctx, f"entities|{document.id}|{turn.tried}", prompt, room)
+
+        def read(turn: Turn[Faithful, _Known], _asked: Request, answer: Completion) -> list[_Known]:
+            summary, entities = parse_entities(answer.text, turn.of)
+            prompt = entities_prompt(turn.of.document, ctx.language, style)
+            return [_Known(turn.of, entities[: self.entities], summary, prompt, answer)]
+
+        queue = Queue[Faithful, _Known](sources, self.retries + 1, at_once=False)
+        turns = ask(writer, queue, request, read, self.shard, passes=lambda known: len(known.entities) >= FEWEST)
+        found = {turn.of.document.id: turn.found[-1] for turn in turns}
+        by_rule = [known for known in found.values() if len(known.entities) < FEWEST]
+        for known in by_rule:
+            known.entities = self._by_rule(known.source, known.entities)
+        self._tell(name, ctx, found, len(by_rule))
         usable = [known for known in found.values() if len(known.entities) >= FEWEST]
         return _Relations(self, name, ctx, style, usable)
 
@@ -101,61 +101,47 @@ class Graph(WrittenVariants):
 
 @dataclass
 class _Known:
-    """What was found in a document, and where."""
+    """What was found in a document, and how far its combinations are."""
 
     source: Faithful
     entities: list[str]
     summary: str
     prompt: Prompt
     answer: Completion
-
-
-@dataclass
-class _Turn:
-    """Where a document's round of combinations stands."""
-
-    known: _Known
-    next: Iterator[tuple[str, int, tuple[str, ...]]]
+    next: Iterator[tuple[str, int, tuple[str, ...]]] = field(default_factory=lambda: iter(()))  #: combinations
     texts: int = 0  #: planned so far
 
 
-class _Relations(Plan):
+class _Relations(Slots):
     """Combinations of entities, every document in turn."""
 
     def __init__(self, spec: Graph, name: str, ctx: Context, style: Format, found: Sequence[_Known]) -> None:
-        self.spec, self.language, self.style = spec, ctx.language, style
-        self.turns = {
-            known.source.document.id: _Turn(
-                known,
-                rounds(known.entities, derive_seed(ctx.seed, name, known.source.document.id, "combinations")),
-            )
-            for known in found
-        }
+        super().__init__(spec, name, ctx)
+        self.style = style
+        self.found = {known.source.document.id: known for known in found}
+        for key, known in self.found.items():
+            known.next = rounds(known.entities, derive_seed(ctx.seed, name, key, "combinations"))
 
-    def slots(self) -> Iterator[Slot]:
-        for turn in self.turns.values():
-            if turn.known.summary:
-                yield self._summary(turn)
-        waiting = list(self.turns.values())
-        while waiting := [turn for turn in waiting if turn.texts < self.spec.variants]:
-            for turn in waiting:
-                yield self._slot(turn)
+    def places(self) -> Iterator[Slot]:
+        for known in self.found.values():
+            if known.summary:
+                yield self._summary(known)
+        waiting = list(self.found.values())
+        while waiting := [known for known in waiting if known.texts < self.spec.variants]:
+            for known in waiting:
+                yield self._slot(known)
 
     def more(self, missing: Mapping[str, int], failed: Sequence[Slot]) -> Iterable[Slot]:
         """Return the next combinations of documents that lack texts."""
-        found = []
-        for key, count in missing.items():
-            if (turn := self.turns.get(key)) is not None:
-                wanted = turn.texts + count
-                while turn.texts < wanted:
-                    found.append(self._slot(turn))
-        return found
+        for known in [self.found[key] for key in missing if key in self.found]:
+            wanted = known.texts + missing[known.source.document.id]
+            while known.texts < wanted:
+                yield self._slot(known)
 
-    def _summary(self, turn: _Turn) -> Slot:
-        known = turn.known
-        turn.texts += 1
-        summary = known.summary
+    def _summary(self, known: _Known) -> Slot:
+        known.texts += 1
         return Slot(
+            known.source.document.id,
             known.source,
             "graph-summary",
             0,
@@ -164,20 +150,19 @@ class _Relations(Plan):
             0,
             due="subject",
             recall=1.0,
-            read=lambda answer: [summary],
+            read=lambda answer: [known.summary],
             answer=known.answer,
         )
 
-    def _slot(self, turn: _Turn) -> Slot:
-        form, k, entities = next(turn.next)
-        source = turn.known.source
+    def _slot(self, known: _Known) -> Slot:
+        form, k, entities = next(known.next)
+        document, number = known.source.document, known.texts
         parts = len(entities) + 1 if self.style == "json" else 1
-        number = turn.texts
-        turn.texts += parts
-        prompt = relation_prompt(source.document, entities, self.language, self.style)
-        room = self.spec.room(source.document.text, self.language, 1.5 * parts + 0.5)
+        known.texts += parts
+        prompt = relation_prompt(document, entities, self.language, self.style)
+        room = self.spec.room(document.text, self.language, 1.5 * parts + 0.5)
         read = partial(split_sections, parts=parts)
-        return Slot(source, form, k, number, prompt, room, due="subject", recall=1.0, read=read)
+        return Slot(document.id, known.source, form, k, number, prompt, room, "subject", 1.0, read)
 
 
 def rounds(entities: Sequence[str], seed: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,14 +54,6 @@ class Hygiene(BaseModel):
         return self.min_length or shortest, self.max_length or longest
 
 
-class _Finding(NamedTuple):
-    rule: str
-    reason: str
-    score: float | None = None
-    threshold: float | None = None
-    duplicate_of: str | None = None
-
-
 class Checker:
     """Judges rows as they come; `verdicts` holds one verdict per row, in their order."""
 
@@ -81,8 +74,10 @@ class Checker:
         """Judge one more row; if it contradicts earlier copies, their verdicts change too."""
         text = row.text
         plain = comparable(text)
-        finding = self._alone(row, text, plain) or self._leaked(row) or self._repeated(row, plain)
-        verdict = _verdict(row.id, finding)
+        found = self._alone(row, text, plain) or self._leaked(row) or self._repeated(row, plain)
+        verdict = (
+            replace(found, row_id=row.id) if found else Verdict(row.id, True, "hygiene", reason="passes every check")
+        )
         position = len(self.verdicts)
         self.verdicts.append(verdict)
         self.seen.setdefault(plain, (position, set()))[1].add(row.payload.output)
@@ -90,101 +85,78 @@ class Checker:
             self.index.add(row.id, *self._texts(row))
         return verdict
 
-    def _alone(self, row: Row, text: str, plain: str) -> _Finding | None:
+    def _alone(self, row: Row, text: str, plain: str) -> Verdict | None:
         """Return what is wrong with a row whatever stands beside it."""
         if not words(text, self.language):
-            return _Finding("empty", "no words")
+            return _dropped("empty", "no words")
         if refused := refusal(plain):
-            return _Finding("refusal", f'says "{refused}"')
+            return _dropped("refusal", f'says "{refused}"')
         if talk := self_talk(plain):
-            return _Finding("about itself", f'says "{talk}"')
+            return _dropped("about itself", f'says "{talk}"')
         if echoed := [meaning for meaning in self.meanings if meaning in plain]:
-            return _Finding("echoes the prompt", f'says "{echoed[0]}"')
+            return _dropped("echoes the prompt", f'says "{echoed[0]}"')
         if place := _PLACEHOLDER.search(text):
-            return _Finding("placeholder", f'holds "{place.group(0)}"')
+            return _dropped("placeholder", f'holds "{place.group(0)}"')
         share, least = script_share(text, self.language), _SCRIPT_SHARE.get(self.language, 0.8)
         if share < least:
-            return _Finding("wrong script", f"{share:.0%} of letters are {self.language}", share, least)
+            return _dropped("wrong script", f"{share:.0%} of letters are {self.language}", share, least)
         cut = row.lineage.finish_reason == "length" and not _SENTENCE_END.search(text)
         if cut or text.rstrip()[-1] in ":：,、，;；":
-            return _Finding("unfinished", f'ends with "{text.rstrip()[-12:]}"')
+            return _dropped("unfinished", f'ends with "{text.rstrip()[-12:]}"')
         return self._length(text) or self._label_word(plain) or self._repeats_itself(text)
 
-    def _length(self, text: str) -> _Finding | None:
+    def _length(self, text: str) -> Verdict | None:
         size = length(text, self.language)
         shortest, longest = self.options.lengths(self.language)
         if size < shortest:
-            return _Finding("too short", f"{size} {unit(self.language)}", size, shortest)
+            return _dropped("too short", f"{size} {unit(self.language)}", size, shortest)
         if size > longest:
-            return _Finding("too long", f"{size} {unit(self.language)}", size, longest)
+            return _dropped("too long", f"{size} {unit(self.language)}", size, longest)
         return None
 
-    def _label_word(self, plain: str) -> _Finding | None:
+    def _label_word(self, plain: str) -> Verdict | None:
         if self.options.label_words:
             for label, pattern in self.labels.items():
                 if pattern.search(plain):
-                    return _Finding("names a label", f'says "{label}"')
+                    return _dropped("names a label", f'says "{label}"')
         return None
 
-    def _repeats_itself(self, text: str) -> _Finding | None:
+    def _repeats_itself(self, text: str) -> Verdict | None:
         sentences = Counter(
             sentence for part in _SENTENCE.findall(text) if len(sentence := tuple(words(part, self.language))) > 2
         )
         if sentences and (most := sentences.most_common(1)[0])[1] > 1:
-            return _Finding("repeats itself", f'says "{" ".join(most[0])}" {most[1]} times')
+            return _dropped("repeats itself", f'says "{" ".join(most[0])}" {most[1]} times')
         tokens = words(text, self.language)
         trigrams = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
         share = 1 - len(set(trigrams)) / len(trigrams) if trigrams else 0.0
         if share > _REPEATED:
-            return _Finding("repeats itself", f"{share:.0%} of its trigrams occur before", share, _REPEATED)
+            return _dropped("repeats itself", f"{share:.0%} of its trigrams occur before", share, _REPEATED)
         return None
 
     def _texts(self, row: Row) -> list[list[str]]:
         return [words(text, self.language) for text in row.payload.fields.values()]
 
-    def _leaked(self, row: Row) -> _Finding | None:
+    def _leaked(self, row: Row) -> Verdict | None:
         found = self.evaluation.of_row(row) if self.evaluation else None
-        return _Finding("contamination", found.reason, found.score, found.threshold) if found else None
+        return _dropped("contamination", found.reason, found.score, found.threshold) if found else None
 
-    def _repeated(self, row: Row, plain: str) -> _Finding | None:
+    def _repeated(self, row: Row, plain: str) -> Verdict | None:
         if plain in self.seen:
             position, outputs = self.seen[plain]
             first = self.verdicts[position]
             if outputs != {row.payload.output}:
                 reason = "the same text has different labels; no copy is kept"
                 if first.keep:  # of copies, only the first can be kept
-                    self.verdicts[position] = _verdict(
-                        first.row_id, _Finding("contradiction", reason, duplicate_of=row.id)
-                    )
-                return _Finding("contradiction", reason, duplicate_of=first.row_id)
-            return _Finding("duplicate", "the same text as an earlier row", duplicate_of=first.row_id)
+                    contradicted = _dropped("contradiction", reason, duplicate_of=row.id)
+                    self.verdicts[position] = replace(contradicted, row_id=first.row_id)
+                return _dropped("contradiction", reason, duplicate_of=first.row_id)
+            return _dropped("duplicate", "the same text as an earlier row", duplicate_of=first.row_id)
         near = self.index.nearest(*self._texts(row)) if self.index else None
         if near:
             reason = f"ROUGE-L {near[1]:.2f} with an earlier row ({signature(self.language)} words)"
-            return _Finding("near duplicate", reason, near[1], self.options.near_duplicate, near[0])
+            return _dropped("near duplicate", reason, near[1], self.options.near_duplicate, near[0])
         return None
-
-
-def check(
-    rows: Sequence[Row],
-    task: Task,
-    language: str,
-    options: Hygiene | None = None,
-    against: Sequence[Reference] = (),
-) -> list[Verdict]:
-    """Return one verdict per row, in order: a pure function of its arguments.
-
-    Args:
-        rows: all rows so far, in plan order.
-        task: names and meanings of the labels, which a text must not give away.
-        language: en or ja.
-        options: bounds; the defaults if None.
-        against: evaluation texts; a row that repeats one is dropped (near/overlap.py).
-    """
-    checker = Checker(task, language, options, against)
-    for row in rows:
-        checker.add(row)
-    return checker.verdicts
 
 
 class Opening(NamedTuple):
@@ -203,18 +175,11 @@ def opening_share(texts: Sequence[str], language: str, size: int = 4) -> Opening
     return Opening(("" if language == "ja" else " ").join(opening), count / len(texts))
 
 
-def _verdict(row_id: str, finding: _Finding | None) -> Verdict:
-    if finding is None:
-        return Verdict(row_id, keep=True, rule="hygiene", reason="passes every check")
-    return Verdict(
-        row_id,
-        keep=False,
-        rule=f"hygiene: {finding.rule}",
-        score=finding.score,
-        threshold=finding.threshold,
-        reason=finding.reason,
-        duplicate_of=finding.duplicate_of,
-    )
+def _dropped(
+    rule: str, reason: str, score: float | None = None, threshold: float | None = None, duplicate_of: str | None = None
+) -> Verdict:
+    """Return a verdict on a row that is named later."""
+    return Verdict("", False, f"hygiene: {rule}", score, threshold, reason, duplicate_of)
 
 
 def _least(label: str) -> int:

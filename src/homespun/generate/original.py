@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.engine.context import Context
-from homespun.generate.base import Pieces
-from homespun.generate.variants import CountedVariants, Made, key_of, made, pieces
+from homespun.generate.base import Made, Pieces, pieces
+from homespun.generate.variants import PIECE, CountedVariants, key_of, made
 from homespun.records import Document, Lineage
 from homespun.store import Work
 from homespun.text.fidelity import Faithful
@@ -31,6 +31,6 @@ class Original(CountedVariants):
             lineage = Lineage(generator=name, key=key_of(document, "original", 0))
             found = Faithful(document, ctx.language).check(document.text)
             same = replace(found, problem="", reason="the document as it is")
-            return made(document, "original", 0, document.text, same, language=ctx.language, lineage=lineage)
+            return made(document, "original", 0, document.text, same, ctx, lineage)
 
-        return pieces(ctx, map(row, self.read(ctx)))
+        return pieces(ctx, map(row, self.read(ctx)), PIECE)

@@ -12,8 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from homespun.engine.context import Context
-from homespun.generate.writing import Plan, Slot, WrittenVariants
-from homespun.models.base import Model
+from homespun.generate.writing import Slot, Slots, WrittenVariants
 from homespun.text.fidelity import Due, Faithful
 from homespun.text.rewrite_prompts import instruction, rewrite_prompt
 
@@ -37,27 +36,29 @@ class Paraphrase(WrittenVariants):
             raise ValueError(f"{', '.join(forms)}: name every form once")
         return forms
 
-    def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
+    def plan(self, name: str, ctx: Context, sources: Sequence[Faithful]) -> Slots:
         """Return one slot per variant."""
         turns = [self.forms[n % len(self.forms)] for n in range(self.variants)]
-        return Forms(self, ctx.language, sources, turns, dict.fromkeys(self.forms, (self.recall, "all")))
+        return Forms(self, name, ctx, sources, turns, dict.fromkeys(self.forms, (self.recall, "all")))
 
 
-class Forms(Plan):
+class Forms(Slots):
     """Every document in every form of a list, variant by variant."""
 
     def __init__(
         self,
         spec: WrittenVariants,
-        language: str,
+        name: str,
+        ctx: Context,
         sources: Sequence[Faithful],
         forms: Sequence[str],
         due: Mapping[str, tuple[float, Due]],
     ) -> None:
         """Take the form of every variant, and of every form what is due and what share of it."""
-        self.spec, self.language, self.sources, self.forms, self.due = spec, language, sources, forms, due
+        super().__init__(spec, name, ctx)
+        self.sources, self.forms, self.due = sources, forms, due
 
-    def slots(self) -> Iterator[Slot]:
+    def places(self) -> Iterator[Slot]:
         """Return every document's first variant, then every document's second, ..."""
         for number, form in enumerate(self.forms):
             k = sum(one == form for one in self.forms[:number])
@@ -68,6 +69,7 @@ class Forms(Plan):
         document = source.document
         recall, due = self.due[form]
         return Slot(
+            document.id,
             source,
             form,
             k,

@@ -8,34 +8,23 @@ the ledger: a rerun asks for nothing twice and needs no shards of its own. Ranki
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DataError
-from homespun.generate.base import Generator, Piece, Pieces, find_source
-from homespun.models.base import Completion, Request, Sampling, stream
-from homespun.records import (
-    Attempt,
-    Lineage,
-    Message,
-    Payload,
-    Record,
-    Response,
-    Row,
-    Verdict,
-    content_hash,
-    derive_seed,
-)
+from homespun.generate.base import Generator, Made, Pieces, attempt_of, find_source, lineage_of, pieces
+from homespun.generate.cells import Queue, Turn, ask
+from homespun.models.base import Completion, Request, Sampling
+from homespun.records import Message, Payload, Record, Response, Row, Verdict, derive_seed
 from homespun.store import Work
 from homespun.text.normalise import clean
 
 if TYPE_CHECKING:
     from homespun.near.overlap import Reference
 
+Asked = tuple[str, int, tuple[Message, ...]]  #: id of the prompt, number of the sample, conversation
 PIECE = 1024  #: answers that are handed on together
 ROLES = ("system", "user", "assistant")
 
@@ -65,24 +54,34 @@ class Responses(Generator):
             DataError: a prompt is neither a text nor a conversation.
         """
         writer = ctx.models["writer"]
-        asked: dict[str, tuple[Request, str]] = {}
 
-        def requests() -> Iterator[Request]:
+        def places() -> Iterator[Asked]:
             for record in ctx.sources[self.source_of(ctx.sources)]():
                 messages = conversation(record, self.system)
-                for sample in range(self.n):
-                    request = self._request(name, ctx, f"{record.id}|{sample}", messages)
-                    asked[request.key] = (request, record.id)
-                    yield request
+                yield from ((record.id, sample, messages) for sample in range(self.n))
 
-        with (
-            ctx.progress.bar(f"write {name}", self.wanted(ctx), "rows") as bar,
-            closing(stream(writer, requests(), self.shard, bar.advance)) as answers,
-        ):
-            while some := list(islice(answers, PIECE)):
-                piece = self._piece(name, ctx, writer.id, [(*asked.pop(answer.key), answer) for answer in some])
-                ctx.accepted(piece.accepted)
-                yield piece
+        def request(turn: Turn[Asked, Made]) -> Request:
+            prompt, sample, messages = turn.of
+            key = f"{prompt}|{sample}"
+            sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.stop)
+            return Request(key, messages, sampling, derive_seed(ctx.seed, name, key), whole=self.truncated == "drop")
+
+        def read(turn: Turn[Asked, Made], asked: Request, answer: Completion) -> list[Made]:
+            groups = {"prompt": turn.of[0], "sample": str(turn.of[1])}
+            text = clean(answer.text).text
+            if answer.finish_reason == "error" or not text.strip():
+                return [Made(attempt_of(answer, groups, problem="empty"))]
+            lineage = lineage_of(name, writer.id, "responses", asked, answer)
+            row = Row.make(Response(asked.messages, text), language=ctx.language, groups=groups, lineage=lineage)
+            verdict = Verdict(row.id, True, "answered")
+            if answer.finish_reason == "length" and self.truncated == "drop":
+                reason = f"cut off after {answer.completion_tokens} tokens"
+                verdict = Verdict(row.id, False, "truncated", reason=reason)
+            return [Made(attempt_of(answer, groups, row=row), verdict)]
+
+        with ctx.progress.bar(f"write {name}", self.wanted(ctx), "rows") as bar:
+            turns = ask(writer, Queue(places()), request, read, self.shard, advance=bar.advance)
+            yield from pieces(ctx, (made for turn in turns for made in turn.found), PIECE)
 
     def source_of(self, sources: Mapping[str, object]) -> str:
         """Return the name of the source to take.
@@ -103,55 +102,6 @@ class Responses(Generator):
             DataError: a prompt is neither a text nor a conversation.
         """
         return self.n * sum(bool(conversation(record)) for record in ctx.sources[self.source_of(ctx.sources)]())
-
-    def _request(self, name: str, ctx: Context, key: str, messages: tuple[Message, ...]) -> Request:
-        sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.stop)
-        return Request(key, messages, sampling, derive_seed(ctx.seed, name, key), whole=self.truncated == "drop")
-
-    def _piece(self, name: str, ctx: Context, model: str, answered: Sequence[tuple[Request, str, Completion]]) -> Piece:
-        attempts, verdicts = [], []
-        for request, record, answer in answered:
-            attempt = self._attempt(name, ctx, model, request, record, answer)
-            attempts.append(attempt)
-            if attempt.row is not None:
-                cut = answer.finish_reason == "length" and self.truncated == "drop"
-                reason = f"cut off after {answer.completion_tokens} tokens" if cut else ""
-                verdicts.append(Verdict(attempt.row.id, not cut, "truncated" if cut else "answered", reason=reason))
-        return Piece(attempts, verdicts)
-
-    def _attempt(
-        self, name: str, ctx: Context, model: str, request: Request, record: str, answer: Completion
-    ) -> Attempt:
-        groups = {"prompt": record, "sample": request.key.rpartition("|")[2]}
-        status, problem, row = "parsed", "", None
-        text = clean(answer.text).text
-        if answer.finish_reason == "error":
-            status, problem = "failed", answer.error or "the model gave no answer"
-        elif not text.strip():
-            status, problem = "unparsed", "empty"
-        else:
-            lineage = Lineage(
-                generator=name,
-                key=request.key,
-                model=model,
-                prompt="responses",
-                prompt_hash=content_hash(request.messages),
-                seed=request.seed,
-                finish_reason=answer.finish_reason,
-                tokens=answer.completion_tokens,
-            )
-            row = Row.make(Response(request.messages, text), language=ctx.language, groups=groups, lineage=lineage)
-        return Attempt(
-            key=request.key,
-            status=status,
-            raw=answer.text,
-            problem=problem,
-            groups=groups,
-            row=row,
-            finish_reason=answer.finish_reason,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-        )
 
 
 def conversation(record: Record, system: str = "") -> tuple[Message, ...]:

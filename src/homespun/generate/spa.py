@@ -14,8 +14,7 @@ from pydantic import Field, field_validator
 
 from homespun.engine.context import Context
 from homespun.generate.paraphrase import Forms
-from homespun.generate.writing import Plan, WrittenVariants
-from homespun.models.base import Model
+from homespun.generate.writing import Slots, WrittenVariants
 from homespun.text.fidelity import Due, Faithful
 
 SpaForm = Literal["key-concepts", "mind-map", "implications", "critical-qa", "case-study", "discussion", "teacher"]
@@ -47,12 +46,12 @@ class Spa(WrittenVariants):
             raise ValueError(f"{wrong[0]}: {shares[wrong[0]]} is no share; leave the form out, or give 1 or more")
         return shares
 
-    def plan(self, name: str, ctx: Context, writer: Model, sources: Sequence[Faithful]) -> Plan:
+    def plan(self, name: str, ctx: Context, sources: Sequence[Faithful]) -> Slots:
         """Return one slot per variant."""
         due: dict[str, tuple[float, Due]] = {
             form: (1.0, "subject") if form in _OPEN else (self.recall, "all") for form in self.shares
         }
-        return Forms(self, ctx.language, sources, in_proportion(self.shares, self.variants), due)
+        return Forms(self, name, ctx, sources, in_proportion(self.shares, self.variants), due)
 
 
 def in_proportion(shares: Mapping[SpaForm, int], count: int) -> list[str]:

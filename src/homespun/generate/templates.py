@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from homespun.engine.context import Context
-from homespun.generate.base import Pieces
-from homespun.generate.variants import CountedVariants, Made, key_of, made, pieces
+from homespun.generate.base import Made, Pieces, pieces
+from homespun.generate.variants import PIECE, CountedVariants, key_of, made
 from homespun.records import Document, Lineage, derive_seed
 from homespun.store import Work
 from homespun.text.compose import STYLES, Composed, compose, is_junk
@@ -66,7 +66,7 @@ class Templates(CountedVariants):
                         yield self._made(name, ctx, seed, document, faithful, number)
                         bar.advance(1)
 
-        return pieces(ctx, written())
+        return pieces(ctx, written(), PIECE)
 
     def forms(self) -> tuple[str, ...]:
         """Return the forms in turn, paraphrase as its four styles."""
@@ -81,7 +81,7 @@ class Templates(CountedVariants):
         key = key_of(document, text.form, number)
         lineage = Lineage(generator=name, key=key, prompt=f"template {form}", seed=seed)
         found = self._checked(text, faithful)
-        return made(document, text.form, number, text.text, found, language=ctx.language, lineage=lineage, recall=1)
+        return made(document, text.form, number, text.text, found, ctx, lineage, recall=1)
 
     @staticmethod
     def _checked(text: Composed, faithful: Faithful) -> Fidelity:

@@ -10,29 +10,21 @@ not said here: writing.py asks a model, templates.py needs none, given.py reads 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from homespun.engine.context import Context
 from homespun.errors import DataError
-from homespun.generate.base import Generator, Piece, Pieces, find_source
-from homespun.records import Attempt, Document, Lineage, Payload, Row, Variant, Verdict, content_hash
+from homespun.generate.base import Generator, Made, attempt_of, find_source
+from homespun.models.base import Completion
+from homespun.records import Document, Lineage, Payload, Row, Variant, Verdict
 from homespun.text.fidelity import RECALL, Fidelity
-from homespun.text.normalise import comparable
 
 if TYPE_CHECKING:
     from homespun.records import Record
 
 PIECE = 512  #: attempts that are handed on together
-
-
-class Made(NamedTuple):
-    """One attempt, and the verdict on its row where it has one."""
-
-    attempt: Attempt
-    verdict: Verdict | None
 
 
 class VariantGenerator(Generator):
@@ -121,67 +113,17 @@ def made(
     number: int,
     text: str,
     found: Fidelity,
-    *,
-    language: str,
+    ctx: Context,
     lineage: Lineage,
-    raw: str = "",
-    tokens: tuple[int, int] = (0, 0),
+    answer: Completion | None = None,
     recall: float = RECALL,
 ) -> Made:
-    """Return the row of a variant as an attempt, with the verdict of its check.
+    """Return the row of a variant as an attempt, with the verdict of its check (`found`).
 
-    Args:
-        document: that it is a variant of.
-        form: the kind of rewrite.
-        number: of the variant within document and generator.
-        text: of the variant.
-        found: what `Faithful.check` says of it.
-        language: of the run.
-        lineage: where it comes from; `generator` and `key` at the least.
-        raw: the answer that it was taken from; empty where it is the text.
-        tokens: of prompt and answer.
-        recall: the threshold that was checked against.
+    `answer`: that the text was taken from; None where no model was asked. `recall`: the threshold checked against.
     """
     groups = groups_of(document, form, number, found.facts)
-    row = Row.make(Variant(text), language=language, groups=groups, lineage=lineage)
-    attempt = Attempt(
-        key=lineage.key,
-        status="parsed",
-        raw=raw or text,
-        problem="",
-        groups=groups,
-        row=row,
-        finish_reason=lineage.finish_reason,
-        prompt_tokens=tokens[0],
-        completion_tokens=tokens[1],
-    )
+    row = Row.make(Variant(text), language=ctx.language, groups=groups, lineage=lineage)
     rule = f"fidelity: {found.problem}" if found.problem else "fidelity"
     verdict = Verdict(row.id, found.passes, rule, score=found.recall, threshold=recall, reason=found.reason)
-    return Made(attempt, verdict)
-
-
-class Distinct:
-    """Turns the verdict on a text that its document has already."""
-
-    def __init__(self) -> None:
-        self._first: dict[tuple[str, str], str] = {}  # (document, hash of the text) -> its row
-
-    def __call__(self, found: Made) -> Made:
-        """Return an attempt with its verdict, or with another where it passed and is not the first of its text."""
-        row, verdict = found.attempt.row, found.verdict
-        if row is None or verdict is None or not verdict.keep:
-            return found
-        first = self._first.setdefault((row.groups["document"], content_hash(comparable(row.text))), row.id)
-        if first == row.id:
-            return found
-        again = Verdict(row.id, False, "duplicate", reason="the same text again", duplicate_of=first)
-        return Made(found.attempt, again)
-
-
-def pieces(ctx: Context, attempts: Iterable[Made]) -> Pieces:
-    """Hand attempts on, PIECE at a time, and tell the run of the rows that passed."""
-    waiting = iter(attempts)
-    while some := list(islice(waiting, PIECE)):
-        piece = Piece([one.attempt for one in some], [one.verdict for one in some if one.verdict is not None])
-        ctx.accepted(piece.accepted)
-        yield piece
+    return Made(attempt_of(answer or Completion(lineage.key, text, ""), groups, lineage.key, row=row), verdict)

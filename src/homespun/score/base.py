@@ -9,7 +9,6 @@ nothing: that is for rules, which read the columns.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -30,7 +29,7 @@ class Marks(NamedTuple):
     problem: str = ""
 
 
-class Scorer(Strategy, ABC):
+class Scorer(Strategy):
     """Base of the scorers."""
 
     group: ClassVar[str] = "scorer"
@@ -66,16 +65,19 @@ class Scorer(Strategy, ABC):
             " embedded, a path or a hub id, or judge by text (answer: text)"
         )
 
-    @property
-    @abstractmethod
-    def primary(self) -> str:
-        """Name of the column meant by the scorer's bare name."""
-
-    @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns it will make, so that rules can be checked before it runs."""
+        """Return the names of the columns it will make; the first is meant by the scorer's bare name."""
+        return (self.kind,)
 
-    @abstractmethod
+    @property
+    def primary(self) -> str:
+        """Name of the first column."""
+        return self.columns()[0]
+
+    def value(self, row: Row, ctx: Context) -> float:
+        """Return what a row is worth, nan where that cannot be told: all that a scorer of one number has to say."""
+        raise NotImplementedError
+
     def __call__(
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
@@ -87,6 +89,12 @@ class Scorer(Strategy, ABC):
             name: the scorer's name in the recipe; its kind unless given.
             advance: called with the number of rows finished since the last call.
         """
+        marks = []
+        for row in rows:
+            value = self.value(row, ctx)
+            marks.append(Marks({}, "it has no value") if math.isnan(value) else Marks({self.primary: value}))
+            advance(1)
+        return self.marks_table(rows, marks, name)
 
     def table(
         self,

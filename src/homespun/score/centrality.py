@@ -33,22 +33,13 @@ class Centrality(Scorer):
     """Mean agreement with the other answers of a group, and the rank by it."""
 
     kind: Literal["centrality"] = "centrality"
+    whole_pool: ClassVar[bool] = True  #: the answers of a group must be seen together
     needs_task: ClassVar[bool] = False
     takes: ClassVar[type[Payload]] = Payload
     measure: Literal["cosine", "rouge_l"] = Field("cosine", description="cosine of embeddings, or ROUGE-L of words")
     within: str | None = Field("prompt", description="group key of the answers to compare; null: all rows")
     of: Literal["output", "input"] = Field("output", description="the text to compare")
     centre: bool = Field(True, description="cosine: take off the mean of all embeddings first")
-
-    @property
-    def whole_pool(self) -> bool:
-        """The answers of a group must be seen together."""
-        return True
-
-    @property
-    def primary(self) -> str:
-        """The score itself."""
-        return "centrality"
 
     def columns(self) -> tuple[str, ...]:
         """Return the column names; `rank` counts within the group from 1, the most central."""

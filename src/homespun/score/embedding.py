@@ -67,11 +67,6 @@ class Embedding(Scorer):
         """The sentence-transformers model, if one is named."""
         return ModelSpec(id=f"{SENTENCE}{self.sentence_transformers}") if self.sentence_transformers else None
 
-    @property
-    def primary(self) -> str:
-        """The only column."""
-        return "vector"
-
     def check(self, task: Task) -> None:
         """Refuse a task of several texts where none is named: with a long one inside, rows that share it look alike.
 

@@ -70,11 +70,6 @@ class Judge(Scorer):
         return self.answer == "likelihood"
 
     @property
-    def primary(self) -> str:
-        """The agreement, or the rating where there is nothing else."""
-        return "rating" if self.mode == "rating" else "agreement"
-
-    @property
     def form(self) -> Form:
         """Which form of the prompts: begun for the model and read off, or answered in free text."""
         return "short" if self.answer == "likelihood" else "full"

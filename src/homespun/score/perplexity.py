@@ -36,19 +36,10 @@ class Perplexity(Scorer):
     """How surprising a text is to the model under `models: scorer`."""
 
     kind: Literal["perplexity"] = "perplexity"
+    needs_likelihood: ClassVar[bool] = True
     needs_task: ClassVar[bool] = False
     takes: ClassVar[type[Payload]] = Payload
     fields: tuple[str, ...] | None = Field(None, min_length=1, description=FIELDS)
-
-    @property
-    def needs_likelihood(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def primary(self) -> str:
-        """The perplexity."""
-        return "perplexity"
 
     def columns(self) -> tuple[str, ...]:
         """Return the column names."""

@@ -18,7 +18,7 @@ Total is the default because a mean over one token and a mean over three are not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,7 @@ class Probability(Scorer):
     """Log-probabilities of the labels under the training prompt."""
 
     kind: Literal["probability"] = "probability"
+    needs_likelihood: ClassVar[bool] = True
     normalise: Literal["total", "mean"] = Field(
         "total", description="label score: sum over its tokens, or mean where labels differ much in length"
     )
@@ -45,16 +46,6 @@ class Probability(Scorer):
     def whole_pool(self) -> bool:
         """Pool calibration needs all rows."""
         return self.calibrate in ("pool", "auto")
-
-    @property
-    def needs_likelihood(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def primary(self) -> str:
-        """The posterior of the row's own label."""
-        return "posterior"
 
     def columns(self) -> tuple[str, ...]:
         """Return the column names."""

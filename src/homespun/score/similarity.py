@@ -29,11 +29,6 @@ class Similarity(Scorer):
     kind: Literal["similarity"] = "similarity"
     fields: tuple[str, str] | None = Field(None, description="the two fields; the task's first two unless given")
 
-    @property
-    def primary(self) -> str:
-        """The only column."""
-        return "cosine"
-
     def columns(self) -> tuple[str, ...]:
         """Return the column names."""
         return ("cosine",)

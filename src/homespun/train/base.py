@@ -23,7 +23,7 @@ from homespun.records import Labelled, Payload, Row
 from homespun.registry import Strategy
 from homespun.task import ModelSpec, Task
 
-Probe = Callable[[Model, int], None]  #: called with the model as trained so far and its exposures
+Probe = Callable[[Model, int], None]  #: called with the model as trained so far and its point
 
 
 class Card(BaseModel):
@@ -53,6 +53,11 @@ class Card(BaseModel):
     replay_tokens: int = 0  #: of general text shown beside the rows; continual only
     exposure_losses: list[float] = []  #: mean training loss of every exposure, in nats per token
     exposure_tokens: list[int] = []  #: real tokens of rows presented up to the end of every exposure
+
+    @property
+    def along(self) -> tuple[list[float], list[int]]:
+        """The loss of every exposure, and the tokens presented up to its end."""
+        return self.exposure_losses, self.exposure_tokens
 
     @property
     def first_loss(self) -> float:
@@ -128,8 +133,8 @@ class Trainer(Strategy):
             raise ValueError(f"seeds {list(seeds)} repeat one: the same training twice measures no chance")
         return seeds
 
-    def exposures_at(self) -> tuple[int, ...]:
-        """Return the exposures at which the model is to be evaluated while it is trained; the last one is the end.
+    def points(self) -> tuple[int, ...]:
+        """Return the points at which the model is to be evaluated while it is trained; the last one is the end.
 
         Empty for a trainer whose result is evaluated afterwards, and only once.
         """
@@ -171,7 +176,7 @@ class Trainer(Strategy):
     ) -> Card:
         """Train the student on the rows and write the adapter to the folder `out`.
 
-        `probe(model, exposures)` is called whenever every row (continual: every document) has been presented as often
+        `probe(model, point)` is called whenever every row (continual: every document) has been presented as often
         as `at` says. `about` is copied to the card and the model card. `state` is a folder where a trainer that can
         go on after an interruption keeps what it needs for that; a rerun gets it back as it was left.
         """

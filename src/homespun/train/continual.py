@@ -64,7 +64,7 @@ class Continual(GradientTrainer):
             )
         return self
 
-    def exposures_at(self) -> tuple[int, ...]:
+    def points(self) -> tuple[int, ...]:
         """Return the exposures at which the model is to be evaluated; the last is always among them."""
         chosen = default_points(self.exposures) if self.at is None else self.at
         return tuple(sorted({*chosen, self.exposures}))

@@ -10,7 +10,13 @@ from homespun.report.format import MISSING, duration, plain
 from homespun.report.page import Section
 from homespun.stages import BASELINE, FEW_SHOT
 
-STAGES = {"pool": "write", "scores": "score", "models": "train", "results": "evaluate"}  #: in the order of a run
+STAGES = {
+    "pool": "write",
+    "scores": "score",
+    "models": "train",
+    "ungraded": "ask",
+    "results": "evaluate",
+}  #: in the order of a run
 MARKS = {
     "@": ", replicate ",
     f"{FEW_SHOT}/": "untrained, few-shot/",

@@ -1,0 +1,105 @@
+"""The plug-ins of examples/plugin, installed as a user's are and used by recipes: no room of the package knows them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from homespun import loop
+from homespun.exporting import export_rows
+from homespun.recipefile import loads
+from homespun.tables import attempts_from, read_table
+
+PLUGIN = Path(__file__).parents[1] / "examples/plugin"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(PLUGIN)]
+    subprocess.run(words, check=True)
+    return site
+
+
+@pytest.fixture(autouse=True)
+def installed(site, monkeypatch):
+    monkeypatch.syspath_prepend(str(site))
+
+
+def test_a_scorer_of_six_lines_is_one_that_rules_read(recipe_text, tmp_path):
+    text = recipe_text.replace("{kind: probability}", "{kind: length, unit: words}")
+    found = loop.run(loads(text[: text.index("train:")], tmp_path), tmp_path / "run")
+    assert found.results["arms"]["probability"]["kept"] == 12
+
+
+def test_a_section_stands_on_the_page_after_the_others(recipe_text, tmp_path):
+    loop.run(loads(recipe_text[: recipe_text.index("score:")], tmp_path), tmp_path / "run")
+    page = (tmp_path / "run/report/index.html").read_text()
+    assert page.index('<section id="use"') < page.index('<section id="openings"') < page.index(">First words</h2>")
+    assert "The most frequent first words of the accepted rows" in page
+
+
+PAIRS = """\
+name: pairs
+models: {{writer: "scripted:{script}", student: {student}}}
+sources: {{prompts: {{kind: file, path: prompts.jsonl, field: prompt}}}}
+generate: {{pairs: {{kind: pairs}}}}
+arms:
+  all: {{}}
+  half: {{select: [{{kind: random, share: 0.5}}]}}
+train: {{kind: preference, batch_size: 2, learning_rate: 0.01, seeds: [0]}}
+evaluate: {{rivals: {{kind: rivals, data: questions.jsonl, max_tokens: 4}}}}
+draws: fixed
+"""
+
+
+@pytest.fixture(scope="module")
+def run(site, tiny_student, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    rules = [
+        {"match": "five.*three words", "reply": "A long answer to five"},
+        {"match": r"(?P<prompt>\w+)\. Answer badly", "reply": "no {prompt}"},
+        {"match": r"(?P<prompt>\w+)\.$", "reply": "A long answer to {prompt}"},
+    ]
+    (folder / "writer.json").write_text(json.dumps({"rules": rules}))
+    names = ("one", "two", "three", "four", "five")
+    (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": f"Say {name}."}) + "\n" for name in names))
+    asked = [{"id": str(n), "question": f"What is {n}?", "answer": str(n)} for n in range(6)]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked))
+    text = PAIRS.format(script=folder / "writer.json", student=tiny_student)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        return folder, loop.run(loads(text, folder), folder / "run"), text
+
+
+def test_pairs_are_asked_for_stored_and_exported(run):
+    folder, found, _ = run
+    pool = read_table(folder / "run/pool/pairs.parquet")
+    assert set(pool["payload"].to_pylist()) == {"pair"}
+    rows = [attempt.row for attempt in attempts_from(pool)]
+    sides = {row.payload.output: row.payload.rejected for row in rows}
+    assert sides["A long answer to two"] == "no two"
+    assert found.results["funnel"]["dropped_by"] == {"alike": 3}
+    export_rows(folder / "run", "all", "messages", folder / "rows.jsonl", None)
+    assert len((folder / "rows.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_trainer_learns_from_pairs_and_its_control_is_drawn_by_prompt(run):
+    folder, found, _ = run
+    card = json.loads((folder / "run/models/all/seed-0/card.json").read_text())
+    assert (card["kind"], card["rows"], card["steps"]) == ("preference", 4, 2)
+    assert found.results["arms"]["half"]["control"] == "half/random"
+
+
+def test_an_evaluation_holds_each_arm_beside_the_untrained_student(run):
+    folder, found, text = run
+    told = found.results["evaluations"]["rivals"]
+    (worth,) = {mode[told["metric"]] for mode in told["baseline"].values()}
+    assert worth == 0.5
+    assert all(0 <= entry["metrics"][told["metric"]]["mean"] <= 1 for entry in told["arms"].values())
+    assert (folder / "run/ungraded/all/seed-0/rivals.parquet").exists()
+    assert not loop.run(loads(text, folder), folder / "run").fresh
