@@ -10,19 +10,15 @@ from homespun.report.format import MISSING, duration, plain
 from homespun.report.page import Section
 from homespun.stages import BASELINE, FEW_SHOT
 
-STAGES = {
-    "pool": "write",
-    "scores": "score",
-    "models": "train",
-    "ungraded": "ask",
-    "results": "evaluate",
-}  #: in the order of a run
+#: kind of a stage -> how it is said, in the order of a run
+STAGES = {"pool": "write", "scores": "score", "models": "train", "ungraded": "ask", "results": "evaluate"}
+#: part of a stage's name -> how it is said, one after the other
 MARKS = {
     "@": ", replicate ",
     f"{FEW_SHOT}/": "untrained, few-shot/",
     "/seed-": ", seed ",
     f"{BASELINE}/": "untrained, ",
-}  #: part of a stage's name -> how it is said, in this order
+}
 
 
 def view(run: RunData) -> Mapping[str, Any] | str:
