@@ -133,9 +133,9 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
         if (
             recipe.described or recipe.evaluate
         ):  # of plain batch inference `homespun report` writes a page when somebody wants one
-            from homespun import reporting
+            from homespun.report import page
 
-            reporting.write(store, recipe)
+            page.write(store, recipe)
             outputs.append(stages.PAGE)
         job.finish(stages.SUMMARY, fingerprint, outputs, looks=results["looks"])
     missing = outcome.missing(recipe, steps.pools)

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from homespun.errors import UsageError
 from homespun.records import Row, Scores, Verdict
@@ -34,6 +34,11 @@ def split_by(by: str) -> tuple[str, str]:
 def show(value: float) -> str:
     """Return a number as verdicts print it: four significant digits."""
     return f"{value:.4g}"
+
+
+def are_numbers(column: Any) -> bool:
+    """Say whether a column of scores holds numbers: texts and vectors are none."""
+    return getattr(column, "ndim", 1) == 1 and not any(isinstance(value, str) for value in column)
 
 
 @dataclass(frozen=True, slots=True)
