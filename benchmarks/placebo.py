@@ -81,7 +81,7 @@ def collect(minutes: float) -> None:
         only = recipe.model_copy(update={"seed": pool, "score": {}, "arms": {}, "train": None, "evaluate": {}})
         folder = HERE.parent / f"runs/placebo/pool-{pool}"
         loop.run(only, folder)
-        rows = readback.RunData(*readback.open_run(folder)).accepted()
+        rows = readback.RunData.read(*readback.open_run(folder)).accepted()
         records = [{"pool": pool, "label": row.payload.output, "text": row.text} for row in rows]
         append(POOLS, records)
 

@@ -11,6 +11,7 @@ from homespun.exporting import export_rows
 from homespun.loop import run
 from homespun.readback import open_run
 from homespun.recipefile import load
+from homespun.report import page
 from homespun.store import Store
 from homespun.tables import attempts_from, scores_from, verdicts_from
 
@@ -112,10 +113,8 @@ def test_the_most_central_answer_of_each_prompt_is_kept(folder):
 def test_the_same_command_again_asks_nothing_and_the_page_can_be_written(folder):
     run(recipe(folder), folder / "run")
     assert not run(recipe(folder), folder / "run").fresh
-    from homespun import reporting
-
     store, stored = open_run(folder / "run")
-    reporting.write(store, stored)
+    page.write(store, stored)
     assert store.has("report/index.html")
 
 

@@ -36,6 +36,13 @@ def test_a_scorer_of_six_lines_is_one_that_rules_read(recipe_text, tmp_path):
     assert found.results["arms"]["probability"]["kept"] == 12
 
 
+def test_a_section_stands_on_the_page_after_the_others(recipe_text, tmp_path):
+    loop.run(loads(recipe_text[: recipe_text.index("score:")], tmp_path), tmp_path / "run")
+    page = (tmp_path / "run/report/index.html").read_text()
+    assert page.index('<section id="use"') < page.index('<section id="openings"') < page.index(">First words</h2>")
+    assert "The most frequent first words of the accepted rows" in page
+
+
 PAIRS = """\
 name: pairs
 models: {{writer: "scripted:{script}", student: {student}}}

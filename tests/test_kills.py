@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from homespun import loop, reporting
-from homespun.readback import open_run
+from homespun import loop
+from homespun.readback import RunData, open_run
 from homespun.recipefile import loads
-from homespun.report.html import render
+from homespun.report.page import render, rewrite
 from homespun.sources.corpus.files import make
 from homespun.stages import PAGE
 from homespun.store import crash_point, file_hash
@@ -158,10 +158,10 @@ def told(root: Path) -> dict[str, object]:
     results = json.loads((root / "results.json").read_text())
     for stage in (results["usage"], *results["usage"]["stages"].values()):
         del stage["seconds"]
-    data = reporting.gather(*open_run(root))
+    data = RunData.read(*open_run(root))
     assert (root / PAGE).read_text() == render(data)
-    stages = [replace(stage, seconds=0, tokens_per_second=None, resumed=False) for stage in data.stages]
-    page = replace(data, created="", command="", manifest={}, results=None, stages=stages)
+    stages = {name: {**stage, "seconds": 0} for name, stage in data.results["usage"]["stages"].items()}
+    page = replace(data, started="", manifest={}, results={**data.results, "usage": {"stages": stages}})
     return {
         "results": results,
         "stages": json.loads((root / "manifest.json").read_text())["stages"],
@@ -196,7 +196,7 @@ def change_and_kill(text: str, folder: Path, monkeypatch, early: int | None) -> 
         env = {**os.environ, "HOMESPUN_CRASH_AT": str(point)}
         command = [HOMESPUN, "run", str(folder / "r.yaml"), "--out", str(root)]
         assert subprocess.run(command, env=env, capture_output=True, check=False).returncode == -9
-        assert reporting.rewrite(root).is_file()  # a page of what is there, whatever that is
+        assert rewrite(root).is_file()  # a page of what is there, whatever that is
         assert loop.run(recipe, root).fresh
         assert told(root) == wanted
         assert not loop.run(recipe, root).fresh

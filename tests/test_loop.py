@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from homespun import loop, reporting, stages
+from homespun import loop, stages
 from homespun.errors import DegenerateError, RecipeError, StoreError, UsageError
-from homespun.readback import open_run
+from homespun.readback import RunData, open_run
 from homespun.recipefile import loads
+from homespun.report.page import rewrite
 from homespun.store import Store, file_hash
 from homespun.tables import attempts_from, scores_from, verdicts_from
 
@@ -288,10 +289,10 @@ def test_a_page_that_is_written_again_by_hand_leaves_the_run_complete(selected, 
     text, _ = selected
     before = file_hash(tmp_path / "run/report/index.html")
     monkeypatch.chdir(tmp_path)
-    assert file_hash(reporting.rewrite(Path("run"))) != before  # it names the run as it was called
+    assert file_hash(rewrite(Path("run"))) != before  # it names the run as it was called
     assert not run(text, tmp_path)[0].fresh
     (tmp_path / "run/results.json").write_text("{}")
-    reporting.rewrite(Path("run"))
+    rewrite(Path("run"))
     assert run(text, tmp_path)[0].fresh
 
 
@@ -304,8 +305,8 @@ def test_what_a_changed_recipe_no_longer_has_is_told_nowhere(finished, recipe_te
     wanted |= {f"results/{of}/accuracy" for of in ("_baseline", "_few-shot/seed-1", "unfiltered/seed-1")}
     assert set(outcome.results["usage"]["stages"]) == wanted
     assert json.loads((tmp_path / "run/results.json").read_text()) == outcome.results
-    (arm,) = reporting.gather(*open_run(tmp_path / "run")).arms
-    assert list(arm.losses) == [1] and "probability/random" not in (tmp_path / "run/report/index.html").read_text()
+    (cards,) = RunData.read(*open_run(tmp_path / "run")).cards.values()
+    assert list(cards) == [1] and "probability/random" not in (tmp_path / "run/report/index.html").read_text()
     back, _ = run(recipe_text, tmp_path)
     assert set(back.results["arms"]) == {"unfiltered", "probability", "probability/random"}
     assert Store(tmp_path / "run").marker("models/probability/seed-0")

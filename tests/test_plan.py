@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from homespun.budget import Budget
 from homespun.ledger import Ledger
 from homespun.plan import NOTHING, Plan, Span, StagePlan, plan
 from homespun.recipefile import load, loads
+from homespun.sources.corpus.files import make
+from test_knowledge import RECIPE as KNOWLEDGE
 from test_servers import batch, written
 
 
@@ -29,6 +32,7 @@ def test_the_estimate_holds_what_the_run_then_takes(tmp_path):
         found = plan(recipe, tmp_path / "run")
         asked = server.seen.requests
         assert asked == found.asked and 0 < asked <= 12 + 13
+        assert {path.name.partition("-")[0] for path in (tmp_path / "run").iterdir()} == {"run.lock", "ledger.db"}
         loop.run(recipe, tmp_path / "run")
         sent = server.seen.requests
         writing, judging = found.stages
@@ -124,3 +128,41 @@ def test_what_verdicts_can_show_is_told_before(recipe_text, tmp_path, count, sai
     ]
     assert len(notes[0]) == len(notes[1]) == 1
     assert (notes[0] == notes[1]) == (count == 1)  # the luck of one choice stays
+
+
+def test_the_first_replicate_takes_what_the_sample_asked_for(tmp_path, tiny_student):
+    with serve(Faults(length=16)) as server:
+        text = written(tmp_path, server).read_text().replace("models:", f"models:\n  student: {tiny_student}")
+        text += "draws: pool\narms: {all: {}}\ntrain: {kind: sft, lora: {rank: 2}, epochs: 1, seeds: [1, 2]}\n"
+        recipe = loads(text, tmp_path)
+        loop.run(recipe, tmp_path / "alone")
+        alone = server.seen.requests
+        found = plan(recipe, tmp_path / "run")
+        loop.run(recipe, tmp_path / "run")
+        assert server.seen.requests == 2 * alone
+        assert within(sum((stage.calls for stage in found.stages), NOTHING), alone)
+
+
+def test_a_sample_that_cannot_be_trained_on_leaves_the_rest_of_the_estimate(recipe_text, tmp_path):
+    rows = [{"review": f"A film about number {n}.", "label": "negative" if n == 1 else "positive"} for n in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = recipe_text.replace("unfiltered: {}", "unfiltered: {from: [rows.jsonl]}")
+    text = text.replace("probability: {select", "p: {from: [rows.jsonl], select")
+    found = plan(loads(f"draws: fixed\n{text}", tmp_path), tmp_path / "run")
+    stages = {stage.name: stage for stage in found.stages}
+    assert [name for name, stage in stages.items() if stage.seconds is None] == ["train (6)"]
+    assert any('have the label "positive"' in note for note in found.notes)
+    assert stages["scores/probability"].calls.likely == pytest.approx(40 + found.accepted["labelled"][0] * 2, rel=0.2)
+
+
+def test_rows_of_documents_are_scaled_and_no_judge_is_asked(tiny_student, tmp_path):
+    make(tmp_path / "corpus", "en", 16, 3)
+    with serve(Faults()) as server:
+        text = KNOWLEDGE.format(language="en", student=tiny_student)
+        judge = f'judge: {{id: "http://127.0.0.1:{server.port}/v1#fault-1"}}'
+        found = plan(loads(text.replace("models: {", f"models: {{{judge}, "), tmp_path), tmp_path / "run")
+        assert server.seen.requests == found.asked == 0
+    stages = {stage.name: stage for stage in found.stages}
+    names = ["train (14)", "evaluate closed_book (29)"]  # two exposures each, and the untrained student
+    assert list(stages)[3:] == ["scores/perplexity", *names]
+    assert stages["scores/perplexity"].calls.likely == pytest.approx(2 * 16 * (1 + 6 + 4))

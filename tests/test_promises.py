@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from faultserver import FaultServer, Plan, serve
-from homespun import ledgerview, loop, reporting
+from homespun import ledgerview, loop
 from homespun.exporting import export_rows
 from homespun.recipefile import load
+from homespun.report.page import rewrite
 from homespun.tables import read_table
 from test_servers import batch, command, pool, ran, written
 
@@ -211,7 +212,7 @@ def test_odd_text_goes_through_a_whole_run(tmp_path):
     assert rows[1][0]["content"] == prompts[1] and rows[3][0]["content"] == prompts[3]
     export_rows(tmp_path / "run", None, "parquet", tmp_path / "rows.parquet", None)
     assert read_table(tmp_path / "rows.parquet").column("response").to_pylist() == outputs
-    page = reporting.rewrite(tmp_path / "run").read_text(encoding="utf-8")
+    page = rewrite(tmp_path / "run").read_text(encoding="utf-8")
     assert "<script>alert" not in page and "\u202e" not in page and len(page) < 5_000_000
 
 

@@ -170,9 +170,9 @@ def test_an_arm_cannot_take_more_than_its_part_has(tmp_path):
 def test_a_run_is_read_back_without_its_first_pool(recipe_text, tmp_path):
     run(recipe_text, tmp_path)
     store, recipe = open_run(tmp_path / "run")
-    both = RunData(store, recipe)
+    both = RunData.read(store, recipe)
     (tmp_path / "run/done/pool/labelled.json").unlink()
-    one = RunData(store, recipe)
+    one = RunData.read(store, recipe)
     assert both.counts["labelled"]["kept"] == 48
     assert one.counts["labelled"]["kept"] == 24
     assert {piece.row.id for piece in one.attempts["labelled"] if piece.row} < {
@@ -183,7 +183,7 @@ def test_a_run_is_read_back_without_its_first_pool(recipe_text, tmp_path):
 def test_a_run_that_is_cut_now_shows_no_rows_of_the_pools_before(recipe_text, tmp_path):
     run("draws: pool\n" + recipe_text, tmp_path)
     found = run("draws: split\n" + recipe_text, tmp_path).results
-    data = RunData(*open_run(tmp_path / "run"))
+    data = RunData.read(*open_run(tmp_path / "run"))
     assert (tmp_path / "run/done/pool/labelled@1.json").is_file()
     assert data.counts["labelled"]["kept"] == found["funnel"]["kept"] == 24
     assert [look["draws"] for look in found["looks"]] == ["pool", "split"]

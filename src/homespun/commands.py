@@ -121,9 +121,9 @@ def plan(
 @app.command()
 def report(folder: RunDir) -> int:
     """Write the report of a run again and say where it is."""
-    from homespun import reporting
+    from homespun.report import page
 
-    _say(str(reporting.rewrite(folder)))
+    _say(str(page.rewrite(folder)))
     return 0
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # near/ loads numpy, which a run without evaluations does not
 CONTAMINATION = "contamination"  #: the rule that verdicts name; hygiene names it with its own name before
 NAMED = 0.5  #: share of n-grams that two questions may have in common: the names of what both ask about
 LISTED = 100  #: dropped rows that are kept for reading, of each source
+Files = dict[str, tuple[list[Row], str]]  #: file -> its rows, and a hash of what they depend on
 _SHOWN = 300  #: characters of a listed row
 
 
@@ -155,26 +156,26 @@ def summary(store: Store, marks: Sequence[str], sources: Sequence[str]) -> JSOND
     }
 
 
-def file_rows(job: Job) -> dict[str, tuple[list[Row], str]]:
+def file_rows(recipe: Recipe) -> Files:
     """Read the files of real rows that arms name under `from`, with a hash of each."""
     found = {}
-    for arm in job.recipe.arms.values():
+    for arm in recipe.arms.values():
         for source in arm.sources or ():
-            if source not in job.recipe.generate and source not in found:
-                task = job.recipe.task
-                rows = rows_from_file(Path(source), task.fields, list(task.labels), job.recipe.language)
+            if source not in recipe.generate and source not in found:
+                task = recipe.task
+                rows = rows_from_file(Path(source), task.fields, list(task.labels), recipe.language)
                 found[source] = (rows, file_hash(Path(source)))
     return found
 
 
-def real_rows(job: Job, against: Sequence[Reference]) -> dict[str, tuple[list[Row], str]]:
+def real_rows(job: Job, files: Files, against: Sequence[Reference]) -> Files:
     """Return the files of real rows without those that repeat an evaluation text, and a hash of what went in.
 
     Raises:
         DataError: a file cannot be read, or nothing of it is left.
     """
     found = {}
-    for source, (rows, digest) in file_rows(job).items():
+    for source, (rows, digest) in files.items():
         found[source] = (rows, digest)
         if not against:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from homespun import armplan, heldout, outcome, stages, tuning
 from homespun.armplan import ArmPlan, Choice
@@ -18,11 +19,17 @@ from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
 from homespun.job import Job
 from homespun.recipe import Recipe
-from homespun.records import JSONDict, Labelled, Row, content_hash
+from homespun.records import JSONDict, Labelled, Row, Scores, content_hash
 from homespun.replicates import Replicate, check_draws, is_cut, replicates_of
 from homespun.stages import Pool
 from homespun.store import Store
 from homespun.tuning import Trained
+
+if TYPE_CHECKING:
+    from homespun.near.overlap import Reference
+
+
+Written = tuple[dict[str, Sequence[Row]], str]  #: rows by generator or file, and what they depend on
 
 
 @dataclass(frozen=True)
@@ -65,31 +72,59 @@ def run(
             return _run(job, plans)
 
 
-def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
-    store, recipe = job.store, job.recipe
-    outcome.announce_changes(job)
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads before it asks for anything."""
+
+    items: stages.Items
+    against: Sequence[Reference]  #: texts of the evaluations that no row may repeat
+    files: heldout.Files  #: of real rows
+
+
+class Steps(NamedTuple):
+    """What a run came to before it evaluates; the lists hold one of each replicate."""
+
+    pools: list[Pool]
+    written: list[Written]
+    scores: list[list[Scores]]
+    choices: list[dict[str, Choice]]
+    trained: dict[str, list[Trained]]
+
+
+def read(job: Job, plans: Sequence[ArmPlan]) -> Inputs:
+    """Read all that a run is given, so that what is bad costs nothing."""
     items = stages.evaluation_items(job)
     stages.look_at_sources(job, items)
     for plan in plans:
         if plan.trainer is not None:
             plan.trainer.look()
+    check_draws(job.recipe, job.context)
+    return Inputs(items, heldout.references(job.recipe, items), heldout.file_rows(job.recipe))
 
-    replicates = replicates_of(recipe)
-    check_draws(recipe, job.context)
-    pools, written = _pools(job, replicates, items, used=bool(recipe.score or plans))
+
+def take(job: Job, plans: Sequence[ArmPlan], inputs: Inputs) -> Steps:
+    """Take every step from the first row to the last training."""
+    replicates = replicates_of(job.recipe)
+    pools, written = _pools(job, replicates, inputs, used=bool(job.recipe.score or plans))
     scores = [
-        [stages.score(job, one, name, _scorable(rows), fingerprint) for name in recipe.score]
+        [stages.score(job, one, name, _scorable(rows), fingerprint) for name in job.recipe.score]
         for one, (rows, fingerprint) in zip(replicates, written, strict=True)
     ]
     choices = [
         stages.select(job, one, plans, rows, found)
         for one, (rows, _), found in zip(replicates, written, scores, strict=True)
     ]
-    trained = _train(job, plans, replicates, choices, items)
-    answers = _evaluate(job, items, trained, _unselected(replicates, choices))
+    return Steps(pools, written, scores, choices, _train(job, plans, replicates, choices, inputs.items))
 
+
+def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
+    store, recipe = job.store, job.recipe
+    outcome.announce_changes(job)
+    inputs = read(job, plans)
+    steps = take(job, plans, inputs)
+    answers = _evaluate(job, inputs.items, steps)
     looks = (store.marker(stages.SUMMARY) or {}).get("looks", ())
-    results = outcome.results(job, pools, choices, trained, answers, looks)
+    results = outcome.results(job, steps.pools, steps.choices, steps.trained, answers, looks)
     fingerprint = content_hash([recipe.dump(), job.markers()])  # whole markers: they hold what results.json tells
     if not job.finished(stages.SUMMARY, fingerprint):
         store.write_json("results.json", results)
@@ -98,27 +133,22 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
         if (
             recipe.described or recipe.evaluate
         ):  # of plain batch inference `homespun report` writes a page when somebody wants one
-            from homespun import reporting
+            from homespun.report import page
 
-            reporting.write(store, recipe)
+            page.write(store, recipe)
             outputs.append(stages.PAGE)
         job.finish(stages.SUMMARY, fingerprint, outputs, looks=results["looks"])
-    missing = outcome.missing(recipe, pools)
+    missing = outcome.missing(recipe, steps.pools)
     return Outcome(store.root, results, outcome.summary(results, missing), missing, bool(job.fresh))
 
 
-Written = tuple[dict[str, Sequence[Row]], str]  #: rows by generator or file, and what they depend on
-
-
-def _pools(
-    job: Job, replicates: Sequence[Replicate], items: stages.Items, used: bool
-) -> tuple[list[Pool], list[Written]]:
+def _pools(job: Job, replicates: Sequence[Replicate], inputs: Inputs, used: bool) -> tuple[list[Pool], list[Written]]:
     """Write every generator's rows and read the files of real rows that arms name; `used`: somebody needs rows.
 
     Returns the pools, and of each replicate its rows: of a pool of its own, or its part of the one that is cut.
     """
-    against = heldout.references(job.recipe, items)
-    real = heldout.real_rows(job, against)  # first of all, so that a bad file costs nothing
+    against = inputs.against
+    real = heldout.real_rows(job, inputs.files, against)  # first of all, so that a bad file costs nothing
     pools: list[Pool] = []
     found: list[Written] = []
     whole: dict[str, Sequence[Row]] = {}
@@ -169,10 +199,10 @@ def _train(
     return trained
 
 
-def _unselected(replicates: Sequence[Replicate], choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
+def _unselected(recipe: Recipe, choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
     """Return the labelled rows of every seed before selection: those of the first reference, or of the first arm."""
     found: dict[int, Sequence[Row]] = {}
-    for one, chosen in zip(replicates, choices, strict=True):
+    for one, chosen in zip(replicates_of(recipe), choices, strict=True):
         reference = next((chosen[c.plan.reference] for c in chosen.values() if c.plan.reference), None)
         first = reference or next(iter(chosen.values()), None)
         rows = [row for row in (first.candidates if first else ()) if isinstance(row.payload, Labelled)]
@@ -180,16 +210,14 @@ def _unselected(replicates: Sequence[Replicate], choices: Sequence[dict[str, Cho
     return found
 
 
-def _evaluate(
-    job: Job, items: stages.Items, trained: dict[str, list[Trained]], rows: dict[int, Sequence[Row]]
-) -> tuning.Answers:
+def _evaluate(job: Job, items: stages.Items, steps: Steps) -> tuning.Answers:
     """Evaluate the untrained student, alone and with some rows in its prompt, then every arm with every seed."""
     if not job.recipe.evaluate:
         return {}
     job.context.models.release()
     answers = {stages.BASELINE: {0: tuning.evaluate(job, items, None)}}
-    if shown := tuning.few_shot(job, items, rows):
+    if shown := tuning.few_shot(job, items, _unselected(job.recipe, steps.choices)):
         answers[stages.FEW_SHOT] = shown
-    for name, models in trained.items():
+    for name, models in steps.trained.items():
         answers[name] = {model.seed: tuning.evaluate(job, items, model) for model in models}
     return tuning.grade_beside(job, items, answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from homespun import stats
@@ -9,44 +10,32 @@ from homespun.budget import Budget
 from homespun.plan import NOTHING, Plan, Span
 from homespun.text.table import aligned
 
-HEAD = ("stage", "calls", "tokens in", "tokens out", "time", "money")
-
 
 def lines(plan: Plan, out: Path, budget: Budget) -> list[str]:
-    """Return the table, the accept rates to expect, and what the probe leaves behind."""
-    table = [HEAD]
-    for stage in plan.stages:
-        table.append(
-            (
-                stage.name,
-                _span(stage.calls, _count),
-                _span(stage.prompt_tokens, _count),
-                _span(stage.completion_tokens, _count),
-                "unknown" if stage.seconds is None else _span(stage.seconds, _duration),
-                "unknown" if stage.money is None else _span(stage.money, _amount),
-            )
-        )
-    known = plan.stages
-    seconds = sum((stage.seconds or NOTHING for stage in known), NOTHING)
-    money = sum((stage.money or NOTHING for stage in known), NOTHING)
-    tokens = [sum((s.prompt_tokens for s in known), NOTHING), sum((s.completion_tokens for s in known), NOTHING)]
-    open_time, open_money = (any(getattr(s, what) is None for s in known) for what in ("seconds", "money"))
-    table.append(
-        (
-            "all",
-            _span(sum((stage.calls for stage in known), NOTHING), _count),
-            _span(tokens[0], _count),
-            _span(tokens[1], _count),
-            _span(seconds, _duration) + (" and more" if open_time else ""),
-            "unknown" if open_money else _span(money, _amount),
-        )
-    )
+    """Return the table, the accept rates to expect, and what the sample leaves behind."""
+    columns: dict[str, tuple[str, Callable[[float], str]]] = {
+        "calls": ("calls", _count),
+        "tokens in": ("prompt_tokens", _count),
+        "tokens out": ("completion_tokens", _count),
+        "time": ("seconds", _duration),
+        "money": ("money", _amount),
+    }
+    table = [["stage", *columns], *([stage.name] for stage in plan.stages), ["all"]]
+    total = {}
+    for name, show in columns.values():
+        spans: list[Span | None] = [getattr(stage, name) for stage in plan.stages]
+        total[name] = sum((span or NOTHING for span in spans), NOTHING)
+        whole = _span(total[name], show)
+        if None in spans:
+            whole = f"{whole} and more" if name == "seconds" else _span(None, show)
+        for line, cell in zip(table[1:], (*(_span(span, show) for span in spans), whole), strict=True):
+            line.append(cell)
     told = aligned(table)
     for name, (kept, asked) in plan.accepted.items():
         low, high = stats.wilson(kept, asked)
         told.append(f"{name}: {kept} of {asked} answers accepted; expect {low:.0%} to {high:.0%}")
     told += plan.notes
-    told += _over(budget, tokens[0] + tokens[1], money, seconds)
+    told += _over(budget, total["prompt_tokens"] + total["completion_tokens"], total["money"], total["seconds"])
     told.append(f"tried in {_duration(plan.seconds)}; ranges of time allow for what machine and server may vary")
     if plan.asked:
         told.append(f"{plan.asked} answers of servers are kept in {out / 'ledger.db'}: the run does not ask them again")
@@ -57,7 +46,7 @@ def _over(budget: Budget, tokens: Span, money: Span, seconds: Span) -> list[str]
     limits = (
         ("tokens", budget.tokens, tokens),
         ("money", budget.money, money),
-        ("minutes", budget.minutes, Span(seconds.low / 60, seconds.likely / 60, seconds.high / 60)),
+        ("minutes", budget.minutes, seconds * (1 / 60)),
     )
     found = []
     for name, limit, span in limits:
@@ -67,8 +56,9 @@ def _over(budget: Budget, tokens: Span, money: Span, seconds: Span) -> list[str]
     return found
 
 
-def _span(span: Span, show: object) -> str:
-    assert callable(show)
+def _span(span: Span | None, show: Callable[[float], str]) -> str:
+    if span is None:
+        return "unknown"
     if span.high <= 0:
         return "-"
     low, likely, high = show(span.low), show(span.likely), show(span.high)

@@ -1,8 +1,8 @@
-"""`kind` -> class, lazily: built-in strategies and those of third parties.
+"""`kind` -> class, lazily: built-in strategies and those of third parties; and the sections of a page.
 
-A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work.
-Built-ins are listed here as `module:Class` so that nothing heavy is imported before it is used; plug-ins
-register the same kind of class under an entry-point group `homespun.GROUP` (examples/plugin shows some).
+A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work; a section is an
+object (report/page.py). Built-ins are listed here as `module:Name` so that nothing heavy is imported before it is
+used; plug-ins register the same under an entry-point group `homespun.GROUP` (examples/plugin shows some).
 Payloads (homespun.records.Payload) are found in the same way, by the kind that tables name.
 There is one registry for all stages and no decorator magic: what is not in the table does not exist.
 """
@@ -78,6 +78,27 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "closed_book": "homespun.evaluate.closed_book:ClosedBook",
         "general": "homespun.evaluate.general:General",
     },
+    "section": {  # of the page of a run, in order
+        "recommendation": "homespun.report.sections.advice:RECOMMENDATION",
+        "exposure": "homespun.report.sections.curves:EXPOSURE",
+        "reach": "homespun.report.sections.reach:REACH",
+        "variants": "homespun.report.sections.curves:VARIANTS",
+        "loss": "homespun.report.sections.curves:LOSS",
+        "kinds": "homespun.report.sections.kinds:KINDS",
+        "forgetting": "homespun.report.sections.forgetting:FORGETTING",
+        "verdicts": "homespun.report.sections.verdicts:VERDICTS",
+        "comparison": "homespun.report.sections.evaluated:COMPARISON",
+        "numbers": "homespun.report.sections.evaluated:NUMBERS",
+        "funnel": "homespun.report.sections.funnel:FUNNEL",
+        "scores": "homespun.report.sections.scores:SCORES",
+        "correlation": "homespun.report.sections.scores:CORRELATION",
+        "training": "homespun.report.sections.training:TRAINING",
+        "rows": "homespun.report.sections.rows:ROWS",
+        "coverage": "homespun.report.sections.coverage:COVERAGE",
+        "time": "homespun.report.sections.costs:COSTS",
+        "made": "homespun.report.sections.made:MADE",
+        "use": "homespun.report.sections.made:USE",
+    },
 }
 
 
@@ -117,7 +138,7 @@ def kinds(group: str) -> dict[str, str]:
 
 @cache
 def find_any(group: str, kind: str) -> Any:
-    """Import and return the class behind a kind of a group.
+    """Import and return the class, or the section, behind a kind of a group.
 
     Raises:
         UsageError: no such kind (with a suggestion), or a plug-in that does not load.

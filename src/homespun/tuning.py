@@ -291,7 +291,8 @@ def _evaluate_one(
             job.finish(stage, fingerprint, outputs, same_as=other)
             return _answered(job.store, outputs)
     job.begin(stage)
-    started = time.monotonic()
+    model: Any = None if asked else student()
+    started = time.monotonic()  # what loading takes is no time of an item
     count = len(items) * (1 if shown else len(evaluation.modes(trained is not None)))
     with job.progress.bar(f"evaluate {where}", count, "items") as bar:
         if asked:
@@ -301,7 +302,7 @@ def _evaluate_one(
             job.store.write_table(outputs[1], curve_table(curve))
             bar.advance(count)
         else:
-            answers = _ask(job, name, items, student(), trained=trained is not None, shown=shown, advance=bar.advance)
+            answers = _ask(job, name, items, model, trained=trained is not None, shown=shown, advance=bar.advance)
             results = _graded(job, name, items, answers)
     job.store.write_table(output, results_table(results))
     job.finish(stage, fingerprint, outputs, seconds=time.monotonic() - started, units=count, unit="items")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from homespun.evaluate import curves
 from homespun.evaluate.recommend import recommend
-from homespun.report.data import ArmInfo, Cell, Counts, Funnel, ReadRow, ReportData
+from homespun.readback import RunData
+from homespun.records import Variant
 
 POINTS = (0, 25, 50, 100, 150, 200, 300, 400, 500, 650, 800, 1000)
 CATEGORIES = ("terms of use", "product", "procedure", "glossary", "company")
@@ -145,57 +146,37 @@ TEXT = (
 )
 
 
-def _rows() -> tuple[ReadRow, ...]:
-    groups = ("kept", "kept", "dropped by hygiene", "dropped by selection", "nearest to threshold")
-    reasons = ("", "", 'fidelity: "12 watts" of the document is missing', "low perplexity 0.5: 31.2 is above 18.4",
-               "low perplexity 0.5: 18.3 is at most 18.4")  # fmt: skip
-    return tuple(
-        ReadRow(
-            f"v{number:02}",
-            {"document": TEXT, "text": TEXT.replace("sells", ("offers", "makes", "has in its shop")[number % 3])},
-            groups[number % 5],
-            FORMS[number % len(FORMS)],
-            f"product-{number % 4:02}",
-            ("facts",) if number % 5 < 2 else (),
-            reasons[number % 5],
-        )
-        for number in range(20)
-    )
-
-
-def knowledge(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> ReportData:
+def knowledge(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> RunData:
     """Return a complete run on documents."""
-    found = results(names, seeds)
-    counts = Counts(1400, 1396, 4, 1380, 16, 1240, {"fidelity": 118, "unchanged": 22})
-    of_form = {form: Counts(200, 199, 1, 197, 2, 177 - 5 * n, {"fidelity": 20 + 5 * n}) for n, form in enumerate(FORMS)}
-    return dataclasses.replace(
-        sample.sample(0),
-        name="knowledge",
-        task="",
-        labels={},
-        axes=("form", "document"),
-        results=found,
-        verdicts=[],
-        funnels={"rewrites": Funnel(counts, of_form)},
-        rows=_rows(),
-        row_totals={"kept": 1240, "dropped by hygiene": 140},
-        coverage=[Cell(f, f"product-{n:02}", 20, 20 - n - i) for n in range(10) for i, f in enumerate(FORMS)],
-        diversity={"distinct-2": 0.41},
-        warnings=[],
-        arms=[
-            ArmInfo(name, 200, 400, entry["rules"], {}, entry["control"], entry["reference"])
-            for name, entry in found["arms"].items()
-        ],
+    generate = {"rewrites": SimpleNamespace(gives=Variant)}
+    run = sample.empty(name="knowledge", described=None, generate=generate)
+    run.started, run.manifest, run.results = "2026-03-01T14:05:33+00:00", sample.MANIFEST, results(names, seeds)
+    originals, variants = [], []
+    for number in range(10):
+        document = f"product-{number:02}"
+        text = f"{TEXT} It is number {number}."
+        groups = {"document": document, "form": "original"}
+        originals.append(sample.attempt(Variant(text), groups, document))
+        for place, form in enumerate(FORMS):
+            for sells in ("offers", "makes", "has in its shop"):
+                groups = {"document": document, "form": form}
+                payload = Variant(
+                    text.replace("sells", sells).replace("12 watts", "much" if place == number else "12 watts")
+                )
+                variants.append(sample.attempt(payload, groups, f"{document}|{form}|{sells}"))
+    run.recipe.generate["original"] = SimpleNamespace(gives=Variant)
+    sample.add_pool(
+        run, "rewrites", variants, lambda row: "" if "12 watts" in row.text else 'fidelity: "12 watts" is missing'
     )
+    sample.add_pool(run, "original", originals, lambda row: "")
+    return run
 
 
-def hostile() -> ReportData:
+def hostile() -> RunData:
     """Return a run on documents in which every name attacks the page."""
-    data = knowledge(FEW)
-    found = data.results
-    assert found is not None
-    names = dict(zip(FEW, sample.HOSTILE, strict=False))
-    for name, bad in names.items():
+    run = knowledge(FEW)
+    found = run.results
+    for name, bad in zip(FEW, sample.HOSTILE, strict=False):
         found["arms"][bad] = {**found["arms"].pop(name), "from": [bad], "forms": [bad]}
         for evaluation in found["evaluations"].values():
             entry = evaluation["arms"][bad] = evaluation["arms"].pop(name)
@@ -203,4 +184,6 @@ def hostile() -> ReportData:
                 point["metrics"][f"category:{sample.SCRIPT}"] = point["metrics"]["accuracy"]
                 point["metrics"][sample.IMAGE] = point["metrics"]["accuracy"]
     found["recommendation"] = recommend(found)
-    return dataclasses.replace(data, axes=(sample.SCRIPT, sample.IMAGE), arms=())
+    groups = {"document": sample.IMAGE, "form": sample.SCRIPT}
+    sample.add_pool(run, sample.SCRIPT, [sample.attempt(Variant(sample.BIDI), groups, "x")], lambda row: "")
+    return run

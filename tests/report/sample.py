@@ -1,56 +1,29 @@
-"""Realistic report data for tests and for looking at the page: one arm, five arms, Japanese, hostile text."""
+"""Runs as they are read back, for tests and for looking at the page: one arm, five arms, Japanese, hostile text."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
+import json
 import math
 import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from homespun.report.data import (
-    ArmInfo,
-    Cell,
-    Counts,
-    Funnel,
-    ReadRow,
-    ReportData,
-    ScoreColumn,
-    StageCost,
-    UseCommand,
-)
+from typer.testing import CliRunner
+
+from homespun import commands
+from homespun.generate.base import Funnel, Piece
+from homespun.readback import RunData
+from homespun.records import Attempt, Labelled, Lineage, Payload, Row, Scores, Verdict
+from homespun.select.rules.threshold import AtLeast
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(2)>'
 BIDI = "safe\u202egnirts\u202c and zero\u200bwidth \u2066isolate\u2069 \x07bell \ud800 half"
 LONG_WORD = "Unbreakable" * 60
 HOSTILE = (SCRIPT, IMAGE, "{{ 7 * 7 }} {% raw %} <!-- --> </style></details>", BIDI, LONG_WORD)
-
-RECIPE = """\
-name: sentiment
-language: en
-models:
-  writer: embedded
-  student: embedded
-task:
-  kind: classification
-  description: Decide whether a movie review is positive or negative.
-  fields: [review]
-  labels:
-    positive: the reviewer liked the film
-    negative: the reviewer disliked it
-generate:
-  labelled: {kind: labelled, keywords: 40, rows: 400}
-score:
-  probability: {kind: probability}
-  judge: {kind: judge, mode: blind}
-arms:
-  unfiltered: {}
-  judge: {select: [{kind: at_least, by: judge, value: 0.5}]}
-train: {kind: sft, lora: {rank: 8}, epochs: 2, seeds: [0, 1, 2]}
-evaluate:
-  accuracy: {kind: classification, data: data/reviews_test.jsonl, columns: {review: review, label: label}}
-"""
 
 KEYWORDS = (
     "acting", "plot", "soundtrack", "ending", "dialogue", "pacing", "costumes", "humour", "villain",
@@ -74,6 +47,24 @@ REVIEWS = {
 }
 VERDICTS = ("helped", "no evidence", "hurt", "helped", "no evidence")
 ARMS = ("judge", "probability", "agreement", "judge and probability", "short reviews only")
+SCORES = {"judge.score": 0.2, "probability.lp_output": 0.5, "probability.pmi": 0.9}  #: column -> its spread
+CUT = 0.3
+STAGES = {
+    "pool/labelled": {"seconds": 214.0, "units": 400, "tokens": 31_250},
+    "scores/judge": {"seconds": 31.4, "units": 342, "tokens": 26_110},
+    "models/judge/seed-0": {"seconds": 188.0, "units": 128, "unit": "steps", "tokens": 71_900},
+    "results/judge/seed-0/accuracy": {"seconds": 96.0, "units": 2_400, "unit": "items"},
+}  # fmt: skip
+MANIFEST = {
+    "name": "sentiment",
+    "versions": {"python": "3.11.2", "torch": "2.13.0", "transformers": "5.23.0", "trl": "1.16.0"},
+    "machine": {"cpu": "2 cores, x86_64", "memory": "24 GiB", "threads": 2, "gpu": None},
+    "models": {
+        "writer": {"id": "smollm2-135m-instruct", "hash": "sha256:8f2c1d6b9a47e3550c1f", "licence": "Apache-2.0"}
+    },
+    "resumed": ["pool/labelled"],
+}
+SETTINGS = {"kind": "sft", "lora rank": 8, "epochs": 2, "learning rate": 2e-4, "batch": 16}
 
 
 def _metric(rng: random.Random, mean: float, half: float, seeds: int) -> dict[str, Any]:
@@ -103,18 +94,12 @@ def versus(arm: str, other: str, difference: float, half: float, verdict: str) -
     }
 
 
-def minimal(results: dict[str, Any]) -> dict[str, Any]:
-    """Return results with only the documented keys."""
-    short: dict[str, Any] = copy.deepcopy(results)
-    keys = ("metric", "difference", "low", "high", "p", "verdict")
-    for evaluation in short["evaluations"].values():
-        for entry in evaluation["arms"].values():
-            for versus in ("versus_control", "versus_reference"):
-                if entry[versus]:
-                    entry[versus] = {key: entry[versus][key] for key in keys}
-            entry.pop("versus_baseline", None)
-            entry.pop("sentence", None)
-    return short
+ALONE = {
+    "versus_control": None,
+    "versus_reference": None,
+    "versus_baseline": versus("it", "untrained", 0.05, 0.03, "helped"),
+    "sentence": "",
+}
 
 
 def results(arms: int, seeds: int = 3) -> dict[str, Any]:
@@ -123,8 +108,7 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
     entries: dict[str, Any] = {
         "unfiltered": {
             "metrics": {"accuracy": _metric(rng, 0.843, 0.03, seeds), "macro_f1": _metric(rng, 0.842, 0.031, seeds)},
-            "versus_control": None,
-            "versus_reference": None,
+            **ALONE,
         }
     }  # fmt: skip
     arm_counts: dict[str, Any] = {
@@ -147,8 +131,7 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
                 "accuracy": _metric(rng, 0.846, 0.029, seeds),
                 "macro_f1": _metric(rng, 0.844, 0.03, seeds),
             },
-            "versus_control": None,
-            "versus_reference": None,
+            **ALONE,
         }
         arm_counts[name] = {
             "candidates": 342,
@@ -157,6 +140,7 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
             "control": f"{name}/random",
             "reference": "unfiltered",
         }
+        arm_counts[f"{name}/random"] = arm_counts[name] | {"dropped_by": {}, "control": None, "reference": None}
     baseline = {
         "free": {"accuracy": 0.61, "macro_f1": 0.58},
         "constrained": {"accuracy": 0.797, "macro_f1": 0.795},
@@ -164,235 +148,144 @@ def results(arms: int, seeds: int = 3) -> dict[str, Any]:
     return {
         "version": 1,
         "primary": ["accuracy", "accuracy"],
-        "funnel": {},
-        "usage": {},
+        "usage": {"stages": STAGES},
         "arms": arm_counts,
         "evaluations": {"accuracy": {"items": 300, "baseline": baseline, "arms": entries}},
     }
 
 
-def _losses(rng: random.Random, steps: int) -> list[float]:
-    return [0.9 * math.exp(-step / 12) + 0.12 + rng.gauss(0, 0.03) for step in range(steps)]
+def recipe(name: str = "sentiment", language: str = "en", **changed: Any) -> Any:
+    """Return what the page asks of a recipe."""
+    labels = {"positive": "the reviewer liked the film", "negative": "the reviewer disliked it"}
+    task = SimpleNamespace(description="Decide whether a movie review is positive or negative.", labels=labels)
+    generate = {"labelled": SimpleNamespace(gives=Labelled)}
+    found = {"described": task, "generate": generate, "arms": {}, "seed": 0, **changed}
+    return SimpleNamespace(name=name, language=language, **found)
 
 
-def _arms(rng: random.Random, count: int, seeds: int) -> tuple[ArmInfo, ...]:
-    settings = {"kind": "sft", "lora rank": 8, "epochs": 2, "learning rate": 2e-4, "batch": 16}
-    found = []
-    for name in ("unfiltered", *ARMS[:count]):
-        selecting = name != "unfiltered"
-        chosen = 207 if selecting else 342
-        for arm, control in ((name, f"{name}/random" if selecting else None), (f"{name}/random", None)):
-            if arm.endswith("/random") and not selecting:
-                continue
-            found.append(
-                ArmInfo(
-                    name=arm,
-                    chosen=chosen,
-                    candidates=342,
-                    rules=(f"at_least {name} 0.5",) if control else (),
-                    dropped_by={f"at_least {name} 0.5": 120, "no score": 15} if control else {},
-                    control=control,
-                    reference="unfiltered" if selecting else None,
-                    settings=settings,
-                    losses={seed: _losses(rng, 2 * chosen // 16) for seed in range(seeds)},
-                    artifacts={"adapter, seed 0": f"models/{arm}/seed-0"},
-                )
-            )
-    return tuple(found)
+def empty(**changed: Any) -> RunData:
+    """Return a run of which nothing is there but the recipe."""
+    return RunData(recipe(**changed), Path("runs/sentiment"))
 
 
-def _columns(rng: random.Random, arms: int) -> tuple[ScoreColumn, ...]:
-    names = {"judge": (0.68, 0.22), "probability.lp_output": (-0.9, 0.5), "probability.pmi": (1.1, 0.9)}
-    columns = []
-    for name, (mean, spread) in names.items():
-        values = [rng.gauss(mean, spread) for _ in range(342)]
-        if name == "judge":
-            values = [min(1.0, max(0.0, value)) for value in values]
-        values[3] = values[50] = math.nan
-        kept = {
-            arm: [value > mean - 0.2 * spread + rng.gauss(0, 0.15 * spread) for value in values] for arm in ARMS[:arms]
-        }
-        used = tuple(arm for arm in ARMS[:arms] if arm.split()[0] in name)
-        columns.append(ScoreColumn(name, values, kept, used, dict.fromkeys(used, (mean - 0.2 * spread,))))
-    return tuple(columns)
+def attempt(payload: Payload | None, groups: dict[str, str], key: str, language: str = "en", raw: str = "") -> Attempt:
+    """Return an answer: a row, or without a payload an answer in which there is none."""
+    row = payload and Row.make(payload, language=language, groups=groups, lineage=Lineage("g", key))
+    status = "parsed" if row else "unparsed" if raw else "failed"
+    return Attempt(key, status, raw, "" if row else "no text", groups, row or None)
 
 
-def _rows(rng: random.Random, arms: int) -> tuple[ReadRow, ...]:
-    rows = []
-    for number in range(22):
-        label = ("positive", "negative")[number % 2]
-        group = ("kept", "kept", "nearest to threshold", "dropped by selection", "dropped by hygiene")[number % 5]
-        rows.append(
-            ReadRow(
-                id=f"{rng.getrandbits(64):016x}",
-                fields={"review": rng.choice(REVIEWS[label])},
-                group=group,
-                label=label,
-                keyword=rng.choice(KEYWORDS),
-                kept_by=ARMS[:arms] if group == "kept" else (),
-                reason="" if group == "kept" else "at_least judge 0.5: 0.41 is below 0.5",
-                scores={"judge": rng.random(), "probability.pmi": rng.gauss(1, 1)},
-            )
-        )
-    rows.append(
-        ReadRow("ja01", {"review": "音楽も演技も素晴らしく、最後まで目が離せませんでした。"}, "kept", "positive",
-                "音楽", ("judge",), "", {"judge": 0.93})
-    )  # fmt: skip
-    rows += [
-        ReadRow(
-            f"bad{number}",
-            {"review": text},
-            "dropped by hygiene",
-            "negative",
-            text[:80],
-            (),
-            f"repeats the prompt: {text}",
-            {"judge": math.nan, "probability.pmi": math.inf},
-        )
-        for number, text in enumerate(HOSTILE)
-    ]
-    rows.append(ReadRow("raw1", {"answer": "Sure! Here is a review:\n\n1.\n2.\n"}, "unparsed answer", "positive"))
-    return tuple(rows)
+def add_pool(run: RunData, name: str, attempts: Sequence[Attempt], drop: Any) -> None:
+    """Add what a generator wrote; `drop` returns why a row fails the checks, `rule: reason`, or nothing."""
+    checks = []
+    for one in attempts:
+        if one.row is not None:
+            rule, _, reason = drop(one.row).partition(": ")
+            checks.append(Verdict(one.row.id, not rule, rule or "hygiene", reason=reason))
+    run.attempts[name], run.checks[name] = list(attempts), checks
+    run.counts[name] = Funnel.of([Piece(attempts, checks)]).counts()
 
 
-def _stages() -> tuple[StageCost, ...]:
-    return (
-        StageCost("write keywords", 14.2, 40, "keywords", 1_320, 93.0),
-        StageCost("generate labelled", 214.0, 400, "rows", 31_250, 146.0, resumed=True),
-        StageCost("score judge", 31.4, 342, "rows", 26_110, 831.5),
-        StageCost("score probability", 44.9, 342, "rows", 37_020, 824.5),
-        StageCost("select", 0.2, 342, "rows"),
-        StageCost("train", 188.0, 128, "steps", 71_900, 382.4),
-        StageCost("evaluate", 96.0, 2_400, "items", 80_112, 834.5),
-    )
+def select(run: RunData, arm: str, by: str, values: Sequence[float]) -> None:
+    """Add an arm that keeps the rows with at least `CUT`, and its verdicts."""
+    rule = AtLeast(by=by, value=CUT)
+    run.recipe.arms[arm] = SimpleNamespace(select=(rule,))
+    for key, value in zip(run.scored, values, strict=True):
+        keep = value >= CUT
+        said = f"{by} {value:.2f} is {'at or above' if keep else 'below'} {CUT}"
+        run.verdicts.setdefault(arm, {})[key] = Verdict(key, keep, str(rule), value, CUT, said)
 
 
-MANIFEST = {
-    "homespun": "0.1.0",
-    "versions": {"python": "3.11.2", "torch": "2.13.0", "transformers": "5.23.0", "trl": "1.16.0"},
-    "machine": {"cpu": "2 cores, x86_64", "memory": "24 GiB", "threads": 2, "gpu": None},
-    "models": {
-        "writer": {
-            "id": "smollm2-135m-instruct",
-            "hash": "sha256:8f2c1d6b9a47e3550c1f",
-            "licence": "Apache-2.0",
-        },
-        "student": {
-            "id": "smollm2-135m-instruct",
-            "hash": "sha256:8f2c1d6b9a47e3550c1f",
-            "licence": "Apache-2.0",
-        },
-    },
-}
-
-USAGE = (
-    UseCommand("Label a file of new texts", "homespun predict runs/sentiment --arm judge new_reviews.jsonl"),
-    UseCommand(
-        "Write one merged model for transformers and vLLM",
-        "homespun export runs/sentiment --arm judge --model merged --out sentiment-model",
-    ),
-    UseCommand("Serve it", "vllm serve ./sentiment-model"),
-)
-
-
-def sample(arms: int = 1, seeds: int = 3) -> ReportData:
-    """Return a complete run with that many selecting arms (0 to 5)."""
+def sample(arms: int = 1, seeds: int = 3, texts: Any = None, **changed: Any) -> RunData:
+    """Return a complete run with that many selecting arms (0 to 5); `texts`: label -> texts of its rows."""
     rng = random.Random(arms)
-    total = Counts(400, 398, 2, 381, 17, 342, {"duplicate": 21, "copies the prompt": 11, "too short": 7})
-    half = Counts(200, 199, 1, 190, 9, 171, {"duplicate": 11, "copies the prompt": 5, "too short": 3})
-    rest = Counts(200, 199, 1, 191, 8, 171, {"duplicate": 10, "copies the prompt": 6, "too short": 4})
-    measured = results(arms, seeds)
-    entries = measured["evaluations"]["accuracy"]["arms"]
-    names = ("judge", "probability.lp_output", "probability.pmi")
-    rho = {a: {b: 1.0 if a == b else 0.31 - 0.2 * (len(a) % 3) for b in names} for a in names}
-    return ReportData(
-        name="sentiment",
-        language="en",
-        created="2026-03-01T14:05:33+00:00",
-        task="Decide whether a movie review is positive or negative.",
-        labels={"positive": "the reviewer liked the film", "negative": "the reviewer disliked it"},
-        recipe_yaml=RECIPE,
-        command="homespun run recipes/sentiment.yaml --out runs/sentiment",
-        manifest=MANIFEST,
-        results=measured,
-        verdicts=[entry["sentence"] for entry in entries.values() if "sentence" in entry],
-        funnels={"labelled": Funnel(total, {"positive": half, "negative": rest})},
-        scores=_columns(rng, arms),
-        correlations=rho,
-        rows=_rows(rng, arms),
-        row_totals={"kept": 207, "dropped by selection": 135, "dropped by hygiene": 39, "unparsed answer": 17},
-        coverage=[
-            Cell(label, keyword, 6, rng.choice((6, 6, 6, 5, 5, 4, 3, 1)))
-            for keyword in KEYWORDS
-            for label in ("positive", "negative")
-        ],
-        diversity={"distinct-2": 0.812, "self-BLEU-4": 0.214, "distinct openings": 0.63},
-        warnings=["Length tells the label apart with an AUC of 0.72; above 0.70 a model may learn length."],
-        stages=_stages(),
-        arms=_arms(rng, arms, seeds),
-        usage=USAGE,
-    )
+    run = empty(**changed)
+    run.started, run.recipe_yaml, run.manifest = "2026-03-01T14:05:33+00:00", "name: sentiment\n", MANIFEST
+    run.results = results(arms, seeds)
+    labels, texts = list(run.recipe.described.labels), texts or REVIEWS
+    cells = [(label, word) for word in KEYWORDS for label in labels for _ in range(6)]
+    attempts = []
+    for number, (label, word) in enumerate(cells):
+        text = f"{rng.choice(texts[label])} {number}"
+        payload = None if number % 40 in (0, 20) else Labelled({"review": text}, label)
+        raw = "Sure! Here is a review:\n\n1.\n2.\n" if number % 40 else ""
+        groups = {"label": label, "keyword": word}
+        attempts.append(attempt(payload, groups, str(number), run.recipe.language, raw))
+    add_pool(run, "labelled", attempts, lambda row: "hygiene: too short: it has 3" if row.text.endswith("7") else "")
+    ids = [row.id for row in run.accepted()]
+    for name, spread in SCORES.items():
+        scorer, _, column = name.partition(".")
+        values = [math.nan if place in (3, 50) else rng.gauss(0.5, spread) for place in range(len(ids))]
+        of = {scores.name: scores for scores in run.scores}
+        columns = {**(of[scorer].columns if scorer in of else {}), column: values}
+        of[scorer] = Scores(scorer, column, ids, columns)
+        run.scores = list(of.values())
+    run.recipe.arms["unfiltered"] = SimpleNamespace(select=())
+    for arm in ARMS[:arms]:
+        select(run, arm, "judge", run.numbers["judge.score"])
+    for arm, entry in run.arms.items():
+        losses = [[0.9 * math.exp(-step / 12) + 0.12 for step in range(entry["kept"] // 8)] for _ in range(seeds)]
+        cards = [{"seed": seed, "losses": curve, "settings": SETTINGS} for seed, curve in enumerate(losses)]
+        run.cards[arm] = dict(enumerate(cards))
+        run.files[arm] = {"adapter, seed 0": f"models/{arm}/seed-0"}
+    return run
 
 
-def after_generation() -> ReportData:
+def after_generation() -> RunData:
     """Return a run that ended after generation: no scores, no arms, no results."""
-    return dataclasses.replace(
-        sample(1), results=None, verdicts=(), scores=(), correlations={}, arms=(), usage=(), stages=_stages()[:2]
-    )
+    return replace(sample(1), results={}, scores=[], verdicts={}, cards={}, files={})
 
 
-def after_selection() -> ReportData:
+def after_selection() -> RunData:
     """Return a run that ended after selection: arms without training."""
     full = sample(2)
-    arms = [dataclasses.replace(arm, losses={}, settings={}, artifacts={}) for arm in full.arms]
-    return dataclasses.replace(full, results=None, verdicts=(), arms=arms, usage=(), stages=_stages()[:5])
+    return replace(full, results={**full.results, "evaluations": {}}, cards={}, files={})
 
 
-def hostile() -> ReportData:
+def hostile() -> RunData:
     """Return a run in which every text a model or a user writes attacks the page."""
-    full = sample(1)
-    renamed = dataclasses.replace(full.arms[1], rules=HOSTILE, dropped_by=dict.fromkeys(HOSTILE, 3))
-    counts = full.funnels["labelled"].total
-    return dataclasses.replace(
-        full,
-        name=IMAGE,
-        task=SCRIPT + LONG_WORD,
-        labels=dict.fromkeys(HOSTILE, SCRIPT),
-        recipe_yaml="\n".join(HOSTILE),
-        command=SCRIPT,
-        manifest={IMAGE: {SCRIPT: BIDI, "list": [IMAGE, {SCRIPT: 1}]}},
-        verdicts=HOSTILE,
-        funnels={
-            SCRIPT: Funnel(
-                dataclasses.replace(counts, dropped=dict.fromkeys(HOSTILE, 3)), dict.fromkeys(HOSTILE, counts)
-            )
-        },
-        scores=[dataclasses.replace(column, name=IMAGE + column.name) for column in full.scores],
-        correlations={IMAGE: {SCRIPT: 0.1}, SCRIPT: {IMAGE: 0.1}},
-        coverage=[Cell(label, keyword, 4, 2) for keyword in HOSTILE for label in HOSTILE],
-        warnings=HOSTILE,
-        diversity=dict.fromkeys(HOSTILE, 0.5),
-        stages=[dataclasses.replace(stage, name=IMAGE, unit=SCRIPT) for stage in full.stages],
-        arms=(full.arms[0], renamed, full.arms[2]),
-        usage=[UseCommand(SCRIPT, IMAGE)],
+    labels = dict.fromkeys(HOSTILE, SCRIPT)
+    described = SimpleNamespace(description=SCRIPT + LONG_WORD, labels=labels)
+    full = sample(1, texts=dict.fromkeys(HOSTILE, HOSTILE), name=IMAGE, described=described)
+    full.recipe_yaml, full.root = "\n".join(HOSTILE), Path(SCRIPT)
+    full.manifest = {IMAGE: {SCRIPT: BIDI, "list": [IMAGE, {SCRIPT: 1}]}}
+    attempts = [
+        attempt(Labelled({SCRIPT: text, "b": text}, text), {"label": text, "keyword": text[:80]}, text)
+        for text in HOSTILE
+    ]
+    add_pool(
+        full, SCRIPT, [*attempts, attempt(None, {"label": IMAGE}, "raw", raw=BIDI)], lambda row: f"{IMAGE}: {row.text}"
     )
+    full.scores = [replace(scores, name=IMAGE + scores.name) for scores in full.scores]
+    full.__dict__.pop("numbers", None)
+    results = full.results
+    results["arms"]["judge"] |= {"rules": HOSTILE, "dropped_by": dict.fromkeys(HOSTILE, 3)}
+    results["usage"] = {"stages": {f"pool/{IMAGE}": {"seconds": 1, "units": 2, "unit": SCRIPT}}, "damaged": SCRIPT}
+    results["evaluations"]["accuracy"]["arms"]["judge"]["sentence"] = BIDI
+    for bad in HOSTILE:
+        results["arms"][bad] = results["arms"]["unfiltered"]
+        results["evaluations"]["accuracy"]["arms"][bad] = results["evaluations"]["accuracy"]["arms"]["unfiltered"]
+        full.cards[bad] = {0: {"seed": 0, "losses": [1.0], "settings": {IMAGE: SCRIPT}}}
+        full.files[bad] = {SCRIPT: IMAGE}
+    return full
 
 
-def japanese() -> ReportData:
+def japanese() -> RunData:
     """Return a run in Japanese."""
-    labels = ("肯定的", "否定的")
-    words = ("音楽", "演技", "脚本", "映像", "結末", "登場人物", "テンポ", "台詞")
-    return dataclasses.replace(
-        sample(1),
-        name="映画レビューの感情分析",
-        language="ja",
-        task="映画のレビューが肯定的か否定的かを判断してください。",
-        labels={"肯定的": "映画を気に入った", "否定的": "映画が気に入らなかった"},
-        coverage=[Cell(label, word, 5, 4) for word in words for label in labels],
-        rows=[
-            ReadRow("j1", {"レビュー": "映像は美しいのに、脚本が最後まで弱く、登場人物に共感できませんでした。"},
-                    "kept", "否定的", "脚本", ("judge",), "", {"judge": 0.88}),
-            ReadRow("j2", {"レビュー": "音楽がとても良かった。" * 12}, "dropped by hygiene", "肯定的", "音楽", (),
-                    "同じ文の繰り返し"),
-        ],
-    )  # fmt: skip
+    labels = {"肯定的": "映画を気に入った", "否定的": "映画が気に入らなかった"}
+    texts = {
+        "肯定的": ["音楽も演技も素晴らしく、最後まで目が離せませんでした。"],
+        "否定的": ["映像は美しいのに、脚本が最後まで弱く、登場人物に共感できませんでした。"],
+    }
+    described = SimpleNamespace(description="映画のレビューが肯定的か否定的かを判断してください。", labels=labels)
+    return sample(1, texts=texts, name="映画レビューの感情分析", language="ja", described=described)
+
+
+def selection(folder: Path, *options: str) -> str:
+    """Return the page about a selection of hostile rows with bad records among them, as the command writes it."""
+    texts = [f"{text} more {number % 7} times" for number, text in enumerate([*HOSTILE[:3], "long " * 400] * 5)]
+    records = [json.dumps({"text": text, "q": n, "r": -n}) for n, text in enumerate(texts)]
+    (folder / "rows.jsonl").write_text("\n".join([*records, "broken"]) + "\n")
+    words = ["select", str(folder / "rows.jsonl"), *options, "--report", str(folder / "new/page.html")]
+    assert CliRunner().invoke(commands.app, words).exit_code in (0, 2)
+    return (folder / "new/page.html").read_text(encoding="utf-8")

@@ -65,6 +65,7 @@ def test_what_is_left_behind(trainer, texts, blank, tiny, tmp_path):
     assert {Path(name).suffix for name in names} <= {".json", ".safetensors", ".md", ".jinja"}
     assert Card.read(tmp_path) == card
     assert (card.kind, card.rows, card.documents, card.labels, card.epochs) == ("continual", 15, 5, {}, 6)
+    assert card.presented == trainer.presented(15, 5) == 30
     assert card.steps == len(card.losses) == 12
     assert len(card.exposure_losses) == len(card.exposure_tokens) == 6
     assert card.exposure_losses[-1] < card.exposure_losses[0]

@@ -126,6 +126,10 @@ class Evaluation(Strategy):
         """Return the models that `grade` asks."""
         return ()
 
+    def sample(self) -> Evaluation:
+        """Return an evaluation that asks no judge, for an estimate."""
+        return self
+
     def look_at(self, items: Sequence[Item], records: Iterable[Record]) -> list[str]:
         """Return what a reader should know about items that ask for something in a source; reads it once.
 

@@ -92,6 +92,10 @@ class ClosedBook(Evaluation):
         """Return the models that `grade` asks."""
         return () if self.judge == "off" else ("judge",)
 
+    def sample(self) -> ClosedBook:
+        """Return an evaluation that asks no judge."""
+        return self.model_copy(update={"judge": "off"})
+
     def texts(self, item: Item) -> list[tuple[str, bool]]:
         """Return the question: its answer is what the rows are to teach, its wording is not."""
         return [(item.fields["question"], False)]

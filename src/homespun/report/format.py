@@ -94,14 +94,6 @@ def change_interval(metric: str, versus: Mapping[str, Any] | None) -> str:
     return f"{change_of(metric, versus['low'])} to {change_of(metric, versus['high'])}"
 
 
-def change_in_words(metric: str, value: float) -> str:
-    """Return a difference as one says it: `4.2 points higher`, `0.042 lower`, `no difference`."""
-    size = f"{abs(value) * 100:.1f} points" if is_share(metric) else f"{abs(value):.3f}"
-    if float(size.split()[0]) == 0:
-        return "no difference"
-    return f"{size} {'higher' if value > 0 else 'lower'}"
-
-
 def p_value(p: float | None) -> str:
     """Return a p value with three decimals, or `< 0.001`."""
     if p is None or not math.isfinite(p):
@@ -156,3 +148,18 @@ def day_and_time(iso: str) -> str:
     day, time, zone = match.groups()
     universal = {"Z": "UTC", "+00:00": "UTC", "+0000": "UTC"}
     return " ".join(part for part in (day, time, universal.get(zone or "", zone)) if part)
+
+
+def said(value: Any) -> str:
+    """Return a setting as text: `none`, `yes`, plain numbers, `a, b` for lists."""
+    if value is None or value in ({}, [], ()):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {said(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(said(item) for item in value)
+    return str(value)

@@ -17,9 +17,9 @@ from typing import Any
 
 from homespun import stats
 from homespun.records import JSONDict, Row, Verdict
-from homespun.select.base import Columns, Rule
+from homespun.select.base import Columns, Rule, are_numbers
 from homespun.select.engine import alone, is_unscored, nearest_to_threshold
-from homespun.select.shortcuts import WARN, Cue, cues
+from homespun.select.shortcuts import cues
 from homespun.text.diversity import compression_ratio, distinct_n, sample, self_bleu
 from homespun.text.words import length, words
 
@@ -39,6 +39,17 @@ class Diversity:
     distinct_2: float
     self_bleu_4: float  #: over at most 1000 texts
     compression: float  #: bytes / gzip bytes
+
+    @property
+    def named(self) -> dict[str, float]:
+        """The measures by the names that pages give them."""
+        return {
+            "mean length": self.mean_length,
+            "distinct-1": self.distinct_1,
+            "distinct-2": self.distinct_2,
+            "self-BLEU-4": self.self_bleu_4,
+            "compression ratio": self.compression,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +161,17 @@ def set_report(
     kept_set = frozenset(kept_ids)
     kept = [row for row in rows if row.id in kept_set]
     size = min(SAMPLE, len(kept)) or min(SAMPLE, len(rows))
-    names = _numeric(columns)
+    names = [name for name, *_ in numeric(columns)]
     values = [columns.numbers(name, rows) for name in names]
-    matrix = _square(values)
+    matrix = square(values)
     return SetReport(
         rows=len(rows),
         kept=len(kept),
         labels_before=_labels(rows),
         labels_after=_labels(kept),
-        before=diversity(_drawn(rows, size, seed), seed),
-        after=diversity(_drawn(kept, size, seed), seed),
-        shortcuts=_shortcuts(_drawn(rows, CUE_SAMPLE, seed), _drawn(kept, CUE_SAMPLE, seed), columns),
+        before=diversity(drawn(rows, size, seed), seed),
+        after=diversity(drawn(kept, size, seed), seed),
+        shortcuts=_shortcuts(drawn(rows, CUE_SAMPLE, seed), drawn(kept, CUE_SAMPLE, seed), columns),
         columns=tuple(names),
         missing={name: sum(map(math.isnan, column)) for name, column in zip(names, values, strict=True)},
         spearman=matrix,
@@ -186,7 +197,23 @@ def diversity(rows: Sequence[Row], seed: int = 0) -> Diversity:
     )
 
 
-def _drawn(rows: Sequence[Row], size: int, seed: int) -> list[Row]:
+def warnings_of(
+    rows: Sequence[Row], columns: Columns, values: Mapping[str, Sequence[float]], seed: int = 0
+) -> list[str]:
+    """Return what a person should look at in a set: shortcuts to a label (shortcuts.py), scores that are one filter.
+
+    Args:
+        rows: the set.
+        columns: scores of all its rows, for shortcuts; may be empty.
+        values: the scores that are compared, by name, each of the same rows.
+        seed: draws the sample.
+    """
+    found = [cue.sentence for cue in cues(drawn(rows, CUE_SAMPLE, seed), columns) if cue.warns]
+    return found + [pair.sentence for pair in _twins(list(values), square(list(values.values())))]
+
+
+def drawn(rows: Sequence[Row], size: int = SAMPLE, seed: int = 0) -> list[Row]:
+    """Return rows drawn by their ids, in order."""
     return [rows[place] for place in sample([row.id for row in rows], size, seed)]
 
 
@@ -200,39 +227,24 @@ def _shortcuts(rows: Sequence[Row], kept: Sequence[Row], columns: Columns) -> tu
     found = []
     for name, label in dict.fromkeys([*before, *after]):
         first, last = before.get((name, label)), after.get((name, label))
-        sentence = _shortcut_sentence(last) if last and last.warns else ""
-        found.append(
-            Shortcut(
-                name,
-                label,
-                first.strength if first else math.nan,
-                last.strength if last else math.nan,
-                bool(sentence),
-                sentence,
-            )
-        )
+        ends = (first.strength if first else math.nan, last.strength if last else math.nan)
+        warns = last is not None and last.warns
+        found.append(Shortcut(name, label, *ends, warns=warns, sentence=last.sentence if last and warns else ""))
     return tuple(found)
 
 
-def _shortcut_sentence(cue: Cue) -> str:
-    what = "all cues together" if cue.name == "together" else f"{cue.name} alone"
-    return (
-        f'the label "{cue.label}" can be guessed from {what} (AUC {cue.strength:.2f}, above {WARN:.2f}):'
-        " a model may learn that instead of the task"
-    )
+def numeric(columns: Columns) -> list[tuple[str, str, bool]]:
+    """Return of all columns of numbers: the name by which rules name it, its scorer, and whether it is the primary."""
+    return [
+        (scorer if len(scores.columns) == 1 else f"{scorer}.{column}", scorer, column == scores.primary)
+        for scorer, scores in columns.scores.items()
+        for column, values in scores.columns.items()
+        if are_numbers(values)
+    ]
 
 
-def _numeric(columns: Columns) -> list[str]:
-    """Return the names of all columns of numbers, as rules name them."""
-    names = []
-    for scorer, scores in columns.scores.items():
-        for column, values in scores.columns.items():
-            if getattr(values, "ndim", 1) == 1 and not any(isinstance(value, str) for value in values):
-                names.append(scorer if len(scores.columns) == 1 else f"{scorer}.{column}")
-    return names
-
-
-def _square(values: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+def square(values: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """Return the rank correlation of each column with each; nan where it is not defined."""
     count = len(values)
     upper = {
         (one, other): stats.spearman(values[one], values[other]).value

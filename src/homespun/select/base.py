@@ -39,6 +39,11 @@ def show(value: float) -> str:
     return f"{value:.4g}"
 
 
+def are_numbers(column: Any) -> bool:
+    """Say whether a column of scores holds numbers: texts and vectors are none."""
+    return getattr(column, "ndim", 1) == 1 and not any(isinstance(value, str) for value in column)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Score columns of a pool, looked up by `by:` name and row id."""

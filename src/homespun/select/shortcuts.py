@@ -57,6 +57,15 @@ class Cue:
         """Whether it is a shortcut: above WARN and beyond what so few rows show by chance."""
         return self.strength > WARN and self.strength - 0.5 > self.noise
 
+    @property
+    def sentence(self) -> str:
+        """The warning."""
+        what = "all cues together" if self.name == "together" else f"{self.name} alone"
+        return (
+            f'the label "{self.label}" can be guessed from {what} (AUC {self.strength:.2f}, above {WARN:.2f}):'
+            " a model may learn that instead of the task"
+        )
+
 
 def cues(rows: Sequence[Row], columns: Columns) -> list[Cue]:
     """Return how well each cue tells each label; empty where rows carry no label, or one alone.

@@ -70,6 +70,11 @@ class Card(BaseModel):
         last = self.losses[-max(self.steps // self.epochs, 1) :]
         return sum(last) / len(last)
 
+    @property
+    def presented(self) -> int:
+        """Rows presented in all."""
+        return (self.documents or self.rows) * self.epochs
+
     def write(self, out: Path) -> None:
         """Write `card.json` whole or not at all."""
         unfinished = out / "card.json.part"
@@ -144,8 +149,8 @@ class Trainer(Strategy):
         """Return a trainer that presents everything once, for an estimate."""
         return self
 
-    def presented(self, rows: float, documents: int) -> float:
-        """Return how many rows a training on so many rows, of so many documents, presents in all."""
+    def presented(self, rows: float, records: int) -> float:
+        """Return how many rows a training on so many rows, made of so many records of sources, presents in all."""
         return rows
 
     def look(self) -> object:

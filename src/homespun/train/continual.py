@@ -77,9 +77,9 @@ class Continual(GradientTrainer):
         """Return a trainer of one exposure."""
         return self.model_copy(update={"exposures": 1, "at": None, "horizon": None, "schedule": "constant"})
 
-    def presented(self, rows: float, documents: int) -> float:
+    def presented(self, rows: float, records: int) -> float:
         """Return the texts of all exposures, one of every document in each."""
-        return self.exposures * documents
+        return self.exposures * records
 
     def check_rows(self, rows: Sequence[Row], task: Task | None) -> list[str]:
         """Return warnings about the rows.

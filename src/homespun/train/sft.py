@@ -32,7 +32,7 @@ class Sft(GradientTrainer):
         """Return a trainer of one epoch."""
         return self.model_copy(update={"epochs": 1})
 
-    def presented(self, rows: float, documents: int) -> float:
+    def presented(self, rows: float, records: int) -> float:
         """Return the rows of all epochs."""
         return rows * self.epochs
 

@@ -159,9 +159,9 @@ def _write(request: Request, outcome: Outcome, progress: Progress) -> None:
         count = write.write_records(request.verdicts, VERDICT_FIELDS, _verdict_records(outcome))
         outcome.told.append(f"verdicts: {count:,} in {request.verdicts}")
     if request.report:
-        from homespun.select.files.page import write_page
+        from homespun.select.files import page
 
-        write_page(request.report, outcome, request)
+        page.write(request.report, outcome, request)
         outcome.told.append(f"report: {request.report}")
     if not outcome.kept:
         counts = ", ".join(f"{step.rule}: {step.dropped:,}" for step in outcome.steps)

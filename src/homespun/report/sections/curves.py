@@ -1,8 +1,8 @@
-"""The figures of a run on documents: what the student knows, against exposures and against training tokens.
+"""What the student knows, and its training loss, against exposures and against training tokens.
 
-Drawn from results.json: its curves, and its recommendation, which says what each arm was written with and what it
-needed. Forms differ in length, so tokens stand beside exposures in every figure. At most six lines share a plot;
-more arms are drawn by strategy. Controls lie behind in grey. Computes no statistic.
+Drawn from results.json: its curves, without which these sections are not there, and its recommendation, which says
+what each arm was written with. Forms differ in length, so tokens stand beside exposures in every figure. At most six
+lines share a plot; more arms are drawn by strategy. Controls lie behind in grey. Computes no statistic.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from homespun.readback import RunData
 from homespun.report.charts import Axis, axis_from_zero, axis_of_shares, path
 from homespun.report.format import MISSING, amount, interval_of, metric_name, percent, plain, value_of
+from homespun.report.page import Section
 
 LINES = 6  #: lines that can be told apart in one plot; the page has as many styles
 MARKS_PER_LINE = 9
@@ -53,15 +55,17 @@ class Figure:
     legend: tuple[tuple[str, str, str], ...]  #: style, name, value at the end
     plots: tuple[Plot, ...]
     heads: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  #: per checkpoint: value and interval per arm
-    left_out: int  #: checkpoints that the table leaves out
-    bands: bool = False
+    rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]  #: per checkpoint: value and interval per arm
+    left_out: int = 0  #: checkpoints that the table leaves out
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
     """The curves of one evaluation, with what the recommendation says about its arms."""
 
+    evaluation: str
+    items: int
+    seeds: int
     metric: str
     curves: Mapping[str, Curve]  #: without controls
     controls: Mapping[str, str]  #: arm -> its control, where that has a curve
@@ -72,6 +76,30 @@ class Curves:
     def strategy(self, arm: str) -> str:
         """Return what an arm's variants are written with; without a recommendation, its name."""
         return str(self.about.get(arm, {}).get("strategy", arm))
+
+
+def curves_of(run: RunData) -> Curves | None:
+    """Return the curves of the evaluation that the recommendation is about, else of the first that has some."""
+    advice, evaluations = run.results.get("recommendation") or {}, run.evaluations
+    named = [advice["evaluation"]] if advice.get("evaluation") in evaluations else list(evaluations)
+    name = next((n for n in named if any(e.get("curve") for e in evaluations[n]["arms"].values())), None)
+    if name is None:
+        return None
+    evaluation = evaluations[name]
+    metric = evaluation.get("metric", "accuracy")
+    found = {arm: entry["curve"] for arm, entry in evaluation["arms"].items() if entry.get("curve")}
+    controls = {arm: entry["control"] for arm, entry in run.arms.items() if entry["control"] in found}
+    return Curves(
+        evaluation=name,
+        items=evaluation["items"],
+        seeds=len(next(iter(found.values()))[-1]["metrics"].get(metric, {}).get("seeds", ())),
+        metric=metric,
+        curves={arm: curve for arm, curve in found.items() if arm not in controls.values()},
+        controls={arm: control for arm, control in controls.items() if arm in found},
+        behind={control: found[control] for control in controls.values()},
+        about=advice.get("arms", {}),
+        advice=advice,
+    )
 
 
 # which arms share a plot
@@ -176,8 +204,7 @@ def _figures(
             for by in ("exposures", "tokens")
         )
         rows, left_out = _table(run, list(styles), read, say)
-        bands = any(line.band for plot in plots for line in plot.lines)
-        found.append(Figure(title, tuple(legend), plots, tuple(styles), rows, left_out, bands))
+        found.append(Figure(title, tuple(legend), plots, tuple(styles), rows, left_out))
     return tuple(found)
 
 
@@ -201,7 +228,7 @@ def _line(name: str, style: str, curve: Curve, by: str, read: Read, x: Axis, y: 
 
 def _table(
     run: Curves, arms: Sequence[str], read: Read, say: Callable[[float], str]
-) -> tuple[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], int]:
+) -> tuple[Sequence[tuple[str, Sequence[tuple[str, str]]]], int]:
     """Return per checkpoint and arm the value, its interval and the tokens; of many checkpoints some, evenly chosen."""
     at: dict[str, dict[int, Mapping[str, Any]]] = {arm: {p["exposures"]: p for p in run.curves[arm]} for arm in arms}
     points = sorted({exposures for known in at.values() for exposures in known})
@@ -300,4 +327,57 @@ def _of_variants(
         (text, tuple(cell(found.get(size)) for found in series.values()))
         for text, size in zip(said, sizes, strict=True)
     )
-    return Figure("", tuple(legend), (plot,), tuple(series), rows, 0, True)
+    return Figure("", tuple(legend), (plot,), tuple(series), rows)
+
+
+# sections
+
+
+def _section(
+    title: str, figures: Callable[[Curves], Sequence[Figure]], name: str, corner: str, said: str
+) -> Section[RunData]:
+    """Return a section of figures; `name` is theirs, `corner` that of their tables, `said` how to read them."""
+
+    def view(run: RunData) -> Mapping[str, Any] | None:
+        curves = curves_of(run)
+        found = curves and figures(curves)
+        if not curves or not found:
+            return None
+        chance = (
+            "questions and seeds" if curves.seeds > 1 else "questions; one seed says nothing about chance in training"
+        )
+        facts = {
+            "metric": metric_name(curves.metric).capitalize(),
+            "whose": f"{curves.evaluation}, {curves.items:,} questions",
+            "seeds": f"{curves.seeds} training seed{'s' if curves.seeds != 1 else ''}",
+            "chance": chance,
+        }
+        return {"said": said.format_map(facts), "figures": found, "name": name.format_map(facts), "corner": corner}
+
+    return Section(title, "curves.html", view, "curves.css")
+
+
+EXPOSURE = _section(
+    "Knowledge by exposure",
+    accuracy_figures,
+    "{metric} by exposure",
+    "exposures",
+    "{metric} on {whose}, after every document has been shown so often (first plot) and after so many training tokens"
+    " (second), on one scale. Line: mean of {seeds}. Shade: 95 % interval over {chance}. The value in the legend is the"
+    " one at the end.",
+)
+VARIANTS = _section(
+    "How many variants",
+    variants_figures,
+    "{metric} by number of variants",
+    "variants",
+    "{metric} at the end of training. The numbers of variants stand in order, not to scale.",
+)
+LOSS = _section(
+    "Training loss by exposure",
+    loss_figures,
+    "Training loss by exposure",
+    "exposures",
+    "Mean loss on all tokens during each exposure. A loss near zero says that the student knows these very texts by"
+    " heart, which is not knowing what they say.",
+)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +19,10 @@ from homespun.evaluate.base import ItemResult
 from homespun.evaluate.classification import Classification
 from homespun.evaluate.compare import compare
 from homespun.evaluate.versus import Against
-from homespun.report import html
-from homespun.report.data import Cell, Counts, Funnel, ReadRow, ReportData, ScoreColumn
+from homespun.records import Labelled, Scores
+from homespun.report import page as report
 from homespun.report.format import tied
-from homespun.report.html import SECTIONS, render, write_page
+from homespun.report.page import render, run_sections, write_page
 from homespun.task import Task
 
 VOID = {"meta", "br", "wbr"}
@@ -36,7 +35,7 @@ VARIANTS = {
     "after selection": sample.after_selection,
     "hostile": sample.hostile,
     "japanese": sample.japanese,
-    "nothing": lambda: ReportData("empty", "en", "", "", {}),
+    "nothing": sample.empty,
     "documents": knowledge.knowledge,
     "documents, one seed": lambda: knowledge.knowledge(knowledge.FEW, 1),
     "documents, hostile": knowledge.hostile,
@@ -90,8 +89,10 @@ def test_page_is_well_formed(page: str) -> None:
     found = Page(page)
     ids = [attrs["id"] for _, attrs in found.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert set(SECTIONS) <= set(ids)
     sections = [attrs["id"] for tag, attrs in found.elements if tag == "section"]
+    known = list(run_sections())
+    assert sections == [key for key in known if key in sections]
+    assert set(sections) >= set(known[known.index("verdicts") :])
     links = [attrs["href"] for tag, attrs in found.elements if tag == "a"]
     assert links[1:] == [f"#{name}" for name in sections]
     assert links[0] in links[1:]  # past the contents to the first of them
@@ -143,8 +144,10 @@ def test_invisible_characters_are_written_out() -> None:
 @given(st.text(alphabet=st.characters(), max_size=60))
 @settings(max_examples=60, deadline=None)
 def test_any_text_survives_as_a_row(text: str) -> None:
-    data = ReportData("n", "en", "", "t", {}, rows=[ReadRow("i", {"review": text}, "kept", text, text, (), text)])
-    page = render(data)
+    run = sample.empty()
+    row = sample.attempt(Labelled({"review": text}, text), {"label": text, "keyword": text}, "i")
+    sample.add_pool(run, "labelled", [row], lambda _: f"hygiene: {text}")
+    page = render(run)
     Page(page)
     page.encode("utf-8")
 
@@ -164,9 +167,9 @@ def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arms", [1, 5])
 def test_every_arm_and_control_has_its_numbers(arms: int) -> None:
-    data = sample.sample(arms)
-    found = Page(render(data))
-    evaluation = data.results["evaluations"]["accuracy"]
+    run = sample.sample(arms)
+    found = Page(render(run))
+    evaluation = run.results["evaluations"]["accuracy"]
     for name, entry in evaluation["arms"].items():
         assert name in found.within("th")
         accuracy = entry["metrics"]["accuracy"]
@@ -198,21 +201,11 @@ def test_every_arm_and_control_has_its_numbers(arms: int) -> None:
     ],
 )  # fmt: skip
 def test_headline_says_what_the_verdicts_say(arms: int, verdicts: list[str], expected: str) -> None:
-    data = sample.sample(arms)
-    entries = data.results["evaluations"]["accuracy"]["arms"]
+    run = sample.sample(arms)
+    entries = run.results["evaluations"]["accuracy"]["arms"]
     for name, verdict in zip(sample.ARMS, verdicts, strict=False):
         entries[name]["versus_control"]["verdict"] = verdict
-    assert Page(render(data)).within("h1") == [expected]
-
-
-def test_documented_keys_of_results_are_enough() -> None:
-    data = sample.sample(2)
-    found = Page(render(dataclasses.replace(data, results=sample.minimal(data.results), verdicts=["Said by hand."])))
-    expected = (
-        "Accuracy 4.4 points higher than a random choice of as many rows (95 % interval +1.8 to +7.0, p = 0.004)."
-    )
-    assert tied(expected) in found.within("p")
-    assert "Said by hand." in found.within("li")
+    assert Page(render(run)).within("h1") == [expected]
 
 
 def test_what_compare_writes_is_shown() -> None:
@@ -228,12 +221,12 @@ def test_what_compare_writes_is_shown() -> None:
     errors = {"unfiltered": 20, "judge": 5, "judge/random": 20}
     arms = {name: {seed: answers(wrong, seed) for seed in (0, 1)} for name, wrong in errors.items()}
     against = {"judge": Against("judge/random", "unfiltered")}
-    data = sample.sample(1)
-    data.results["evaluations"]["accuracy"] = compare(
+    run = sample.sample(1)
+    run.results["evaluations"]["accuracy"] = compare(
         Classification(data="reviews.jsonl"), task, {"untrained": {0: answers(40, 0)}}, arms, against
     )
-    found = Page(render(data))
-    entry = data.results["evaluations"]["accuracy"]["arms"]["judge"]
+    found = Page(render(run))
+    entry = run.results["evaluations"]["accuracy"]["arms"]["judge"]
     assert entry["versus_control"]["verdict"] == "helped"
     assert "+15.0 points" in found.within("p")
     assert tied(entry["versus_control"]["sentence"]) in found.within("p")
@@ -243,48 +236,64 @@ def test_what_compare_writes_is_shown() -> None:
 
 
 def test_a_metric_without_interval_and_no_share_is_shown_plainly() -> None:
-    data = sample.sample(1)
-    for entry in data.results["evaluations"]["accuracy"]["arms"].values():
+    run = sample.sample(1)
+    for entry in run.results["evaluations"]["accuracy"]["arms"].values():
         entry["metrics"]["judge_score"] = {"mean": 3.25, "low": None, "high": None, "seeds": [3.0, 3.5]}
-    found = Page(render(data))
+    found = Page(render(run))
     assert "3.250" in found.within("b")
     assert "3.000, 3.500" in found.within("td")
 
 
 def test_funnel_counts_stand_on_the_page() -> None:
-    counts = Counts(1234, 1230, 4, 1200, 30, 1100, {"too short": 60, "duplicate": 40})
-    found = Page(render(ReportData("n", "en", "", "t", {}, funnels={"labelled": Funnel(counts)})))
+    run = sample.empty()
+    counts = {"asked": 1234, "answered": 1230, "failed": 4, "parsed": 1200, "unparsed": 30, "kept": 1100}
+    run.attempts, run.counts = (
+        {"labelled": []},
+        {"labelled": counts | {"dropped_by": {"duplicate": 40, "too short": 60}}},
+    )
+    run.checks = {"labelled": []}
+    found = Page(render(run))
     assert {"1,234", "1,230", "1,200", "1,100", "60", "40"} <= set(found.within("b"))
     assert {"− 4 failed", "− 30 unparsed", "− 100 dropped by the checks"} <= set(found.within("span"))
-    names = [text for text in found.within("span") if text in counts.dropped]
-    assert names == ["too short", "duplicate"]
+    assert [text for text in found.within("span") if text in ("too short", "duplicate")] == ["too short", "duplicate"]
 
 
 def test_sections_of_a_run_that_ended_early_say_what_is_missing() -> None:
-    found = Page(render(sample.after_generation()))
-    said = [text for text in found.within("p") if text.startswith("No ")]
-    assert len(said) == 8
-    assert "342 rows are written and accepted" in found.within("h1")[0]
-    assert "2 arms" not in found.within("h1")[0]
+    run = sample.after_generation()
+    found = Page(render(run))
+    assert len([text for text in found.within("p") if text.startswith("No ")]) == 9
+    (headline,) = found.within("h1")
+    assert headline == f"{len(run.accepted())} rows are written and accepted; no arm has chosen among them yet."
+    assert Page(render(sample.after_selection())).within("h1")[0].startswith("5 arms have chosen their rows")
 
 
 def test_scores_without_numbers_make_no_panel() -> None:
-    nothing = ScoreColumn("judge", [math.nan, math.inf], {"judge": [True, False]}, ("judge",))
-    assert "No distributions" in render(ReportData("n", "en", "", "t", {}, scores=[nothing]))
+    run = sample.sample(1)
+    scores = [replace(one, columns={one.primary: [float("nan")] * len(one.ids)}) for one in run.scores]
+    assert "No distributions" in render(replace(run, scores=scores))
 
 
 def test_large_runs_are_cut_and_say_of_how_many() -> None:
-    rows = [ReadRow(f"id{number}", {"review": "x" * 5000}, "kept") for number in range(40)]
-    cells = [Cell("positive", f"word{number}", 2, number % 3) for number in range(500)]
-    column = ScoreColumn("judge", [n / 1e5 for n in range(100_000)], {"judge": [n % 2 == 0 for n in range(100_000)]})
-    data = ReportData(
-        "n", "en", "", "t", {}, rows=rows, row_totals={"kept": 90_000}, coverage=cells, scores=[column]
-    )  # fmt: skip
-    text = render(data)
+    run = sample.empty()
+    cells = [(f"word{number}", number % 3) for number in range(500)]
+    attempts = [
+        sample.attempt(Labelled({"review": f"{word} {copy} " + "x" * 5000}, "positive"),
+                       {"label": "positive", "keyword": word}, f"{word}-{copy}")
+        for word, _ in cells for copy in range(3)
+    ]  # fmt: skip
+    kept = {f"{word} {copy} " for word, count in cells for copy in range(count)}
+    sample.add_pool(run, "labelled", attempts, lambda row: "" if row.text.rstrip("x") in kept else "hygiene: no")
+    ids = [row.id for row in run.accepted()]
+    values = [place / 1e5 for place in range(len(ids))]
+    run.scores = [Scores("judge", "score", ids, {f"c{n}": values for n in range(30)} | {"score": values})]
+    run.results = {"arms": {"judge": {"control": "r", "kept": 1, "candidates": 2, "dropped_by": {}}}}
+    sample.select(run, "judge", "judge.score", values)
+    text = render(run)
     found = Page(text)
-    assert len(text) < 150_000
-    assert "12 of 90,000" in found.within("span")
-    assert "(5,000 characters in all)" in found.text
+    assert len(text) < 500_000
+    assert "12 of 1,001" in found.within("span")
+    assert "characters in all)" in found.text
+    assert "7 more are left out" in found.text
     assert "Shown are the 96 keywords with the fewest accepted rows, of 500." in found.within("p")
     assert "word0" in found.within("th") and "word2" not in found.within("th")
 
@@ -296,7 +305,7 @@ def _luminance(color: tuple[float, ...]) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_contrast_is_at_least_4_5(scheme: str) -> None:
-    style = (html.HERE / "page.css").read_text(encoding="utf-8")
+    style = (report.HERE / "page.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colors = {
         name: tuple(int(value[at : at + 2], 16) / 255 for at in (0, 2, 4))

@@ -3,79 +3,79 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import knowledge
 import pytest
 import sample
-from test_report_html import Page
-from test_report_html import _luminance as luminance
+from test_page import Page
+from test_page import _luminance as luminance
 
-from homespun.report import charts, format, html
-from homespun.report.curves_view import LINES, TABLE_ROWS
-from homespun.report.data import ReadRow, ReportData
-from homespun.report.html import EXPOSURE_SECTIONS, SECTIONS, render, sections_of
-from homespun.report.knowledge_view import KnowledgeView, view_knowledge
+from homespun.readback import RunData
+from homespun.report import charts, format
+from homespun.report.page import HERE, render, run_sections
+from homespun.report.sections.curves import EXPOSURE, LINES, LOSS, TABLE_ROWS, VARIANTS, Figure
+from homespun.report.sections.forgetting import FORGETTING
+from homespun.report.sections.kinds import KINDS
+from homespun.report.sections.reach import REACH
 
 
 @pytest.fixture(scope="module")
-def data() -> ReportData:
+def run() -> RunData:
     return knowledge.knowledge()
 
 
 @pytest.fixture(scope="module")
-def page(data: ReportData) -> Page:
-    return Page(render(data))
+def page(run: RunData) -> Page:
+    return Page(render(run))
 
 
-def _view(data: ReportData) -> KnowledgeView:
-    found = view_knowledge(data)
-    assert found is not None
-    return found
+def _figures(run: RunData, section: Any = EXPOSURE) -> list[Figure]:
+    view = section.view(run)
+    return view["figures"] if view else []
 
 
-def _changed(data: ReportData, change: Any) -> ReportData:
-    results = copy.deepcopy(data.results)
+def _changed(run: RunData, change: Any) -> RunData:
+    results = copy.deepcopy(run.results)
     change(results)
-    return dataclasses.replace(data, results=results)
+    return replace(run, results=results)
 
 
 def test_pages_without_curves_have_none_of_it() -> None:
-    for other in (sample.sample(1), sample.after_generation(), ReportData("n", "en", "", "", {})):
-        assert view_knowledge(other) is None
+    for other in (sample.sample(1), sample.after_generation(), sample.empty()):
         text = render(other)
-        assert sections_of(None) == SECTIONS
-        assert "--ink0" not in text and 'id="exposure"' not in text
+        assert "--ink0" not in text and 'id="exposure"' not in text and "Did it help?" in text
 
 
-def test_the_recommendation_stands_on_top(data: ReportData, page: Page) -> None:
-    advice = data.results["recommendation"]
+def test_the_recommendation_stands_on_top(run: RunData, page: Page) -> None:
+    advice = run.results["recommendation"]
     assert page.within("h1") == [format.tied(advice["headline"]).replace("\u00a0%", " %")]
     said = page.within("li")
     for sentence in advice["sentences"]:
         assert format.tied(sentence) in said
     sections = [attrs["id"] for tag, attrs in page.elements if tag == "section"]
     assert sections[0] == "recommendation"
-    assert sections == [*EXPOSURE_SECTIONS, *SECTIONS]
+    assert sections == list(run_sections())
+    assert "Did selecting help?" in page.within("h2")
     assert "original is highest after" in page.text
 
 
-def test_at_most_six_lines_share_a_plot_and_no_two_look_alike(data: ReportData) -> None:
-    view = _view(data)
+def test_at_most_six_lines_share_a_plot_and_no_two_look_alike(run: RunData) -> None:
     shown = set()
-    for figure in (*view.figures, *view.losses, *view.variants):
+    for figure in (*_figures(run), *_figures(run, LOSS), *_figures(run, VARIANTS)):
         for plot in figure.plots:
             styles = [line.style for line in plot.lines if line.style != "control"]
             assert len(styles) == len(set(styles)) <= LINES
             shown |= {line.name for line in plot.lines}
-    assert set(data.results["arms"]) <= shown  # controls too, in grey
-    titles = [figure.title for figure in view.figures]
+    assert set(run.results["arms"]) <= shown  # controls too, in grey
+    figures = _figures(run)
+    titles = [figure.title for figure in figures]
     assert titles == ["One arm of each strategy", "paraphrase", "facts"]
-    style = {arm: style for style, arm, _ in view.figures[0].legend}
-    for figure in view.figures[1:]:
+    style = {arm: style for style, arm, _ in figures[0].legend}
+    for figure in figures[1:]:
         assert (style[figure.title], figure.title) in [(s, arm) for s, arm, _ in figure.legend]
 
 
@@ -87,13 +87,13 @@ def test_twelve_strategies_stay_readable() -> None:
             entries[f"way {number}"] = copy.deepcopy(entries["facts"])
         results["recommendation"] = knowledge.recommend(results)
 
-    view = _view(_changed(knowledge.knowledge(("facts",)), many))
-    assert [len(figure.plots[0].lines) for figure in view.figures] == [6, 6, 1]
+    changed = _changed(knowledge.knowledge(("facts",)), many)
+    assert [len(figure.plots[0].lines) for figure in _figures(changed)] == [6, 6, 1]
 
 
 def test_few_arms_share_one_plot_of_exposures_and_one_of_tokens() -> None:
-    view = _view(knowledge.knowledge(knowledge.FEW, 1))
-    (figure,) = view.figures
+    run = knowledge.knowledge(knowledge.FEW, 1)
+    (figure,) = _figures(run)
     assert [plot.across for plot in figure.plots] == ["exposures", "training tokens"]
     assert [line.name for line in figure.plots[0].lines] == list(knowledge.FEW)
     assert figure.plots[0].y_ticks == figure.plots[1].y_ticks
@@ -101,12 +101,12 @@ def test_few_arms_share_one_plot_of_exposures_and_one_of_tokens() -> None:
     assert ends == [100.0] * 4  # all were shown as often
     ends = {line.name: float(line.points.split()[-1].split(",")[0]) for line in figure.plots[1].lines}
     assert ends["graph"] == 100.0 and ends["facts"] == pytest.approx(100 * 11_800 / 21_000, abs=0.01)
-    assert view.variants == () and view.seeds == 1
+    assert _figures(run, VARIANTS) == [] and "mean of 1 training seed." in Page(render(run)).text
 
 
-def test_a_line_stands_where_its_numbers_are(data: ReportData) -> None:
-    (line,) = [line for line in _view(data).figures[0].plots[0].lines if line.name == "facts"]
-    curve = data.results["evaluations"]["closed_book"]["arms"]["facts"]["curve"]
+def test_a_line_stands_where_its_numbers_are(run: RunData) -> None:
+    (line,) = [line for line in _figures(run)[0].plots[0].lines if line.name == "facts"]
+    curve = run.results["evaluations"]["closed_book"]["arms"]["facts"]["curve"]
     points = [tuple(map(float, point.split(","))) for point in line.points.split()]
     assert [x for x, _ in points] == [point["exposures"] / 10 for point in curve]
     heights = [point["metrics"]["accuracy"]["mean"] for point in curve]
@@ -115,10 +115,10 @@ def test_a_line_stands_where_its_numbers_are(data: ReportData) -> None:
     assert line.marks[0] == pytest.approx(points[-1], abs=0.01)  # the end always has its mark
 
 
-def test_every_number_of_a_figure_is_in_its_table(data: ReportData, page: Page) -> None:
+def test_every_number_of_a_figure_is_in_its_table(run: RunData, page: Page) -> None:
     said = " ".join(page.within("span"))
-    for name in data.results["arms"]:
-        entry = data.results["evaluations"]["closed_book"]["arms"][name]
+    for name in run.results["arms"]:
+        entry = run.results["evaluations"]["closed_book"]["arms"][name]
         if "/random" in name:
             continue
         for point in entry["curve"]:
@@ -135,17 +135,17 @@ def test_long_curves_are_thinned_in_the_table_and_say_so() -> None:
         entry["curve"] = [{**last, "exposures": n, "tokens": 10 * n} for n in range(1, 101)]
 
     changed = _changed(knowledge.knowledge(("facts",)), long)
-    (figure,) = _view(changed).figures
+    (figure,) = _figures(changed)
     assert len(figure.rows) == TABLE_ROWS and figure.left_out == 100 - TABLE_ROWS
     assert (figure.rows[0][0], figure.rows[-1][0]) == ("1", "100")
     assert f"{100 - TABLE_ROWS} checkpoints in between are left out" in Page(render(changed)).text
 
 
-def test_what_each_arm_needed(data: ReportData, page: Page) -> None:
-    view = _view(data)
-    table = data.results["recommendation"]["reach"]["0.85"]
-    assert view.reach is not None and (view.reach.threshold, view.reach.base) == ("85\u00a0%", "paraphrase")
-    rows = dict(view.reach.rows)
+def test_what_each_arm_needed(run: RunData, page: Page) -> None:
+    view = REACH.view(run)
+    table = run.results["recommendation"]["reach"]["0.85"]
+    assert (view["threshold"], view["base"]) == ("85\u00a0%", "paraphrase")
+    rows = dict(view["rows"])
     exposures, tokens = rows["facts"]
     assert exposures.text == format.amount(table["facts"]["exposures"])
     assert exposures.width == pytest.approx(table["facts"]["exposures"] / 10, abs=0.01)
@@ -162,8 +162,8 @@ def test_what_each_arm_needed(data: ReportData, page: Page) -> None:
     assert "not reached" in page.within("span")
 
 
-def test_variants_stand_in_order_with_all_at_the_end(data: ReportData) -> None:
-    (figure,) = _view(data).variants
+def test_variants_stand_in_order_with_all_at_the_end(run: RunData) -> None:
+    (figure,) = _figures(run, VARIANTS)
     assert [text for _, text in figure.plots[0].x_ticks] == ["10", "100", "all"]
     names = [name for _, name, _ in figure.legend]
     assert names == ["paraphrase", "facts", "facts, low perplexity 0.5 within document", "facts, d4 0.5"]
@@ -171,25 +171,24 @@ def test_variants_stand_in_order_with_all_at_the_end(data: ReportData) -> None:
     assert figure.rows[0][1][2] == ("–", "")
 
 
-def test_categories_and_kinds_have_shades_for_their_size(data: ReportData) -> None:
-    categories, kinds = _view(data).kinds
-    assert categories.heads == ("asked forward", *knowledge.CATEGORIES)
-    assert kinds.heads == ("asked forward", "asked in reverse", "holds the value", "answer of another document")
-    cells = dict(categories.rows)
+def test_categories_and_kinds_have_shades_for_their_size(run: RunData) -> None:
+    categories, kinds = KINDS.view(run)["tables"]
+    assert categories["heads"] == ["asked forward", *knowledge.CATEGORIES]
+    assert kinds["heads"] == ["asked forward", "asked in reverse", "holds the value", "answer of another document"]
+    cells = dict(categories["rows"])
     shades = [tint.shade for tints in cells.values() for tint in tints]
     assert (min(shades), max(shades)) == (0.0, 1.0)
-    ends = data.results["evaluations"]["closed_book"]["arms"]["graph"]["curve"][-1]["metrics"]
+    ends = run.results["evaluations"]["closed_book"]["arms"]["graph"]["curve"][-1]["metrics"]
     assert cells["graph"][2].text == format.value_of("accuracy", ends["category:product"]["mean"])
-    assert all(tints[-1].negative for _, tints in kinds.rows)
+    assert all(tints[-1].negative for _, tints in kinds["rows"])
 
 
-def test_forgetting_stands_once_with_its_verdict(data: ReportData, page: Page) -> None:
-    (general,) = _view(data).forgetting
-    assert (general.evaluation, general.before) == ("general", "62.0\u00a0%")
-    first = general.arms[0]
-    assert (first.arm, first.after, first.change, first.verdict) == ("original", "53.0\u00a0%", "−9.0", "hurt")
-    assert first.middle < first.before
-    assert first.bits == "1.21 → 1.30"
+def test_forgetting_stands_once_with_its_verdict(run: RunData, page: Page) -> None:
+    (general,) = FORGETTING.view(run)["evaluations"]
+    assert (general["evaluation"], general["before"]) == ("general", "62.0\u00a0%")
+    first = general["arms"][0]
+    said = {"arm": "original", "after": "53.0\u00a0%", "change": "−9.0", "verdict": "hurt", "bits": "1.21 → 1.30"}
+    assert first | said == first and first["middle"] < first["before"]
     assert "1.23 bits per byte, 1.21 before" in page.text
     charts_of = [a["aria-label"] for t, a in page.elements if t == "figure" and "comparison" in (a.get("class") or "")]
     assert charts_of == ["accuracy on general before and after", "accuracy of every arm on closed_book"]
@@ -203,12 +202,12 @@ def test_categories_do_not_widen_the_table_of_numbers(page: Page) -> None:
 def test_curves_alone_are_enough() -> None:
     """Without a recommendation the lines are there; what it would have said is not."""
     changed = _changed(knowledge.knowledge(), lambda results: results.pop("recommendation"))
-    view = _view(changed)
-    assert view.recommendation == () and view.reach is None and view.forgetting == ()
-    names = {line.name for figure in view.figures for line in figure.plots[0].lines}
+    names = {line.name for figure in _figures(changed) for line in figure.plots[0].lines}
     assert set(knowledge.WRITTEN) <= names
-    assert "recommendation" not in sections_of(view)
-    Page(render(changed))
+    page = Page(render(changed))
+    sections = [attrs["id"] for tag, attrs in page.elements if tag == "section"]
+    assert sections == [key for key in run_sections() if key not in ("recommendation", "variants", "forgetting")]
+    assert "The run has no thresholds." in page.within("p")
 
 
 def test_a_threshold_that_nobody_reaches() -> None:
@@ -231,24 +230,15 @@ def test_a_curve_without_losses_has_no_figure_of_them() -> None:
             for point in entry["curve"]:
                 point["loss"] = None
 
-    view = _view(_changed(knowledge.knowledge(knowledge.FEW), lossless))
-    assert view.losses == () and "loss" not in sections_of(view)
+    assert _figures(_changed(knowledge.knowledge(knowledge.FEW), lossless), LOSS) == []
 
 
 def test_the_pool_speaks_of_forms_and_documents(page: Page) -> None:
     assert "The same per form" in page.within("caption")
-    assert "70 of 70 cells of the form × document grid have at least one accepted row." in page.within("p")
-    assert knowledge.TEXT in page.within("blockquote")
+    assert "73 of 80 cells of the form × document grid have at least one accepted row." in page.within("p")
     assert not re.search(
         r"\bkeywords?\b|\blabels?\b", page.text.split("The same per form")[1].split("Time and tokens")[0]
     )
-
-
-def test_the_document_stands_beside_its_variant() -> None:
-    row = ReadRow("v", {"document": "Kelm weighs 3 kg.", "text": "3 kg is what Kelm weighs."}, "kept", "easy", "d1")
-    found = Page(render(ReportData("n", "en", "", "", {}, axes=("form", "document"), rows=[row])))
-    assert found.within("blockquote") == ["Kelm weighs 3 kg.", "3 kg is what Kelm weighs."]
-    assert {"document", "text"} <= set(found.within("p"))
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
@@ -256,14 +246,14 @@ def test_lines_stand_out_from_the_page(scheme: int) -> None:
     """Graphics need a contrast of 3 (WCAG 1.4.11)."""
 
     def colors(sheet: str, name: str) -> list[str]:
-        blocks = re.findall(r":root \{(.*?)\}", (html.HERE / sheet).read_text(encoding="utf-8"), re.DOTALL)
+        blocks = re.findall(r":root \{(.*?)\}", (HERE / sheet).read_text(encoding="utf-8"), re.DOTALL)
         return re.findall(rf"--{name}\d?: #([0-9a-f]{{6}})", blocks[scheme])
 
     def light(color: str) -> float:
         return luminance(tuple(int(color[at : at + 2], 16) / 255 for at in (0, 2, 4)))
 
     (ground,) = colors("page.css", "page")
-    inks = colors("curves.css", "ink")
+    inks = colors("sections/curves.css", "ink")
     assert len(inks) == LINES
     for ink in inks:
         low, high = sorted((light(ink), light(ground)))

@@ -1,4 +1,4 @@
-"""The numbers of results.json as the page shows them: a comparison chart and a table per evaluation.
+"""The numbers of results.json: a comparison chart and a table per evaluation.
 
 Reads the documented keys and, where a run has it, `p_holm`. Computes no statistic: what stands on the page
 is what the evaluation found.
@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from homespun.readback import RunData
 from homespun.report.charts import Axis, axis_over
-from homespun.report.data import ReportData
 from homespun.report.format import change_interval, change_of, interval_of, is_share, metric_name, p_value, value_of
+from homespun.report.page import Section
 
 BASELINES = {
     "free": "untrained, free answer",
@@ -76,13 +77,12 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One line of the table of numbers."""
+    """One line of the table of verdicts in numbers."""
 
     name: str
     kind: str  #: baseline | arm | control | plain
     rows: str
-    values: tuple[tuple[str, str], ...]  #: per metric: mean, interval
-    seeds: tuple[str, ...]  #: per metric: one value per seed
+    primary: tuple[str, str]  #: the primary metric: mean, interval
     compared: tuple[Compared | None, ...]
 
 
@@ -92,36 +92,16 @@ class Table:
 
     evaluation: str
     items: int
-    metrics: tuple[str, ...]
-    comparisons: tuple[str, ...]  #: headings, in the order of `TableRow.compared`
-    rows: tuple[TableRow, ...]
+    metrics: list[str]
+    comparisons: list[str]  #: headings, in the order of `TableRow.compared`
+    rows: Sequence[TableRow]
+    others: Sequence[tuple[str, Sequence[tuple[str, str]], str]]  #: the other metrics: name, mean and interval, kind
+    seeds: Sequence[tuple[str, Sequence[str], str]]  #: of arms: name, per metric one value per seed, kind
     holm: bool
     calibrated: bool  #: some answers have a model's bias taken off
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsView:
-    """The charts and the tables, the primary evaluation first."""
-
-    charts: tuple[Chart, ...]
-    tables: tuple[Table, ...]
-
-
-def arms_of(data: ReportData) -> dict[str, dict[str, Any]]:
-    """Return arm -> kept, control, reference, from results.json and, for what it lacks, from the run."""
-    known: dict[str, dict[str, Any]] = {
-        arm.name: {"kept": arm.chosen, "control": arm.control, "reference": arm.reference} for arm in data.arms
-    }
-    for name, entry in (data.results or {}).get("arms", {}).items():
-        known[name] = known.get(name, {}) | dict(entry)
-    for entry in list(known.values()):
-        control = entry.get("control")
-        if control:
-            known.setdefault(control, {"kept": entry.get("kept")})
-    return known
-
-
-def _in_order(names: Sequence[str], arms: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _in_order(names: Sequence[str], arms: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (name, kind) with every control right after its arm."""
     controls = {entry["control"]: name for name, entry in arms.items() if entry.get("control")}
     ordered: list[tuple[str, str]] = []
@@ -133,19 +113,6 @@ def _in_order(names: Sequence[str], arms: Mapping[str, Mapping[str, Any]]) -> li
         if control is not None and control in names:
             ordered.append((control, "control"))
     return ordered
-
-
-def primary_of(data: ReportData) -> tuple[str, str]:
-    """Return the primary evaluation and metric; empty names where a run has none."""
-    evaluation, metric = (data.results or {}).get("primary") or ("", "")
-    return evaluation, metric
-
-
-def evaluations_of(data: ReportData) -> dict[str, Mapping[str, Any]]:
-    """Return the evaluations that have results, the primary one first."""
-    primary, _ = primary_of(data)
-    found = {n: e for n, e in (data.results or {}).get("evaluations", {}).items() if e["arms"] or e["baseline"]}
-    return dict(sorted(found.items(), key=lambda item: item[0] != primary))
 
 
 def baseline_name(mode: str) -> str:
@@ -168,7 +135,7 @@ def _row(name: str, kind: str, metric: str, entry: Mapping[str, Any], axis: Axis
     )
 
 
-def _chart(name: str, evaluation: Mapping[str, Any], metric: str, arms: Mapping[str, Mapping[str, Any]]) -> Chart:
+def _chart(name: str, evaluation: Mapping[str, Any], metric: str, arms: Mapping[str, Any]) -> Chart:
     entries = {arm: e["metrics"][metric] for arm, e in evaluation["arms"].items() if metric in e["metrics"]}
     ends = [end for e in entries.values() for end in (e["mean"], e["low"], e["high"], *e.get("seeds", ()))]
     ends = [end for end in ends if end is not None]
@@ -204,40 +171,32 @@ def _columns(evaluation: Mapping[str, Any], primary: str) -> list[str]:
     return sorted(found, key=lambda metric: metric != primary)
 
 
-def _table(name: str, evaluation: Mapping[str, Any], primary: str, arms: Mapping[str, Mapping[str, Any]]) -> Table:
+def _table(name: str, evaluation: Mapping[str, Any], primary: str, arms: Mapping[str, Any]) -> Table:
     entries = evaluation["arms"]
     metrics = _columns(evaluation, primary)
     versus = [key for key in COMPARED if any(entry.get(key) for entry in entries.values())]
 
-    def line(arm: str, kind: str) -> TableRow:
+    rows, others, seeds = [], [], []
+    for mode, baseline in evaluation["baseline"].items():
+        found = [(value_of(metric, baseline.get(metric.removeprefix(f"{mode}_"))), "") for metric in metrics]
+        others.append((baseline_name(mode), found[1:], "baseline"))
+        rows.append(TableRow(baseline_name(mode), "baseline", "", found[0], (None,) * len(versus)))
+    for arm, kind in _in_order(list(entries), arms):
         entry, kept = entries[arm], arms.get(arm, {}).get("kept")
-        found = [(metric, entry["metrics"].get(metric, {})) for metric in metrics]
-        return TableRow(
-            name=arm,
-            kind=kind,
-            rows=f"{kept:,}" if kept is not None else "",
-            values=tuple((value_of(m, e.get("mean")), interval_of(m, e.get("low"), e.get("high"))) for m, e in found),
-            seeds=tuple(", ".join(value_of(m, seed) for seed in e.get("seeds", ())) for m, e in found),
-            compared=tuple(_compared(entry.get(key)) for key in versus),
-        )
-
-    untrained = [
-        TableRow(
-            name=baseline_name(mode),
-            kind="baseline",
-            rows="",
-            values=tuple((value_of(metric, values.get(metric.removeprefix(f"{mode}_"))), "") for metric in metrics),
-            seeds=("",) * len(metrics),
-            compared=(None,) * len(versus),
-        )
-        for mode, values in evaluation["baseline"].items()
-    ]
+        known = [(metric, entry["metrics"].get(metric, {})) for metric in metrics]
+        found = [(value_of(m, e.get("mean")), interval_of(m, e.get("low"), e.get("high"))) for m, e in known]
+        others.append((arm, found[1:], kind))
+        seeds.append((arm, [", ".join(value_of(m, seed) for seed in e.get("seeds", ())) for m, e in known], kind))
+        compared = tuple(_compared(entry.get(key)) for key in versus)
+        rows.append(TableRow(arm, kind, f"{kept:,}" if kept is not None else "", found[0], compared))
     return Table(
         evaluation=name,
         items=evaluation["items"],
-        metrics=tuple(metric_name(metric) for metric in metrics),
-        comparisons=tuple(COMPARED[key] for key in versus),
-        rows=(*untrained, *(line(arm, kind) for arm, kind in _in_order(list(entries), arms))),
+        metrics=[metric_name(metric) for metric in metrics],
+        comparisons=[COMPARED[key] for key in versus],
+        rows=rows,
+        others=others,
+        seeds=seeds,
         holm=any((entry.get(key) or {}).get("p_holm") is not None for entry in entries.values() for key in versus),
         calibrated="calibrated" in evaluation["baseline"],
     )
@@ -255,22 +214,24 @@ def _compared(versus: Mapping[str, Any] | None) -> Compared | None:
     )
 
 
-def view_results(data: ReportData) -> ResultsView | None:
-    """Arrange the numbers for the page; None while nothing is evaluated."""
-    evaluations, arms = evaluations_of(data), arms_of(data)
-    if not evaluations:
-        return None
-    _, metric = primary_of(data)
-    advice = (data.results or {}).get("recommendation") or {}
+def view_comparison(run: RunData) -> Mapping[str, Any] | str:
+    """Return the charts, that of the primary evaluation first."""
+    advice = run.results.get("recommendation") or {}
     elsewhere = {entry["evaluation"] for entry in advice.get("forgetting", ())}  # drawn as before and after
     charts = []
-    for name, evaluation in evaluations.items():
-        if name in elsewhere:
-            continue
+    for name, evaluation in run.evaluations.items():
         known = [m for entry in evaluation["arms"].values() for m in entry["metrics"]]
-        if known:
-            charts.append(_chart(name, evaluation, metric if metric in known else known[0], arms))
-    return ResultsView(
-        charts=tuple(charts),
-        tables=tuple(_table(name, evaluation, metric, arms) for name, evaluation in evaluations.items()),
-    )
+        if known and name not in elsewhere:
+            metric = run.primary[1] if run.primary[1] in known else known[0]
+            charts.append(_chart(name, evaluation, metric, run.arms))
+    return {"charts": charts} if charts else "No comparison: nothing has been evaluated."
+
+
+def view_numbers(run: RunData) -> Mapping[str, Any] | str:
+    """Return the tables, that of the primary evaluation first."""
+    tables = [_table(name, evaluation, run.primary[1], run.arms) for name, evaluation in run.evaluations.items()]
+    return {"tables": tables} if tables else "No numbers: nothing has been evaluated."
+
+
+COMPARISON = Section("Comparison", "comparison.html", view_comparison)
+NUMBERS = Section("Numbers", "numbers.html", view_numbers)

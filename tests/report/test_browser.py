@@ -11,7 +11,7 @@ import knowledge
 import pytest
 import sample
 
-from homespun.report.html import render, write_page
+from homespun.report.page import render, write_page
 
 CHROMIUM = shutil.which("chromium")
 PAGES = {
@@ -20,6 +20,7 @@ PAGES = {
     "hostile": sample.hostile,
     "documents": knowledge.knowledge,
     "documents, hostile": knowledge.hostile,
+    "selection": None,
 }
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
@@ -37,7 +38,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module", params=PAGES)
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     path: Path = tmp_path_factory.mktemp("report") / "index.html"
-    write_page(render(PAGES[request.param]()), path)
+    run = PAGES[request.param]
+    write_page(render(run()) if run else sample.selection(path.parent, "--rouge-l", "0.7", "--top", "q:0.9"), path)
     return path.as_uri()
 
 
@@ -86,6 +88,7 @@ def test_paper_is_wide_enough(browser: Any, tmp_path: Path, name: str) -> None:
 def test_print_shows_what_is_folded(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(address)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = false")
     folded = "document.querySelector('details:not([open]) > :nth-child(2)').checkVisibility()"
     assert page.evaluate(folded) is False
     page.emulate_media(media="print")
