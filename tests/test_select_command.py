@@ -503,23 +503,6 @@ def test_random_follows_the_seed(run, rows, tmp_path):
     assert len({data for _, data in drawn}) > 1
 
 
-def test_the_report_is_one_page_without_scripts(run, tmp_path):
-    texts = ["write a poem about the sea", "write a poem about the <b>lake</b>", "list three fruits", "sing a song"]
-    lines = [json.dumps({"text": text, "q": i, "r": -i}) + "\n" for i, text in enumerate(texts)] + ["broken\n"]
-    (tmp_path / "rows.jsonl").write_text("".join(lines))
-    code, out, _ = run("rows.jsonl", "--rouge-l", "0.7", "--top", "q:0.9", "--bottom", "r:0.9", "--report", "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert code == 2
-    assert "report: page.html" in out
-    assert "3 of 5 records are kept" in page
-    assert "&lt;b&gt;lake" in page
-    assert "<script" not in page
-    assert "rows.jsonl:5: not a JSON object" in page
-    for title in ("What each rule removed", "Nearest to each threshold", "Dropped rows beside", "Agreement between"):
-        assert title in page
-    assert "\u22121.00" in page  # q and r rank the rows the other way round
-
-
 # What fits these texts
 
 

@@ -151,21 +151,14 @@ def test_semantic_from_vectors():
         select.semantic(["a", "b"], 0.9, vectors=[[1.0, 0.0], [1.0]])
 
 
-def test_d4_takes_a_share_above_what_its_first_step_leaves():
-    vectors = np.random.default_rng(0).normal(size=(20, 4))
-    texts = [f"text {i}" for i in range(20)]
-    large, small = select.d4(texts, 0.9, vectors=vectors), select.d4(texts, 0.5, vectors=vectors)
-    assert (len(large.kept), len(small.kept)) == (18, 10)
-    assert (large.at(0.5).kept, small.at(0.9).kept) == (small.kept, large.kept)
-    with pytest.raises(UsageError, match=r"^share: "):
-        select.d4(texts, 2, vectors=vectors)
-
-
-def test_d4_and_random_move_their_share():
+def test_d4_semdedup_and_random_move_their_share():
     vectors = np.random.default_rng(0).normal(size=(40, 8))
     texts = [f"row {i}" for i in range(40)]
-    found = select.d4(texts, 0.5, vectors=vectors)
-    assert (len(found.kept), len(found.at(0.25).kept)) == (20, 10)
+    large, small = select.d4(texts, 0.9, vectors=vectors), select.d4(texts, 0.5, vectors=vectors)
+    assert (len(large.kept), len(small.kept), len(small.at(0.25).kept)) == (36, 20, 10)
+    assert (large.at(0.5).kept, small.at(0.9).kept) == (small.kept, large.kept)  # more than its first step leaves
+    with pytest.raises(UsageError, match=r"^share: "):
+        select.d4(texts, 2, vectors=vectors)
     assert len(select.semdedup(texts, 0.2, vectors=vectors).kept) < 40
     drawn = select.random(texts, 0.5)
     assert len(drawn.kept) == 20
@@ -212,7 +205,7 @@ def test_what_is_refused(call, says):
 
 
 def test_empty_input():
-    assert select.rouge_l([]).kept == []
+    assert select.rouge_l([]).kept == select.semantic([]).kept == select.top([], 0.5, by="q").at(1).kept == []
     assert api.exact([]).verdicts == []
 
 
