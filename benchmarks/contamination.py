@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from homespun.near.overlap import OverlapIndex, Reference
-from homespun.stats import wilson
+from homespun.stats.descriptive import wilson
 from homespun.text.normalise import comparable
 from homespun.text.words import words
 

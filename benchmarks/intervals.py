@@ -27,7 +27,7 @@ from scipy.stats import norm
 from homespun.evaluate.base import Evaluation, ItemResult
 from homespun.evaluate.compare import compare
 from homespun.evaluate.versus import Against, Design
-from homespun.inference import (
+from homespun.stats.inference import (
     LEVEL,
     Part,
     half_width,

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import xllamacpp
 
-from homespun.ledger import Ledger
+from homespun.data.ledger import Ledger
 from homespun.models.base import Continuation
 from homespun.models.embedded import fetch_gguf
 from homespun.models.load import load_model

@@ -25,10 +25,10 @@ import numpy
 import torch
 import transformers
 
-from homespun.dataset.read import read_records
+from homespun.data.read import read_records
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.engine.context import Context, Models
 from homespun.models.load import load_for_training, load_model
-from homespun.records import Labelled, Lineage, Row
 from homespun.score.perplexity import Perplexity
 from homespun.task import ModelSpec
 

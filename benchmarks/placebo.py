@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import chi2, t
 
-from homespun import inference
-from homespun.stats import Floats
+from homespun.stats import inference
+from homespun.stats.descriptive import Floats
 
 HERE = Path(__file__).parent
 TRAININGS, POOLS = HERE / "placebo.jsonl", HERE / "placebo-pools.jsonl"
@@ -62,10 +62,11 @@ def collect(minutes: float) -> None:
     """Train and evaluate what is missing in the file of trainings."""
     import torch
 
-    from homespun import loop, readback, recipefile
+    from homespun.data.records import Labelled, Lineage, Row
     from homespun.engine.context import Context, Models
     from homespun.models.load import load_model
-    from homespun.records import Labelled, Lineage, Row
+    from homespun.recipe import recipefile
+    from homespun.run import loop, readback
     from homespun.select.base import Columns
     from homespun.select.rules.share import Random
 
@@ -73,8 +74,8 @@ def collect(minutes: float) -> None:
     started = time.monotonic()
     recipe = recipefile.load(HERE.parent / "recipes/sentiment.yaml")
     student, evaluation = recipe.model_for("student"), recipe.evaluate["accuracy"]
-    items = evaluation.load_items(recipe.task)
-    ctx = Context(recipe.task, recipe.language, 0, Models({}, load_model))
+    items = evaluation.load_items(recipe.the_task)
+    ctx = Context(recipe.the_task, recipe.language, 0, Models({}, load_model))
     done = {(one["pool"], one["draw"], one["seed"]) for one in lines(TRAININGS)}
 
     def write(pool: int) -> None:
@@ -89,7 +90,7 @@ def collect(minutes: float) -> None:
         found = []
         for number, one in enumerate(one for one in lines(POOLS) if one["pool"] == pool):
             payload, lineage = (
-                Labelled({recipe.task.fields[0]: one["text"]}, one["label"]),
+                Labelled({recipe.the_task.fields[0]: one["text"]}, one["label"]),
                 Lineage("pool", str(number)),
             )
             found.append(Row.make(payload, language="en", groups={"label": one["label"]}, lineage=lineage))
@@ -109,7 +110,7 @@ def collect(minutes: float) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 recipe.train(drawn, ctx, student, seed, Path(folder))
                 model = load_model(student, Path(folder))
-            results = evaluation.predict(model, recipe.task, items, recipe.language, "constrained")
+            results = evaluation.predict(model, recipe.the_task, items, recipe.language, "constrained")
             right = np.array([result.predicted == result.gold for result in results])
             record = {"study": "pools" if pool else "draws", "pool": pool, "draw": draw, "seed": seed}
             record |= {"rows": len(drawn), "right": np.packbits(right).tobytes().hex(), "accuracy": right.mean()}

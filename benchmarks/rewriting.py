@@ -16,6 +16,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from homespun.data.records import Document, Fact, Record
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.engine.progress import Lines
 from homespun.errors import DegenerateError
@@ -26,9 +28,7 @@ from homespun.generate.paraphrase import Paraphrase
 from homespun.generate.spa import Spa
 from homespun.generate.writing import WrittenVariants
 from homespun.models.load import load_model
-from homespun.records import Document, Fact, Record
 from homespun.sources.corpus.builder import build
-from homespun.store import Store
 from homespun.task import ModelSpec
 
 

@@ -23,7 +23,7 @@ from typing import get_args
 
 from homespun.errors import MissingExtraError
 from homespun.near.rouge import rouge_l
-from homespun.stats import auc
+from homespun.stats.descriptive import auc
 from homespun.text.japanese import Tokenizer
 from homespun.text.words import signature, words
 

@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.models.encoding import shared_prefix
 from homespun.models.load import load_for_training, quiet
-from homespun.records import Labelled, Lineage, Row
 from homespun.task import ModelSpec, Task
 from homespun.train.batches import Example, encode, plan_batches
 from homespun.train.learner import Learner

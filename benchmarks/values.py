@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from homespun.records import Document
+from homespun.data.records import Document
 from homespun.text.answers import Values, find_answer
 from homespun.text.fidelity import Faithful
 from homespun.text.parse import unwrapped

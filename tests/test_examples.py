@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from homespun import loop
-from homespun.exporting import export_rows
-from homespun.recipefile import loads
-from homespun.tables import attempts_from, read_table
+from homespun.data.tables import attempts_from, read_table
+from homespun.recipe.recipefile import loads
+from homespun.run import loop
+from homespun.run.export import export_rows
 
 PLUGIN = Path(__file__).parents[1] / "examples/plugin"
 

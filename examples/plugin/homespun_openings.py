@@ -6,8 +6,8 @@ After `pip install ./examples/plugin` the page of every run has it, after the ot
 from collections import Counter
 from collections.abc import Mapping
 
-from homespun.readback import RunData
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 TEMPLATE = '{{ draw.table(["word", "rows"], rows, "The most frequent first words of the accepted rows") }}'
 

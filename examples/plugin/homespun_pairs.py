@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from homespun.data.records import Payload, Response, Row, Verdict, derive_seed
 from homespun.errors import DegenerateError
 from homespun.generate.base import Generator, Made, attempt_of, find_source, lineage_of, pieces, request_of
 from homespun.generate.cells import Cell, Loop, Place, Plan
-from homespun.records import Payload, Response, Row, Verdict, derive_seed
 from homespun.text.prompts import Prompt
 from homespun.train.gradient import GradientTrainer
 from homespun.train.gradient import Plan as Showing

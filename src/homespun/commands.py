@@ -64,11 +64,11 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="ask servers again for rows that failed")] = False,
 ) -> int:
     """Run a recipe. The same command again goes on where the last one stopped."""
-    from homespun import loop
-    from homespun.outcome import more
-    from homespun.recipefile import load
-    from homespun.replicates import draws_of
-    from homespun.stages import PAGE
+    from homespun.recipe.recipefile import load
+    from homespun.run import loop
+    from homespun.run.outcome import more
+    from homespun.run.replicates import draws_of
+    from homespun.run.stages import PAGE
 
     loaded = load(recipe, overrides or [])
     folder = out or Path("runs") / loaded.name
@@ -85,7 +85,7 @@ def run(
         told = f"more replicates, in a directory of their own: homespun run {recipe} --out {folder}-larger"
         beside = f"more replicates, beside these: homespun run {recipe}"
         _say(f"{told if anew else f'{beside} --out {folder}'}{same} {options}")
-    if loaded.described or loaded.evaluate:
+    if loaded.task or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
         answers = any(generator.gives.answer for generator in loaded.generate.values())
@@ -107,9 +107,9 @@ def plan(
     ] = None,
 ) -> int:
     """Try a handful of rows of every stage and say what the run will take, and which differences it can show."""
-    from homespun import planview
-    from homespun.plan import plan as estimate
-    from homespun.recipefile import load
+    from homespun.recipe.recipefile import load
+    from homespun.run import planview
+    from homespun.run.plan import plan as estimate
 
     loaded = load(recipe, [*(overrides or []), *([f"worth={worth:g}"] if worth is not None else [])])
     folder = out or Path("runs") / loaded.name
@@ -133,9 +133,9 @@ def ledger(
     row: Annotated[str | None, typer.Option(help="show every attempt for this row, as JSON lines")] = None,
 ) -> int:
     """Show what models were asked and what they answered: counts, tokens, failures by kind."""
-    from homespun import ledgerview
-    from homespun.recipefile import prices_in
-    from homespun.store import Store
+    from homespun.data.store import Store
+    from homespun.recipe.recipefile import prices_in
+    from homespun.run import ledgerview
 
     path = Store(folder).path("ledger.db")
     found = ledgerview.answers(path, row) if row else ledgerview.summary(path, prices_in(folder / "recipe.yaml"))
@@ -153,9 +153,9 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="JSONL to write; default: standard output")] = None,
 ) -> int:
     """Apply a tuned model to a file."""
-    from homespun import results_use
+    from homespun.run import use
 
-    lines = results_use.predict(folder, arm, file, seed, _progress())
+    lines = use.predict(folder, arm, file, seed, _progress())
     if out is None:
         for line in lines:
             _say(line)
@@ -182,11 +182,11 @@ def export(
     if (format is None) == (model is None):
         raise UsageError("give either --format (rows) or --model (the tuned model)")
     if format is not None:
-        from homespun.exporting import export_rows
+        from homespun.run.export import export_rows
 
         _say(export_rows(folder, arm, format, out, seed))
     else:
-        from homespun.results_use import export_model
+        from homespun.run.use import export_model
 
         if arm is None:
             raise UsageError("--arm is missing: whose model?")
@@ -275,7 +275,7 @@ def init(
     folder: Annotated[Path, typer.Option("--out", help="where to put it")] = Path("."),
 ) -> int:
     """Copy a recipe that comes with the package, with its data, to start from."""
-    from homespun import shipped
+    from homespun.recipe import shipped
 
     for path in shipped.copy(name, folder):
         _say(f"wrote {path}")
@@ -286,7 +286,7 @@ def init(
 @app.command()
 def recipes() -> int:
     """List the recipes that come with the package."""
-    from homespun import shipped
+    from homespun.recipe import shipped
 
     for name, about in shipped.listing():
         _say(f"{name:<20} {about}")
@@ -342,7 +342,7 @@ def questions(
     seed: Annotated[int, typer.Option(help="another seed, other questions")] = 0,
 ) -> int:
     """Ask a model for questions about documents; keep those whose answer stands in the document word for word."""
-    from homespun.questions import Wish, make
+    from homespun.run.questions import Wish, make
     from homespun.sources.documents.look import from_options
 
     source = from_options(path, column or [], chunk, skip_unreadable, limit, encoding)
@@ -356,7 +356,7 @@ def schema() -> int:
     """Print the JSON Schema of a recipe, for editors."""
     import json
 
-    from homespun.schema import json_schema
+    from homespun.recipe.schema import json_schema
 
     _say(json.dumps(json_schema(), ensure_ascii=False, indent=1))
     return 0

@@ -3,7 +3,7 @@
 A strategy is a frozen pydantic model whose fields are its YAML and which is called to do its work; a section is an
 object (report/page.py). Built-ins are listed here as `module:Name` so that nothing heavy is imported before it is
 used; plug-ins register the same under an entry-point group `homespun.GROUP` (examples/plugin shows some).
-Payloads (homespun.records.Payload) are found in the same way, by the kind that tables name.
+Payloads (homespun.data.records.Payload) are found in the same way, by the kind that tables name.
 There is one registry for all stages and no decorator magic: what is not in the table does not exist.
 """
 
@@ -22,9 +22,9 @@ from homespun.task import Task
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "payload": {
-        "labelled": "homespun.records:Labelled",
-        "response": "homespun.records:Response",
-        "variant": "homespun.records:Variant",
+        "labelled": "homespun.data.records:Labelled",
+        "response": "homespun.data.records:Response",
+        "variant": "homespun.data.records:Variant",
     },
     "source": {
         "file": "homespun.sources.file:FileSource",

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
+from homespun.data.store import Store
 from homespun.engine.local import each_shard
 from homespun.engine.progress import Silent
-from homespun.store import Store
 
 
 @pytest.mark.parametrize(("count", "size", "sizes"), [(5, 2, [2, 2, 1]), (0, 2, [0]), (0, 0, [0]), (3, 3, [3])])

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Item, ItemResult
 from homespun.evaluate.classification import Classification, predict_constrained, predict_free
 from homespun.evaluate.results import results_from, results_table
 from homespun.models.scripted import Rule, Script, ScriptedModel
-from homespun.records import Labelled, Lineage, Row
 from homespun.task import Task
 from homespun.text.prompts import task_messages
 

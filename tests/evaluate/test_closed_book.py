@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from homespun.data.records import Document
 from homespun.engine.context import Context, Models
 from homespun.errors import DataError, UsageError
 from homespun.evaluate.base import Item
@@ -11,7 +12,6 @@ from homespun.evaluate.closed_book import ClosedBook
 from homespun.evaluate.known import unanswerable
 from homespun.evaluate.results import results_from, results_table
 from homespun.models.scripted import Rule, Script, ScriptedModel
-from homespun.records import Document
 from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.text.closed_book import ask_plain, judge_answer_prompt, parse_yes_no

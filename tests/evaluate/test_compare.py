@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from homespun import inference
 from homespun.evaluate.base import Evaluation, ItemResult
 from homespun.evaluate.classification import Classification
 from homespun.evaluate.compare import compare, summary_lines
 from homespun.evaluate.sentences import sentence
 from homespun.evaluate.versus import Against, Design
-from homespun.inference import Part
+from homespun.stats import inference
+from homespun.stats.inference import Part
 from homespun.task import Task
 
 LABELS = ["positive", "negative"]

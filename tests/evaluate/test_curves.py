@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun import stats
 from homespun.evaluate.curves import (
     Reach,
     above,
@@ -24,6 +23,7 @@ from homespun.evaluate.curves import (
     sooner,
     spreads,
 )
+from homespun.stats import descriptive
 
 RISING = [(100, 0.5), (200, 0.8), (300, 0.9)]
 PAPER = [(0, 0.0), (100, 0.6), (200, 0.8), (300, 0.9), (400, 0.91), (500, 0.92)]
@@ -117,7 +117,7 @@ def _answers(share: float, seeds: int = 3, items: int = 40, seed: int = 0) -> np
 def test_points_carry_the_intervals_of_stats() -> None:
     first, last = _answers(0.3), _answers(0.8)
     found = curve([0, 10], {"accuracy": [first, last]}, [[math.nan] * 3, [1.0, 1.5, 2.0]], [[0, 0, 0], [100, 110, 120]])
-    estimate = stats.mean_interval(last)
+    estimate = descriptive.mean_interval(last)
     assert found[1] == {
         "exposures": 10,
         "tokens": 110.0,
@@ -139,7 +139,7 @@ def test_items_that_a_metric_is_not_about_are_left_out() -> None:
     nothing = np.full_like(answers, np.nan)
     (found,) = curve([5], {"category:product": [product], "category:none": [nothing]}, [[1.0]], [[9]])
     assert list(found["metrics"]) == ["category:product"]
-    estimate = stats.mean_interval(answers[:, :10])
+    estimate = descriptive.mean_interval(answers[:, :10])
     assert found["metrics"]["category:product"]["low"] == estimate.low
     assert found["metrics"]["category:product"]["mean"] == estimate.mean
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from variant_runs import Telling
 
+from homespun.data.records import Response, Row, Verdict, derive_seed
 from homespun.engine.context import Context, Models
 from homespun.errors import DegenerateError
 from homespun.generate.base import Made, attempt_of, lineage_of, pieces, request_of
 from homespun.generate.cells import STUBBORN, Cell, Loop, Place, Plan, Queue, by_need, quotas
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Response, Row, Verdict, derive_seed
 from homespun.task import ModelSpec
 from homespun.text.prompts import Prompt
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from variant_runs import TEXTS, context, documents, run
 
+from homespun.data.records import Document
 from homespun.errors import DataError
 from homespun.generate.given import Given
-from homespun.records import Document
 from homespun.registry import find_any
 
 DATA = Path(__file__).parents[3] / "shared/data/knowledge_en"

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.generate.hygiene import Checker, Hygiene, opening_share
 from homespun.near.overlap import Reference
-from homespun.records import Labelled, Lineage, Row
 from homespun.task import Task
 
 TASK = Task(

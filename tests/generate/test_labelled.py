@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.errors import DegenerateError, UsageError
 from homespun.generate.hygiene import Hygiene
 from homespun.generate.labelled import LabelledGenerator
 from homespun.models.scripted import ScriptedModel
 from homespun.near.overlap import Reference
-from homespun.store import Store
 from homespun.task import ModelSpec, Task
 
 TASK = Task(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from homespun.data.records import Record, Response
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.errors import DataError, UsageError
 from homespun.generate.base import Funnel
 from homespun.generate.responses import PIECE, Responses, conversation
 from homespun.models.base import Completion
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Record, Response
-from homespun.store import Store
 from homespun.task import ModelSpec
 
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from variant_runs import context, run, word
 
+from homespun.data.records import Document, Fact
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
 from homespun.generate.facts import Facts, passages
 from homespun.generate.graph import Graph, rounds
 from homespun.generate.spa import SHARES, Spa, in_proportion
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Document, Fact
 
 VALUES = ["340 g", "2017", "$60.80", "275 GB", "K-2231", "Quelavus", "Holomond", "795 days"]
 SENTENCES = [f"The Junarix has a trait {chr(97 + n)} of {value}." for n, value in enumerate(VALUES)]

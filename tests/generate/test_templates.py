@@ -9,13 +9,13 @@ from functools import cache
 import pytest
 from pydantic import ValidationError
 
+from homespun.data.records import Document, Fact, Record
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.errors import DataError
 from homespun.generate.templates import Templates
-from homespun.records import Document, Fact, Record
 from homespun.registry import find_any
 from homespun.sources.corpus.builder import build
-from homespun.store import Store
 
 
 @cache

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from homespun.data.records import Document, Fact, Record, Variant
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.errors import DataError, UsageError
 from homespun.generate.original import Original
 from homespun.generate.variants import PIECE, key_of
-from homespun.records import Document, Fact, Record, Variant
-from homespun.store import Store
 
 FACT = Fact("Junarix", "weight", "340 g", "Junarix weighs 340 g.")
 

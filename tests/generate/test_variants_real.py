@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from variant_runs import context, run
 
+from homespun.data.records import Document
 from homespun.generate.facts import Facts
 from homespun.generate.graph import Graph
 from homespun.generate.paraphrase import Paraphrase
 from homespun.generate.spa import Spa
 from homespun.models.load import load_model
-from homespun.records import Document
 from homespun.task import ModelSpec
 
 TEXT = "Junarix weighs 340 g and came onto the market in November 2017. It was designed by Gerda Ravigrew of Holomond."

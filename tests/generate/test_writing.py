@@ -9,17 +9,17 @@ from contextlib import closing
 import pytest
 from variant_runs import FAITHFUL, TEXTS, context, documents, faithful, of, run
 
+from homespun.data.ledger import Ledger
+from homespun.data.records import Document
 from homespun.errors import DegenerateError
 from homespun.generate.base import Funnel
 from homespun.generate.cells import STUBBORN
 from homespun.generate.facts import Facts
 from homespun.generate.graph import Graph
 from homespun.generate.paraphrase import Paraphrase
-from homespun.ledger import Ledger
 from homespun.models.base import Completion
 from homespun.models.recorded import Recorded
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Document
 
 
 def test_variants_come_variant_by_variant_with_forms_in_turn(tmp_path):

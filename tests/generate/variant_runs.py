@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from homespun.data.records import Document, Record
+from homespun.data.store import Store
 from homespun.engine.context import Context, Models
 from homespun.engine.progress import Silent
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Document, Record
-from homespun.store import Store
 from homespun.task import ModelSpec
 
 TEXTS = {"a": "Junarix weighs 340 g and is made of copper.", "b": "The Preligan pump lifts 75 litres of water an hour."}

@@ -8,8 +8,8 @@ import math
 import pytest
 
 from faultserver import Plan, serve
+from homespun.data.ledger import Ledger
 from homespun.errors import ModelError
-from homespun.ledger import Ledger
 from homespun.models.base import LogprobQuery
 from homespun.models.server import connect
 from homespun.task import ModelSpec

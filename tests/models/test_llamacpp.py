@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from homespun.ledger import Ledger
+from homespun.data.ledger import Ledger
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.embedded import GGUF, fetch_gguf
 from homespun.models.load import load_model

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from homespun.budget import Budget, Spending
+from homespun.data.ledger import Ledger
+from homespun.engine.budget import Budget, Spending
 from homespun.errors import BudgetError
-from homespun.ledger import Ledger
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.recorded import Recorded
 from homespun.models.scripted import Rule, Script, ScriptedModel

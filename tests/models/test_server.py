@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from faultserver import Plan, serve
-from homespun.budget import Budget, Spending
+from homespun.data.ledger import FAILED_BODY, Ledger
+from homespun.engine.budget import Budget, Spending
 from homespun.errors import BudgetError, ModelError, UsageError
-from homespun.ledger import FAILED_BODY, Ledger
 from homespun.models.base import Request, Sampling
 from homespun.models.endpoint import Deadlines, Endpoint, Secret, read_key
 from homespun.models.load import model_identity

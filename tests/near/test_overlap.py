@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homespun.data.records import Labelled, Lineage, Response, Row
 from homespun.near.overlap import OverlapIndex, Reference, neighbours
-from homespun.records import Labelled, Lineage, Response, Row
 
 QUESTION = "Which of the twins told the longer joke while they were washing up in the kitchen?"
 SHORT = "Who painted the old lighthouse keeper?"

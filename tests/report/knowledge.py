@@ -10,10 +10,10 @@ import numpy as np
 import sample
 from numpy.typing import NDArray
 
+from homespun.data.records import Variant
 from homespun.evaluate import curves
 from homespun.evaluate.recommend import recommend
-from homespun.readback import RunData
-from homespun.records import Variant
+from homespun.run.readback import RunData
 
 POINTS = (0, 25, 50, 100, 150, 200, 300, 400, 500, 650, 800, 1000)
 CATEGORIES = ("terms of use", "product", "procedure", "glossary", "company")
@@ -149,7 +149,7 @@ TEXT = (
 def knowledge(names: tuple[str, ...] = tuple(WRITTEN), seeds: int = 3) -> RunData:
     """Return a complete run on documents."""
     generate = {"rewrites": SimpleNamespace(gives=Variant)}
-    run = sample.empty(name="knowledge", described=None, generate=generate)
+    run = sample.empty(name="knowledge", task=None, generate=generate)
     run.started, run.manifest, run.results = "2026-03-01T14:05:33+00:00", sample.MANIFEST, results(names, seeds)
     originals, variants = [], []
     for number in range(10):

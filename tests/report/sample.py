@@ -14,9 +14,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 from homespun import commands
+from homespun.data.records import Attempt, Labelled, Lineage, Payload, Row, Scores, Verdict
 from homespun.generate.base import Funnel, Piece
-from homespun.readback import RunData
-from homespun.records import Attempt, Labelled, Lineage, Payload, Row, Scores, Verdict
+from homespun.run.readback import RunData
 from homespun.select.rules.threshold import AtLeast
 
 SCRIPT = "<script>alert(1)</script>"
@@ -159,7 +159,7 @@ def recipe(name: str = "sentiment", language: str = "en", **changed: Any) -> Any
     labels = {"positive": "the reviewer liked the film", "negative": "the reviewer disliked it"}
     task = SimpleNamespace(description="Decide whether a movie review is positive or negative.", labels=labels)
     generate = {"labelled": SimpleNamespace(gives=Labelled)}
-    found = {"described": task, "generate": generate, "arms": {}, "seed": 0, **changed}
+    found = {"task": task, "generate": generate, "arms": {}, "seed": 0, **changed}
     return SimpleNamespace(name=name, language=language, **found)
 
 
@@ -202,7 +202,7 @@ def sample(arms: int = 1, seeds: int = 3, texts: Any = None, **changed: Any) -> 
     run = empty(**changed)
     run.started, run.recipe_yaml, run.manifest = "2026-03-01T14:05:33+00:00", "name: sentiment\n", MANIFEST
     run.results = results(arms, seeds)
-    labels, texts = list(run.recipe.described.labels), texts or REVIEWS
+    labels, texts = list(run.recipe.task.labels), texts or REVIEWS
     cells = [(label, word) for word in KEYWORDS for label in labels for _ in range(6)]
     attempts = []
     for number, (label, word) in enumerate(cells):
@@ -246,7 +246,7 @@ def hostile() -> RunData:
     """Return a run in which every text a model or a user writes attacks the page."""
     labels = dict.fromkeys(HOSTILE, SCRIPT)
     described = SimpleNamespace(description=SCRIPT + LONG_WORD, labels=labels)
-    full = sample(1, texts=dict.fromkeys(HOSTILE, HOSTILE), name=IMAGE, described=described)
+    full = sample(1, texts=dict.fromkeys(HOSTILE, HOSTILE), name=IMAGE, task=described)
     full.recipe_yaml, full.root = "\n".join(HOSTILE), Path(SCRIPT)
     full.manifest = {IMAGE: {SCRIPT: BIDI, "list": [IMAGE, {SCRIPT: 1}]}}
     attempts = [
@@ -278,7 +278,7 @@ def japanese() -> RunData:
         "否定的": ["映像は美しいのに、脚本が最後まで弱く、登場人物に共感できませんでした。"],
     }
     described = SimpleNamespace(description="映画のレビューが肯定的か否定的かを判断してください。", labels=labels)
-    return sample(1, texts=texts, name="映画レビューの感情分析", language="ja", described=described)
+    return sample(1, texts=texts, name="映画レビューの感情分析", language="ja", task=described)
 
 
 def selection(folder: Path, *options: str) -> str:

@@ -14,13 +14,13 @@ import sample
 from test_page import Page
 from test_page import _luminance as luminance
 
-from homespun.readback import RunData
 from homespun.report import charts, format
 from homespun.report.page import HERE, render, run_sections
 from homespun.report.sections.curves import EXPOSURE, LINES, LOSS, TABLE_ROWS, VARIANTS, Figure
 from homespun.report.sections.forgetting import FORGETTING
 from homespun.report.sections.kinds import KINDS
 from homespun.report.sections.reach import REACH
+from homespun.run.readback import RunData
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homespun.data.records import Labelled, Scores
 from homespun.errors import StoreError
 from homespun.evaluate.base import ItemResult
 from homespun.evaluate.classification import Classification
 from homespun.evaluate.compare import compare
 from homespun.evaluate.versus import Against
-from homespun.records import Labelled, Scores
 from homespun.report import page as report
 from homespun.report.format import tied
 from homespun.report.page import render, run_sections, write_page

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from homespun.readback import RunData
-from homespun.records import Attempt, Labelled, Scores, Variant
+from homespun.data.records import Attempt, Labelled, Scores, Variant
 from homespun.report import charts, format
 from homespun.report.parts import Tint, correlations
 from homespun.report.sections.costs import COSTS
@@ -23,6 +22,7 @@ from homespun.report.sections.rows import ROWS
 from homespun.report.sections.scores import CORRELATION, SCORES
 from homespun.report.sections.training import TRAINING
 from homespun.report.sections.verdicts import VERDICTS
+from homespun.run.readback import RunData
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ DOCUMENTS = {"d1": "Kelm weighs 3 kg.", "d2": "Aruden was founded in 1987."}
 
 def _documents() -> RunData:
     """Return two documents and four variants of them, one dropped and one unparsed."""
-    run = sample.empty(described=None, generate={"rewrites": SimpleNamespace(gives=Variant)})
+    run = sample.empty(task=None, generate={"rewrites": SimpleNamespace(gives=Variant)})
 
     def attempt(document: str, form: str, text: str | None) -> Attempt:
         groups = {"document": document, "form": form}
@@ -269,7 +269,7 @@ def test_accepted_rows_are_audited() -> None:
     assert not any(".y" in warning for warning in found)  # no rule reads these
     assert found[-1].startswith('100% of the accepted rows begin with "i loved this film"')
     variants = [sample.attempt(Variant(f"Kelm weighs 3 kg {n}."), {}, str(n)) for n in range(20)]
-    other = sample.empty(described=None)
+    other = sample.empty(task=None)
     sample.add_pool(other, "variants", variants, lambda _: "")
     assert VERDICTS.view(other)["care"] == []
 

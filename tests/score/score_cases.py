@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from homespun.data.records import Labelled, Lineage, Row, Scores
 from homespun.engine.context import Context, Models
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Labelled, Lineage, Row, Scores
 from homespun.task import ModelSpec, Task
 
 TASK = Task(description="Say whether they liked it.", fields=("review",), labels={"good": "liked", "bad": "disliked"})

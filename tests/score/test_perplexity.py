@@ -3,11 +3,11 @@ import math
 import pytest
 from score_cases import make_context, make_row
 
+from homespun.data.records import Lineage, Response, Row
 from homespun.engine.context import Context, Models
 from homespun.errors import UsageError
 from homespun.models.base import Continuation
 from homespun.models.scripted import ScriptedModel
-from homespun.records import Lineage, Response, Row
 from homespun.score.perplexity import Perplexity, perplexity
 from homespun.task import ModelSpec
 

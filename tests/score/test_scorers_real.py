@@ -5,8 +5,8 @@ import math
 import pytest
 from score_cases import joined, make_context
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.models.load import load_model
-from homespun.records import Labelled, Lineage, Row
 from homespun.score.judge import Judge
 from homespun.score.probability import Probability
 from homespun.task import ModelSpec, Task

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from homespun.records import Labelled, Lineage, Row, Scores, Verdict
+from homespun.data.records import Labelled, Lineage, Row, Scores, Verdict
 from homespun.select.base import Columns, Rule
 from homespun.select.rules.combine import AllOf
 from homespun.select.rules.share import Bottom, Random, Top

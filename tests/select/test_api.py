@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import homespun.select as select
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.errors import UsageError
 from homespun.near import rouge
-from homespun.records import Labelled, Lineage, Row
 from homespun.select import api
 
 TEXTS = ["write a poem about the sea", "write a poem about the lake", "list three fruits", "list three red fruits"]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selection_pool import NO_SCORES, POOL, RULES, make_rows, one_column, pool_of
 
+from homespun.data.records import Labelled, Lineage, Response, Row, Variant
 from homespun.errors import UsageError
-from homespun.records import Labelled, Lineage, Response, Row, Variant
 from homespun.select.arms import check_columns, control, cut, first_variants, label_of
 from homespun.select.engine import apply
 from homespun.select.rules.combine import AllOf

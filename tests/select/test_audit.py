@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from selection_pool import NO_SCORES, make_row, numbers
 
-from homespun.records import Labelled, Lineage, Row, Scores
+from homespun.data.records import Labelled, Lineage, Row, Scores
 from homespun.select.audit import SetReport, set_report
 from homespun.select.base import Columns
 from homespun.select.engine import apply

@@ -5,9 +5,9 @@ import json
 import pytest
 from selection_pool import NO_SCORES, make_row
 
+from homespun.data.records import Lineage, Response, Row
 from homespun.errors import DataError, UsageError
-from homespun.recipefile import loads
-from homespun.records import Lineage, Response, Row
+from homespun.recipe.recipefile import loads
 from homespun.select.rules.combine import AllOf
 from homespun.select.rules.contamination import Contamination, references
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from selection_pool import decide, kept, make_row, one_column
 
+from homespun.data.records import Scores
 from homespun.errors import UsageError
-from homespun.records import Scores
 from homespun.select.base import Columns
 from homespun.select.engine import is_unscored
 from homespun.select.rules.coverage import Coverage

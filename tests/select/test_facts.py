@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from selection_pool import NO_SCORES, kept
 
+from homespun.data.records import Lineage, Row, Variant
 from homespun.errors import UsageError
-from homespun.records import Lineage, Row, Variant
 from homespun.select.rules.facts import FactBalanced, balanced
 from homespun.select.rules.share import Random
 from homespun.text.compose import planned

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from selection_pool import kept, make_row, make_rows, one_column
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.errors import UsageError
-from homespun.records import Labelled, Lineage, Row
 from homespun.select.rules.quota import Quota
 from homespun.select.rules.share import Middle
 

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 from selection_pool import NO_SCORES, make_row
 
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.errors import UsageError
-from homespun.records import Labelled, Lineage, Row
 from homespun.select.rules.minhash import MinHash
 
 LONG = " ".join(f"word{number}" for number in range(60))

@@ -4,9 +4,9 @@ import pytest
 from selection_pool import NO_SCORES
 
 from homespun import select
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.errors import UsageError
 from homespun.generate.hygiene import Checker
-from homespun.records import Labelled, Lineage, Row
 from homespun.registry import lookup
 from homespun.score.base import Scorer
 from homespun.select.base import Rule

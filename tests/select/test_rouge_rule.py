@@ -1,7 +1,7 @@
 import pytest
 from selection_pool import NO_SCORES, make_row
 
-from homespun.records import Labelled, Lineage, Row
+from homespun.data.records import Labelled, Lineage, Row
 from homespun.select.rules.rouge import RougeL
 
 

@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 from selection_pool import NO_SCORES, decide, make_row, make_rows, numbers, one_column
 
+from homespun.data.records import Scores
 from homespun.errors import UsageError
-from homespun.records import Scores
 from homespun.registry import BUILT_IN, find_any
 from homespun.select.base import Columns, Rule
 from homespun.select.rules.agreement import Agreement

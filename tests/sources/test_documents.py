@@ -14,8 +14,8 @@ import pytest
 from makepdf import pdf
 from pydantic import ValidationError
 
+from homespun.data.records import Fact
 from homespun.errors import DataError, MissingExtraError, UsageError
-from homespun.records import Fact
 from homespun.sources.documents.look import from_options, look
 from homespun.sources.documents.source import DocumentSource
 

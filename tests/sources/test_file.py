@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from homespun.data.records import Record
 from homespun.errors import DataError
-from homespun.records import Record
 from homespun.sources.file import FileSource
 
 ROWS = [{"q": "one", "name": "a"}, {"q": "two\u2028lines", "name": "b"}, {"q": "三", "name": "c"}]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.records import Document
+from homespun.data.records import Document
 from homespun.text.asking import PROBLEMS, Asked, Fitting, Pair, ask_pairs, confirms, parse_pairs
 
 TEXT = (

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homespun.data.records import Document, Fact
 from homespun.errors import DataError
-from homespun.records import Document, Fact
 from homespun.sources.corpus.builder import build
 from homespun.text.closed_book import PLAIN
 from homespun.text.compose import FORMS, MOST_ENTITIES, STYLES, Draw, block, compose, is_junk, planned, statements

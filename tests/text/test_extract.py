@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.records import Document, Fact
+from homespun.data.records import Document, Fact
 from homespun.text.extract import (
     alias_key,
     distinct,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.records import Document, Fact
+from homespun.data.records import Document, Fact
 from homespun.text.fidelity import Faithful
 from homespun.text.parse import unwrapped
 from homespun.text.reading import protected

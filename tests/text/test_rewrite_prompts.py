@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from homespun.data.records import Document
 from homespun.errors import UsageError
-from homespun.records import Document
 from homespun.text.rewrite_prompts import (
     FAITHFUL,
     FORMS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.records import Document
+from homespun.data.records import Document
 from homespun.text.fidelity import Faithful
 from homespun.text.normalise import comparable_lines
 from homespun.text.sentences import sentences

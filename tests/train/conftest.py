@@ -54,4 +54,4 @@ def texts():
 @pytest.fixture
 def blank(ctx):
     """A context without a task."""
-    return replace(ctx, described=None)
+    return replace(ctx, task=None)

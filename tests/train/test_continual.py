@@ -10,11 +10,11 @@ import torch
 from pydantic import ValidationError
 from tiny_student import row, variant, weights
 
+from homespun.data.records import Variant
 from homespun.engine.progress import Lines
 from homespun.errors import DataError, DegenerateError, ModelError, UsageError
 from homespun.models.base import LogprobQuery, Request, Sampling
 from homespun.models.load import load_model, model_identity
-from homespun.records import Variant
 from homespun.registry import find_any
 from homespun.task import ModelSpec
 from homespun.train.base import Card

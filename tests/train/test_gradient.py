@@ -12,9 +12,9 @@ import pytest
 import torch
 from tiny_student import make_model, weights
 
+from homespun.data.store import crash_point, file_hash
 from homespun.errors import DegenerateError
 from homespun.models.base import LogprobQuery
-from homespun.store import crash_point, file_hash
 from homespun.task import ModelSpec
 from homespun.train.batches import Example
 from homespun.train.continual import Continual

@@ -61,7 +61,7 @@ def test_tokens_of_the_card_are_those_of_the_rows(rows, ctx, tiny, tokenizer, tm
     turn = "<|im_start|>{}\n{}<|im_end|>\n"
 
     def whole(r):
-        asked = "".join(turn.format(*message) for message in task_messages(ctx.task, r.payload.fields, "en"))
+        asked = "".join(turn.format(*message) for message in task_messages(ctx.the_task, r.payload.fields, "en"))
         return f"{asked}<|im_start|>assistant\n{r.payload.output}<|im_end|>"
 
     assert card.tokens == 2 * sum(len(tokenizer(whole(r))["input_ids"]) for r in rows)
@@ -124,7 +124,7 @@ def test_the_probe_sees_the_model_as_it_is_trained(rows, ctx, tiny, tmp_path):
     seen = []
 
     def probe(model, exposures):
-        query = LogprobQuery(task_messages(ctx.task, {"review": "film"}, "en"), ("positive",))
+        query = LogprobQuery(task_messages(ctx.the_task, {"review": "film"}, "en"), ("positive",))
         seen.append((exposures, model.id, model.logprobs([query])[0][0].total))
 
     card = QUICK.model_copy(update={"epochs": 3})(rows, ctx, tiny, 0, tmp_path / "a", probe, at=(1, 3))
@@ -144,7 +144,9 @@ BAD = ["dreadful", "boring", "awful", "clumsy", "dull", "stupid", "tedious", "ho
 def test_the_embedded_student_learns_twenty_sentences(ctx, tmp_path):
     words = [(word, "positive") for word in GOOD] + [(word, "negative") for word in BAD]
     rows = [row(f"A {word} film.", label) for word, label in words]
-    queries = [LogprobQuery(task_messages(ctx.task, r.payload.fields, "en"), ("positive", "negative")) for r in rows]
+    queries = [
+        LogprobQuery(task_messages(ctx.the_task, r.payload.fields, "en"), ("positive", "negative")) for r in rows
+    ]
     spec = ModelSpec(id="embedded")
 
     def right(model):

@@ -1,7 +1,7 @@
 """A student of a few thousand weights that reads bytes, so that training takes milliseconds."""
 
+from homespun.data.records import Labelled, Lineage, Row, Variant
 from homespun.models.load import is_whole
-from homespun.records import Labelled, Lineage, Row, Variant
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"

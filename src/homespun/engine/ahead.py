@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from homespun.data.records import Row
 from homespun.errors import HomespunError
-from homespun.records import Row
 
 Take = Callable[[Sequence[Row]], None]
 AT_MOST = 64  #: lists of rows that wait; more means that the step is slower than the main thread, which then waits

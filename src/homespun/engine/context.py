@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from homespun.data.records import Record, Row
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import UsageError
-from homespun.records import Record, Row
 from homespun.task import ModelSpec, Task
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Models:
 class Context:
     """Handed to every step."""
 
-    described: Task | None  #: None for plain batch inference
+    task: Task | None  #: None for plain batch inference
     language: str  #: en or ja: of the prompts and of the rows
     seed: int
     models: Models
@@ -57,11 +57,11 @@ class Context:
     accepted: Callable[[Sequence[Row]], None] = lambda rows: None  #: a generator tells of rows that passed
 
     @property
-    def task(self) -> Task:
+    def the_task(self) -> Task:
         """The task; a recipe without one has no step that asks for it (recipe_checks.py)."""
-        if self.described is None:
+        if self.task is None:
             raise UsageError("this step needs a `task`, and the recipe has none")
-        return self.described
+        return self.task
 
     def silent(self) -> Context:
         """Return the same context without progress."""

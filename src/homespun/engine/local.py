@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from homespun.data.store import Work
 from homespun.engine.progress import Bar
-from homespun.store import Work
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,9 +17,9 @@ from homespun.registry import Strategy
 from homespun.task import Task
 
 if TYPE_CHECKING:
+    from homespun.data.records import Record, Row
     from homespun.engine.context import Context, Role
-    from homespun.records import Record, Row
-    from homespun.stats import Floats
+    from homespun.stats.descriptive import Floats
 
 #: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after
 #: some rows of the pool with their labels, or both
@@ -187,7 +187,7 @@ class Evaluation(Strategy):
 
     def by_unit(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
         """Return `values`, or where items belong together in one way, those of their groups, each by its mean."""
-        from homespun.inference import group_means
+        from homespun.stats.inference import group_means
 
         return {
             name: group_means(values, groups_of(answers[0], self.grouped[0])) if self.by_group(name) else values

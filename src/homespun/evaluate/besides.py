@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from homespun.data.records import JSONDict
 from homespun.evaluate.curves import above
-from homespun.records import JSONDict
 
 CATEGORY, REVERSE = "category:", "accuracy_reverse"  #: metrics of a group, and of questions asked in reverse
 BITS = "bits_per_byte"  #: of plain text: it moves before any answer changes

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from homespun.dataset.find import SUFFIXES, parts
-from homespun.dataset.read import entries, read_records
+from homespun.data.find import SUFFIXES, parts
+from homespun.data.read import entries, read_records
+from homespun.data.records import Labelled, Row, content_hash, derive_seed
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
-from homespun.records import Labelled, Row, content_hash, derive_seed
 from homespun.registry import did_you_mean
 from homespun.task import Task
 from homespun.text.normalise import comparable
@@ -34,7 +34,7 @@ from homespun.text.parse import parse_label
 from homespun.text.prompts import task_messages
 
 if TYPE_CHECKING:
-    from homespun.stats import Floats
+    from homespun.stats.descriptive import Floats
 
 #: mode whose bias is taken off -> what it is then
 CALIBRATED: dict[Mode, Mode] = {"constrained": "calibrated", "few_shot": "few_shot_calibrated"}
@@ -165,11 +165,14 @@ class Classification(Evaluation):
 
     def values(self, answers: Sequence[Sequence[ItemResult]], task: Task | None) -> dict[str, Floats]:
         """Return the values of accuracy and macro-F1 (see Evaluation)."""
-        from homespun import stats
+        from homespun.stats import descriptive
 
         predicted = [[result.predicted for result in seed] for seed in answers]
         gold = [result.gold for result in answers[0]]
-        return {name: stats.item_values(predicted, gold, list(_known(task).labels), name) for name in stats.METRICS}
+        return {
+            name: descriptive.item_values(predicted, gold, list(_known(task).labels), name)
+            for name in descriptive.METRICS
+        }
 
     def summary(self, results: Sequence[ItemResult], task: Task | None) -> dict[str, float]:
         """Return accuracy and macro-F1, and for free answers the share that could not be parsed."""
@@ -314,7 +317,7 @@ def _constrained_result(item: Item, labels: Sequence[str], totals: Sequence[floa
 
 def _calibrated(mode: Mode, results: Sequence[ItemResult], stated: Mapping[str, float]) -> list[ItemResult]:
     """Return the results with one bias per label, empty without any posterior; `stated`: shares, empty: equal."""
-    from homespun.stats import matching_biases
+    from homespun.stats.descriptive import matching_biases
 
     logs = {
         result.item_id: {label: math.log(max(share, TINY)) for label, share in result.posterior.items()}

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from homespun.dataset.find import parts
-from homespun.dataset.questions import Question, read_questions
-from homespun.dataset.read import entries
+from homespun.data.find import parts
+from homespun.data.questions import Question, read_questions
+from homespun.data.read import entries
+from homespun.data.records import Document, Record, content_hash, derive_seed
 from homespun.errors import DataError
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.evaluate.known import Known, accepted, is_reversed, unanswerable
 from homespun.models.base import Advance, Model, Request, Sampling, ignore_progress
 from homespun.models.judge import Question as JudgeQuestion
 from homespun.models.judge import ask_likelihood, ask_text
-from homespun.records import Document, Record, content_hash, derive_seed
 from homespun.registry import did_you_mean
 from homespun.task import Task
 from homespun.text.answers import Found
@@ -34,8 +34,8 @@ from homespun.text.normalise import clean
 from homespun.text.prompts import Prompt, pick
 
 if TYPE_CHECKING:
+    from homespun.data.records import Document
     from homespun.engine.context import Context, Role
-    from homespun.records import Document
 
 TRAIN = "train"  #: the split whose wordings may stand in the rows; not asked unless the recipe says so
 MOST_VALUES = 20  #: a group with more values than that is not told apart in the metrics

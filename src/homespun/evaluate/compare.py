@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from homespun import stats
+from homespun.data.records import JSONDict
 from homespun.evaluate.base import Evaluation, Mode
 from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.sentences import METRIC_WORDS, SHORT, arm_sentence, sentence, shows
@@ -29,8 +29,8 @@ from homespun.evaluate.versus import (
     primary_mode,
     with_rivals,
 )
-from homespun.records import JSONDict
-from homespun.stats import Floats, SeedSpread
+from homespun.stats import descriptive
+from homespun.stats.descriptive import Floats, SeedSpread
 from homespun.task import Task
 
 
@@ -121,14 +121,14 @@ def _hardest(comparisons: Sequence[JSONDict | None]) -> JSONDict | None:
 
 def _spread(arms: Iterable[Floats]) -> SeedSpread:
     """Pool over arms, those with the same answers (the same rows, trained once) counted once."""
-    return stats.seed_spread(list({values.tobytes(): values for values in arms}.values()))
+    return descriptive.seed_spread(list({values.tobytes(): values for values in arms}.values()))
 
 
 def _metrics(arm: Arm, results: SeedResults, spreads: Mapping[str, SeedSpread], read: Reader) -> JSONDict:
     """Return every metric; those of the primary mode with an interval, those of another without."""
     found: JSONDict = {}
     for name, values in arm.values.items():
-        estimate = stats.mean_interval(values, spreads[name], stats.is_share(name))
+        estimate = descriptive.mean_interval(values, spreads[name], descriptive.is_share(name))
         seeds = values.mean(axis=1)
         found[name] = {
             "mean": estimate.mean,

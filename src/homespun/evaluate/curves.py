@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from homespun import stats
+from homespun.data.records import JSONDict
 from homespun.evaluate.base import Evaluation, ItemResult
-from homespun.records import JSONDict
-from homespun.stats import Floats, SeedSpread
+from homespun.stats import descriptive
+from homespun.stats.descriptive import Floats, SeedSpread
 from homespun.task import Task
 
 WINDOW = 3  #: checkpoints of the moving average
@@ -150,7 +150,7 @@ def spreads(
 ) -> dict[tuple[str, int], SeedSpread]:
     """Return how much seeds move each metric at each checkpoint, pooled over the arms that have it.
 
-    Two or three seeds of one arm say little about that; see `stats.seed_spread`. Arms with the same answers (the
+    Two or three seeds of one arm say little about that; see `descriptive.seed_spread`. Arms with the same answers (the
     same rows, trained once) are counted once.
 
     Args:
@@ -163,7 +163,7 @@ def spreads(
                 applying = _applying(answers)
                 if applying.size:
                     groups.setdefault((metric, exposures), {})[applying.tobytes()] = applying
-    return {key: stats.seed_spread(list(found.values())) for key, found in groups.items()}
+    return {key: descriptive.seed_spread(list(found.values())) for key, found in groups.items()}
 
 
 def curve(
@@ -199,7 +199,7 @@ def curve(
         for name, answers in values.items():
             applying = _applying(answers[index])
             if applying.size:
-                metrics[name] = _estimate(applying, (spread or {}).get((name, exposures)), stats.is_share(name))
+                metrics[name] = _estimate(applying, (spread or {}).get((name, exposures)), descriptive.is_share(name))
         found.append(
             {
                 "exposures": exposures,
@@ -212,7 +212,7 @@ def curve(
 
 
 def _estimate(values: Floats, spread: SeedSpread | None, is_share: bool) -> JSONDict:
-    estimate = stats.mean_interval(values, spread, is_share)
+    estimate = descriptive.mean_interval(values, spread, is_share)
     seeds = [float(value) for value in values.mean(axis=1)]
     return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "seeds": seeds}
 
@@ -221,7 +221,7 @@ def _applying(values: Floats) -> Floats:
     """Return the items a metric applies to, as values whose mean is each seed's metric, shape (seeds, items).
 
     What applies to an item with some seeds only (a share of the wrong answers, say) is linearised as a ratio: the
-    metric plus each item's influence on it, as `stats.item_values` does for macro-F1.
+    metric plus each item's influence on it, as `descriptive.item_values` does for macro-F1.
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[:, ~np.isnan(values).all(axis=0)]

@@ -17,9 +17,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.data.records import JSONDict
 from homespun.evaluate.base import Evaluation, Item, ItemResult, Mode
 from homespun.models.base import Advance, Continuation, LogprobQuery, Model, ignore_progress
-from homespun.records import JSONDict
 from homespun.task import Task
 from homespun.text.closed_book import ask_plain
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from homespun.data.records import Document
 from homespun.evaluate.base import Item
-from homespun.records import Document
 from homespun.text.answers import Found, Values, find_answer
 from homespun.text.normalise import comparable
 

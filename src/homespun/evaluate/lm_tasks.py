@@ -16,10 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from homespun.data.records import derive_seed
 from homespun.errors import DataError, MissingExtraError, UsageError
 from homespun.evaluate.base import Item, ItemResult
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling
-from homespun.records import derive_seed
 from homespun.registry import did_you_mean
 
 ASKED = ("multiple_choice", "loglikelihood_rolling", "generate_until")  #: kinds of tasks that can be asked here

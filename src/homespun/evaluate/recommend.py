@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from homespun import inference
+from homespun.data.records import JSONDict
 from homespun.evaluate import advice, besides
 from homespun.evaluate.curves import THRESHOLDS, Reach, above, difference, level, reach, saving, sooner
-from homespun.inference import LEVEL, Difference
-from homespun.records import JSONDict
-from homespun.stats import Floats
+from homespun.stats import inference
+from homespun.stats.descriptive import Floats
+from homespun.stats.inference import LEVEL, Difference
 
 USUAL = 0.85  #: the accuracy at which the paper compares exposures
 PARAPHRASES = {"paraphrase", "easy", "medium", "hard", "qa"}

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from homespun.data.records import canonical_json
 from homespun.evaluate.base import ItemResult
-from homespun.records import canonical_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

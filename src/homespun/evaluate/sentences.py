@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homespun.inference import LEVEL
+from homespun.stats.inference import LEVEL
 
 METRIC_WORDS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 FAR_AWAY = 50_000  #: item counts above this are not worth planning for

@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
-from homespun import inference, stats
+from homespun.data.records import JSONDict
 from homespun.evaluate.base import Evaluation, ItemResult, Mode, groups_of
-from homespun.inference import Difference, Part
-from homespun.records import JSONDict
-from homespun.stats import Floats
+from homespun.stats import descriptive, inference
+from homespun.stats.descriptive import Floats
+from homespun.stats.inference import Difference, Part
 from homespun.task import Controls, Draws, Task
 
 Relation = Literal["control", "reference", "baseline"]
@@ -179,7 +179,7 @@ class Judge:
             "units": mine.shape[1],
             "replicates": len(seeds),
             "same_answers": not gaps.any(),
-            "worth": self.design.worth if stats.is_share(metric) else None,
+            "worth": self.design.worth if descriptive.is_share(metric) else None,
             "parts": {part: {"variance": one.variance, "df": one.df} for part, one in found.parts.items()},
             "items_share": found.parts["items"].variance / variance if variance else None,
             "_chance": chance,

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from homespun.data.records import Attempt, JSONDict, Labelled, Lineage, Payload, Row, Verdict, content_hash
+from homespun.data.store import Work
 from homespun.engine.context import Context
 from homespun.errors import UsageError
 from homespun.models.base import Completion, Model, Request, Sampling
-from homespun.records import Attempt, JSONDict, Labelled, Lineage, Payload, Row, Verdict, content_hash
 from homespun.registry import Strategy, did_you_mean
-from homespun.store import Work
 
 if TYPE_CHECKING:
     from homespun.near.overlap import Reference
@@ -223,7 +223,7 @@ class Generator(Strategy):
 
     def cells(self, ctx: Context) -> int:
         """Return how many labels, documents or prompts every part of the rows should have."""
-        return len(ctx.described.labels) if ctx.described else 1
+        return len(ctx.task.labels) if ctx.task else 1
 
     def wanted(self, ctx: Context) -> int:
         """Return how many accepted rows are asked for; fewer in the end means that some are missing."""

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import ClassVar, Generic, TypeVar
 
+from homespun.data.records import Verdict, content_hash
 from homespun.engine.context import Context
 from homespun.engine.progress import Bar
 from homespun.generate.base import Made
 from homespun.generate.tally import Tally
 from homespun.models.base import Advance, Completion, Model, Request, ignore_progress, stream
-from homespun.records import Verdict, content_hash
 from homespun.text.normalise import comparable
 
 HOPELESS = 96  #: attempts of one part, and cells, without a single accepted one before the run stops

@@ -16,13 +16,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from homespun.data.records import Fact, derive_seed
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
 from homespun.generate.base import style_of
 from homespun.generate.cells import Queue, Turn, ask
 from homespun.generate.writing import Slot, Slots, WrittenVariants, listing
 from homespun.models.base import Completion, Request
-from homespun.records import Fact, derive_seed
 from homespun.text.extract import merged, parse_facts, sentence_facts, uncovered
 from homespun.text.fidelity import Faithful
 from homespun.text.prompts import pick

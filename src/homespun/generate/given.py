@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from homespun.dataset.read import iter_records
-from homespun.dataset.text import MISSING, lacks, lookup
+from homespun.data.read import iter_records
+from homespun.data.records import Document, JSONDict, Lineage
+from homespun.data.store import Work, digest_of
+from homespun.data.text import MISSING, lacks, lookup
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Made, Pieces, attempt_of, pieces
@@ -24,9 +26,7 @@ from homespun.generate.cells import Distinct
 from homespun.generate.tally import Tally
 from homespun.generate.variants import PIECE, VariantGenerator, groups_of, key_of, made
 from homespun.models.base import Completion
-from homespun.records import Document, JSONDict, Lineage
 from homespun.registry import did_you_mean
-from homespun.store import Work, digest_of
 from homespun.text.fidelity import Faithful
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from homespun.data.records import derive_seed
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
 from homespun.generate.base import style_of
 from homespun.generate.cells import Queue, Turn, ask
 from homespun.generate.writing import Slot, Slots, WrittenVariants, listing
 from homespun.models.base import Completion, Request
-from homespun.records import derive_seed
 from homespun.text.extract import distinct, parse_entities, split_sections
 from homespun.text.fidelity import Faithful
 from homespun.text.parse import Format

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from homespun.data.records import Row, Verdict
 from homespun.near.overlap import OverlapIndex, Reference
 from homespun.near.rouge import RougeIndex
-from homespun.records import Row, Verdict
 from homespun.task import Task
 from homespun.text.normalise import comparable, script_share
 from homespun.text.phrases import refusal, self_talk

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from homespun.data.records import Attempt, Labelled, Row, Verdict, derive_seed
+from homespun.data.store import Work
+from homespun.data.tables import attempts_from, attempts_table
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError, UsageError
 from homespun.generate.base import Generator, Made, Piece, Pieces, attempt_of, lineage_of, request_of, style_of
@@ -24,9 +27,6 @@ from homespun.generate.hygiene import Checker, Hygiene
 from homespun.generate.tally import Tally
 from homespun.models.base import Completion, Request
 from homespun.near.overlap import Reference
-from homespun.records import Attempt, Labelled, Row, Verdict, derive_seed
-from homespun.store import Work
-from homespun.tables import attempts_from, attempts_table
 from homespun.task import Task
 from homespun.text.normalise import clean
 from homespun.text.parse import parse_keywords, parse_row, rank_keywords
@@ -74,9 +74,9 @@ class LabelledGenerator(Generator):
             DegenerateError: a label gets no acceptable row at all.
         """
         grid = _Grid(self, name, ctx, work)
-        cells = quotas(self.rows, ctx.task.labels)
+        cells = quotas(self.rows, ctx.the_task.labels)
         limits = self.hygiene.model_copy(update={"min_length": self.min_length, "max_length": self.max_length})
-        checker = Checker(ctx.task, ctx.language, limits, against)
+        checker = Checker(ctx.the_task, ctx.language, limits, against)
         attempts: list[Attempt] = []
         judged: list[Made] = []
         with ctx.progress.bar(f"write {name}", self.rows, "rows") as bar:
@@ -128,14 +128,14 @@ class _Grid:
         self.spec, self.name, self.ctx, self.work, self.writer = spec, name, ctx, work, ctx.models["writer"]
         self.style = style_of(spec.format, self.writer)
         topics = self._asked(spec.keywords) if isinstance(spec.keywords, int) else spec.keywords
-        self.topics = {label: list(topics) for label in ctx.task.labels}
+        self.topics = {label: list(topics) for label in ctx.the_task.labels}
         for label, order in self.topics.items():
             random.Random(derive_seed(ctx.seed, name, label, "topics")).shuffle(order)
 
     def _asked(self, wanted: int) -> list[str]:
         """Return keywords that the writer proposes, in rounds until there are enough or no new ones come."""
         spec, ctx, name = self.spec, self.ctx, self.name
-        avoid = (*ctx.task.labels, *ctx.task.fields)
+        avoid = (*ctx.the_task.labels, *ctx.the_task.fields)
         answers: list[list[str]] = []
         found: list[str] = []
         stale = 0
@@ -143,7 +143,7 @@ class _Grid:
             for turn in range(20):
                 if len(found) >= wanted or stale == 2:
                     break
-                prompt = keywords_prompt(ctx.task, ctx.language, KEYWORDS_PER_ASK, found, self.style)
+                prompt = keywords_prompt(ctx.the_task, ctx.language, KEYWORDS_PER_ASK, found, self.style)
                 asked = (spec.temperature, spec.top_p, KEYWORD_TOKENS)
                 seeds = [derive_seed(ctx.seed, name, "keywords", turn, k) for k in range(ASKS_PER_ROUND)]
                 requests = [request_of(f"keywords|{turn}|{k}", prompt, seed, *asked) for k, seed in enumerate(seeds)]
@@ -181,7 +181,7 @@ class _Grid:
         styles = pick(STYLES, ctx.language)
         style = styles[seed % len(styles)]
         prompt = row_prompt(
-            ctx.task, ctx.language, label, topics[at], style, spec.min_length, spec.max_length, self.style
+            ctx.the_task, ctx.language, label, topics[at], style, spec.min_length, spec.max_length, self.style
         )
         whole = self.style == "json" or not spec.trim
         request = request_of(key, prompt, seed, spec.temperature, spec.top_p, spec.max_tokens, whole=whole)
@@ -193,7 +193,7 @@ class _Grid:
         text, problem = self._text(answer) if groups else ("", "")
         row = None
         if text:
-            fields = {self.ctx.task.fields[0]: text}
+            fields = {self.ctx.the_task.fields[0]: text}
             lineage = lineage_of(self.name, self.writer.id, turn.of.prompt, request, answer)
             row = Row.make(
                 Labelled(fields, groups["label"]), language=self.ctx.language, groups=groups, lineage=lineage
@@ -207,7 +207,7 @@ class _Grid:
             return "", ""
         if cut_off and not (self.spec.trim and self.style == "plain"):
             return "", f"cut off after {answer.completion_tokens} tokens"
-        parsed = parse_row(answer.text, self.style, self.ctx.task.fields[0], self.ctx.language)
+        parsed = parse_row(answer.text, self.style, self.ctx.the_task.fields[0], self.ctx.language)
         if parsed.value is None:
             return "", parsed.problem
         text = clean(parsed.value).text

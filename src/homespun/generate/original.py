@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from homespun.data.records import Document, Lineage
+from homespun.data.store import Work
 from homespun.engine.context import Context
 from homespun.generate.base import Made, Pieces, pieces
 from homespun.generate.variants import PIECE, CountedVariants, key_of, made
-from homespun.records import Document, Lineage
-from homespun.store import Work
 from homespun.text.fidelity import Faithful
 
 if TYPE_CHECKING:

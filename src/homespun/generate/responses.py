@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.data.records import Message, Payload, Record, Response, Row, Verdict, derive_seed
+from homespun.data.store import Work
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Generator, Made, Pieces, attempt_of, find_source, lineage_of, pieces
 from homespun.generate.cells import Queue, Turn, ask
 from homespun.models.base import Completion, Request, Sampling
-from homespun.records import Message, Payload, Record, Response, Row, Verdict, derive_seed
-from homespun.store import Work
 from homespun.text.normalise import clean
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from homespun.data.records import Document, Lineage, derive_seed
+from homespun.data.store import Work
 from homespun.engine.context import Context
 from homespun.generate.base import Made, Pieces, pieces
 from homespun.generate.variants import PIECE, CountedVariants, key_of, made
-from homespun.records import Document, Lineage, derive_seed
-from homespun.store import Work
 from homespun.text.compose import STYLES, Composed, compose, is_junk
 from homespun.text.fidelity import Faithful, Fidelity
 

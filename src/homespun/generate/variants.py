@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from homespun.data.records import Document, Lineage, Payload, Row, Variant, Verdict
 from homespun.engine.context import Context
 from homespun.errors import DataError
 from homespun.generate.base import Generator, Made, attempt_of, find_source
 from homespun.models.base import Completion
-from homespun.records import Document, Lineage, Payload, Row, Variant, Verdict
 from homespun.text.fidelity import RECALL, Fidelity
 
 if TYPE_CHECKING:
-    from homespun.records import Record
+    from homespun.data.records import Record
 
 PIECE = 512  #: attempts that are handed on together
 

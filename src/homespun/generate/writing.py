@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from homespun.data.records import derive_seed
+from homespun.data.store import Work
 from homespun.engine.context import Context
 from homespun.generate.base import Made, Pieces, attempt_of, lineage_of, pieces, request_of
 from homespun.generate.cells import Cell, Loop, Place, Plan, Turn
 from homespun.generate.variants import PIECE, CountedVariants, groups_of, key_of, made
 from homespun.models.base import Completion, Request
-from homespun.records import derive_seed
-from homespun.store import Work
 from homespun.text.fidelity import RECALL, Due, Faithful
 from homespun.text.parse import unwrapped
 from homespun.text.prompts import Prompt

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from homespun.records import Message
+from homespun.data.records import Message
 
 if TYPE_CHECKING:  # asking a server takes no array
     import numpy as np

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from homespun.records import Message
+from homespun.data.records import Message
 
 
 class Encoder:

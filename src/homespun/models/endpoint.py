@@ -22,9 +22,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from homespun.budget import Spending
+from homespun.data.ledger import FAILED_BODY, OK, Entry, Ledger, request_key
+from homespun.engine.budget import Spending
 from homespun.errors import ModelError, UsageError
-from homespun.ledger import FAILED_BODY, OK, Entry, Ledger, request_key
 from homespun.models import wire
 from homespun.models.limits import Limit, RetryBudget, wait_before
 from homespun.task import Price

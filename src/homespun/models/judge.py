@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from homespun.data.records import derive_seed
 from homespun.models.base import Advance, LogprobQuery, Model, Request, Sampling, ignore_progress
-from homespun.records import derive_seed
 from homespun.text.prompts import Prompt
 
 Verdict = TypeVar("Verdict")

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from homespun.ledger import NO_LOGPROB, OK
+from homespun.data.ledger import NO_LOGPROB, OK
+from homespun.data.records import JSONDict
 from homespun.models import wire
 from homespun.models.base import Continuation, LogprobQuery
-from homespun.records import JSONDict
 
 LOWEST = -1000.0  #: servers write -9999 (vLLM) or the lowest float (llama.cpp) where they have minus infinity
 HIGHEST = 1e-3  #: rounding may lift a certain token a little above 0

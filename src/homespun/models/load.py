@@ -13,11 +13,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from homespun.data.records import canonical_json
 from homespun.errors import ModelError
 from homespun.models.base import Model
 from homespun.models.checkpoint import HUB_ID, check_folder, find_folder, folder_hash, go_offline, missing_extra
 from homespun.models.embedded import FOLDER, WHEEL_SHA256
-from homespun.records import canonical_json
 from homespun.task import ModelSpec
 
 SCRIPTED = "scripted:"

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from homespun.budget import Spending
-from homespun.ledger import LOCAL, OK, Entry, Ledger, request_key
+from homespun.data.ledger import LOCAL, OK, Entry, Ledger, request_key
+from homespun.data.records import JSONDict, content_hash
+from homespun.engine.budget import Spending
 from homespun.models.base import (
     Advance,
     Completion,
@@ -24,7 +25,6 @@ from homespun.models.base import (
     Request,
     ignore_progress,
 )
-from homespun.records import JSONDict, content_hash
 from homespun.task import Price
 
 if TYPE_CHECKING:

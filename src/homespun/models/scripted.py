@@ -30,10 +30,10 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from homespun.data.records import Message, content_hash
 from homespun.errors import ModelError, UsageError
 from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, ignore_progress
 from homespun.models.rows import cut_at_stop
-from homespun.records import Message, content_hash
 
 DIMENSIONS = 256
 UNKNOWN_WORD = -math.log(1000)

@@ -12,9 +12,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from homespun.budget import Spending
+from homespun.data.ledger import OK, Entry, Ledger
+from homespun.data.records import JSONDict
+from homespun.engine.budget import Spending
 from homespun.errors import ModelError, UsageError
-from homespun.ledger import OK, Entry, Ledger
 from homespun.models import likelihood, wire
 from homespun.models.base import (
     Advance,
@@ -27,7 +28,6 @@ from homespun.models.base import (
 )
 from homespun.models.endpoint import Call, Endpoint, read_key
 from homespun.models.inorder import InOrder
-from homespun.records import JSONDict
 from homespun.task import ModelSpec
 
 if TYPE_CHECKING:

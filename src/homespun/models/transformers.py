@@ -15,6 +15,7 @@ import torch
 from jinja2 import TemplateError
 from numpy.typing import NDArray
 
+from homespun.data.records import Message
 from homespun.errors import UsageError
 from homespun.models.base import Advance, Completion, Continuation, LogprobQuery, Request, at_most, ignore_progress
 from homespun.models.decode import decode
@@ -22,7 +23,6 @@ from homespun.models.encoding import Encoder
 from homespun.models.forward import Forward
 from homespun.models.rows import Row
 from homespun.models.scoring import BATCH_TOKENS, score, windows
-from homespun.records import Message
 
 
 class TransformersModel:

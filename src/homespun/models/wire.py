@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from homespun.ledger import OK
+from homespun.data.ledger import OK
+from homespun.data.records import JSONDict, Message
 from homespun.models.base import Request
-from homespun.records import JSONDict, Message
 
 CHAT, TEXT, EMBEDDINGS, MODELS = "chat/completions", "completions", "embeddings", "models"
 RETRIED = {"rate limited", "server error", "timed out", "unreachable", "malformed"}  #: outcomes that may pass

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun.data.records import derive_seed
 from homespun.errors import UsageError
 from homespun.near.pairs import KEPT, Pairs, Repeats, TooManyPairsError
 from homespun.near.shingles import BLOCK, HALF, MIX, Hashes, Places, Shingles, mixed, shingles
-from homespun.records import derive_seed
 
 Found = tuple[Places, Places, NDArray[np.float64]]  #: earlier, later, score
 

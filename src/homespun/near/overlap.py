@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun.data.records import Row
 from homespun.near.rouge import RougeIndex
-from homespun.records import Row
 from homespun.text.normalise import comparable
 from homespun.text.words import words
 

@@ -18,13 +18,13 @@ from typing import Any, Generic, TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from homespun.data.store import Store, disk_errors, file_hash
 from homespun.errors import UsageError
-from homespun.readback import RunData, open_run
-from homespun.recipe import Recipe
+from homespun.recipe.recipe import Recipe
 from homespun.registry import find_any, kinds
 from homespun.report.format import day_and_time, plain, tied, visible
-from homespun.stages import PAGE, SUMMARY
-from homespun.store import Store, disk_errors, file_hash
+from homespun.run.readback import RunData, open_run
+from homespun.run.stages import PAGE, SUMMARY
 
 HERE = Path(__file__).parent
 MARKS = {"helped": "▲", "hurt": "▼", "no difference that matters": "=", "no evidence": "○", "no verdict": "·"}

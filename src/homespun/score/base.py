@@ -12,9 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
+from homespun.data.records import Labelled, Payload, Row, Scores
 from homespun.engine.context import Context, Role
 from homespun.models.base import Advance, ignore_progress
-from homespun.records import Labelled, Payload, Row, Scores
 from homespun.registry import Strategy
 from homespun.task import ModelSpec
 

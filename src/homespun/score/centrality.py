@@ -18,12 +18,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from homespun.data.records import Payload, Row, Scores
 from homespun.engine.context import Context
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.near.centrality import by_cosine, by_rouge_l, ranks
 from homespun.near.cosine import Vectors, unit
-from homespun.records import Payload, Row, Scores
 from homespun.registry import did_you_mean
 from homespun.score.base import Marks, Scorer
 from homespun.text.words import length, words

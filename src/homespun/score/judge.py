@@ -24,11 +24,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from homespun.data.records import Row, Scores
 from homespun.engine.context import Context, Role
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.judge import Question, Replies, ask_likelihood, ask_text
-from homespun.records import Row, Scores
 from homespun.score.base import Marks, Scorer
 from homespun.score.posterior import CALIBRATE, Calibration, empty_input, label_marks, label_problem
 from homespun.task import Task
@@ -94,7 +94,7 @@ class Judge(Scorer):
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
         """Score rows; a row whose output is no label, or whose answers cannot be read, has no score."""
-        labels = tuple(ctx.task.labels)
+        labels = tuple(ctx.the_task.labels)
         usable = [row for row in rows if not label_problem(row, labels)]
         advance(len(rows) - len(usable))
         blind = rating = [Marks({})] * len(usable)
@@ -108,10 +108,10 @@ class Judge(Scorer):
 
     def relabel(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge label rows without seeing their labels."""
-        labels = tuple(ctx.task.labels)
+        labels = tuple(ctx.the_task.labels)
         if self.answer == "likelihood":
-            inputs = [empty_input(ctx.task, ctx.language), *(row.payload.fields for row in rows)]
-            prompts = [judge_blind_prompt(ctx.task, fields, ctx.language, self.form) for fields in inputs]
+            inputs = [empty_input(ctx.the_task, ctx.language), *(row.payload.fields for row in rows)]
+            prompts = [judge_blind_prompt(ctx.the_task, fields, ctx.language, self.form) for fields in inputs]
             (empty,) = ask_likelihood(ctx.models["judge"], prompts[:1], labels)
             scores = ask_likelihood(ctx.models["judge"], prompts[1:], labels, advance)
             raw, told = (label_marks(rows, labels, scores, empty, each) for each in ("none", self.calibrate))
@@ -119,7 +119,7 @@ class Judge(Scorer):
                 Marks(_agreement(mark) | {f"raw_{key}": value for key, value in _agreement(one).items()}, mark.problem)
                 for one, mark in zip(raw, told, strict=True)
             ]
-        prompts = [judge_blind_prompt(ctx.task, row.payload.fields, ctx.language, self.form) for row in rows]
+        prompts = [judge_blind_prompt(ctx.the_task, row.payload.fields, ctx.language, self.form) for row in rows]
         question = Question(
             partial(parse_label, labels=(*labels, UNSURE)), retries=self.retries, max_tokens=self.max_tokens
         )
@@ -135,7 +135,7 @@ class Judge(Scorer):
     def grade(self, rows: Sequence[Row], ctx: Context, advance: Advance) -> list[Marks]:
         """Let the judge grade rows from 1 to 5."""
         prompts = [
-            judge_rating_prompt(ctx.task, row.payload.fields, row.payload.output, ctx.language, self.form)
+            judge_rating_prompt(ctx.the_task, row.payload.fields, row.payload.output, ctx.language, self.form)
             for row in rows
         ]
         if self.answer == "likelihood":

@@ -24,9 +24,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.data.records import Payload, Row, Scores
 from homespun.engine.context import Context
 from homespun.models.base import Advance, LogprobQuery, ignore_progress
-from homespun.records import Payload, Row, Scores
 from homespun.score.base import Marks, Scorer
 from homespun.text.fields import FIELDS, field_text
 from homespun.text.normalise import script_share

@@ -21,10 +21,10 @@ from typing import Literal
 
 import numpy as np
 
+from homespun.data.records import Row
 from homespun.models.judge import log_softmax
-from homespun.records import Row
 from homespun.score.base import Marks
-from homespun.stats import matching_biases
+from homespun.stats.descriptive import matching_biases
 from homespun.task import Task
 from homespun.text.prompts import pick
 

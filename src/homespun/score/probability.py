@@ -22,10 +22,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.data.records import Row, Scores
 from homespun.engine.context import Context
 from homespun.models.base import Advance, Continuation, LogprobQuery, ignore_progress
 from homespun.models.judge import log_softmax
-from homespun.records import Row, Scores
 from homespun.score.base import Marks, Scorer
 from homespun.score.posterior import CALIBRATE, Calibration, empty_input, label_marks
 from homespun.text.prompts import task_messages
@@ -56,13 +56,13 @@ class Probability(Scorer):
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
         """Score rows; a row whose output is no label of the task has no score."""
-        labels = tuple(ctx.task.labels)
+        labels = tuple(ctx.the_task.labels)
         model = ctx.models["scorer"]
 
         def query(fields: Mapping[str, str]) -> LogprobQuery:
-            return LogprobQuery(task_messages(ctx.task, fields, ctx.language), labels)
+            return LogprobQuery(task_messages(ctx.the_task, fields, ctx.language), labels)
 
-        (prior,) = model.logprobs([query(empty_input(ctx.task, ctx.language))])
+        (prior,) = model.logprobs([query(empty_input(ctx.the_task, ctx.language))])
         answers = model.logprobs([query(row.payload.fields) for row in rows], advance)
         scores, empty = [self.label_scores(answer) for answer in answers], self.label_scores(prior)
         marks = label_marks(rows, labels, scores, empty, self.calibrate)

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from homespun.data.records import Row, Scores
 from homespun.engine.context import Context
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
-from homespun.records import Row, Scores
 from homespun.registry import did_you_mean
 from homespun.score.base import Marks, Scorer
 from homespun.task import Task
@@ -67,7 +67,7 @@ class Similarity(Scorer):
         self, rows: Sequence[Row], ctx: Context, *, name: str = "", advance: Advance = ignore_progress
     ) -> Scores:
         """Score rows; a row with an empty text or a zero vector has no score."""
-        first, second = self.pair(ctx.task)
+        first, second = self.pair(ctx.the_task)
         texts = [(row.payload.fields[first], row.payload.fields[second]) for row in rows]
         marks = [Marks({}, "one of its two texts is empty") for _ in rows]
         full = [position for position, pair in enumerate(texts) if all(text.strip() for text in pair)]

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
+from homespun.data.records import Row
 from homespun.errors import UsageError
-from homespun.records import Row
 from homespun.registry import did_you_mean
 from homespun.select.base import Rule, split_by
 from homespun.select.rules.share import draw

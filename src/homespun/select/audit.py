@@ -15,11 +15,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from homespun import stats
-from homespun.records import JSONDict, Row, Verdict
+from homespun.data.records import JSONDict, Row, Verdict
 from homespun.select.base import Columns, Rule, are_numbers
 from homespun.select.engine import alone, is_unscored, nearest_to_threshold
 from homespun.select.shortcuts import cues
+from homespun.stats import descriptive
 from homespun.text.diversity import compression_ratio, distinct_n, sample, self_bleu
 from homespun.text.words import length, words
 
@@ -247,7 +247,7 @@ def square(values: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
     """Return the rank correlation of each column with each; nan where it is not defined."""
     count = len(values)
     upper = {
-        (one, other): stats.spearman(values[one], values[other]).value
+        (one, other): descriptive.spearman(values[one], values[other]).value
         for one in range(count)
         for other in range(one, count)
     }

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import ValidationError
 
+from homespun.data.records import Row, Scores, Verdict
 from homespun.errors import UsageError
-from homespun.records import Row, Scores, Verdict
 from homespun.registry import Strategy, did_you_mean, lookup
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from homespun.data.records import Row, Verdict
 from homespun.errors import UsageError
-from homespun.records import Row, Verdict
 from homespun.select.base import UNSCORED, Columns, Rule
 
 NO_RULE = "no rule"  #: what a verdict names where no rule was applied

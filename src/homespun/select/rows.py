@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.dataset.text import MISSING, TextOf, lookup
-from homespun.records import Labelled, Lineage, Row
+from homespun.data.records import Labelled, Lineage, Row
+from homespun.data.text import MISSING, TextOf, lookup
 from homespun.text.normalise import language_of
 
 

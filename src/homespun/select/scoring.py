@@ -13,17 +13,17 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from homespun.data.records import Row, Scores
 from homespun.engine.context import Context, Models, Role
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import UsageError
-from homespun.records import Row, Scores
 from homespun.registry import did_you_mean, lookup
 from homespun.score.base import Scorer
 from homespun.select.base import Columns, Rule, split_by
 from homespun.task import ModelSpec
 
 if TYPE_CHECKING:
-    from homespun.ledger import Ledger
+    from homespun.data.ledger import Ledger
     from homespun.models.base import Model
 
 ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
@@ -104,7 +104,7 @@ class Scoring:
 
         if not spec.is_server:
             return load_model(spec)
-        from homespun.ledger import Ledger
+        from homespun.data.ledger import Ledger
         from homespun.models.server import connect
 
         if not spec.id.partition("#")[2]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from homespun.dataset.text import TextOf, lookup
+from homespun.data.records import Row, Scores, Verdict
+from homespun.data.text import TextOf, lookup
 from homespun.errors import UsageError
-from homespun.records import Row, Scores, Verdict
 from homespun.select.base import Columns, Rule
 from homespun.select.rows import Wanted
 from homespun.select.scoring import scored

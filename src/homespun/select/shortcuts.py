@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun import stats
-from homespun.records import Row, derive_seed
+from homespun.data.records import Row, derive_seed
 from homespun.select.base import Columns
+from homespun.stats import descriptive
 from homespun.text.words import length, words
 
 Floats = NDArray[np.float64]
@@ -97,7 +97,7 @@ def cues(rows: Sequence[Row], columns: Columns) -> list[Cue]:
 
 
 def _cue(name: str, label: str, values: Floats, is_label: Floats) -> Cue:
-    auc = stats.auc(values, is_label)
+    auc = descriptive.auc(values, is_label)
     there = ~np.isnan(values)
     ones, zeros = float(is_label[there].sum()), float((1 - is_label[there]).sum())
     noise = 2 * math.sqrt((ones + zeros + 1) / (12 * ones * zeros)) if ones and zeros else math.inf

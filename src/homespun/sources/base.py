@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from homespun.records import Record
+from homespun.data.records import Record
 from homespun.registry import Strategy
 
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from homespun.dataset.read import iter_records
-from homespun.dataset.text import lacks
+from homespun.data.read import iter_records
+from homespun.data.records import Record
+from homespun.data.store import digest_of
+from homespun.data.text import lacks
 from homespun.errors import DataError
-from homespun.records import Record
 from homespun.sources.base import Source
-from homespun.store import digest_of
 
 
 class FileSource(Source):

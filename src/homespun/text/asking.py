@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from homespun.records import Document, Message
+from homespun.data.records import Document, Message
 from homespun.text.names import names
 from homespun.text.normalise import comparable
 from homespun.text.prompts import Prompt, pick

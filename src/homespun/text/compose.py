@@ -19,8 +19,8 @@ from itertools import combinations
 from math import gcd
 from typing import TypeVar
 
+from homespun.data.records import Document, Fact
 from homespun.errors import DataError
-from homespun.records import Document, Fact
 from homespun.text.frames import LANGUAGES, Frames
 
 STYLES = ("easy", "medium", "hard", "qa")

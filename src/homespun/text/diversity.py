@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from homespun.records import derive_seed
+from homespun.data.records import derive_seed
 
 Tokens = Sequence[str]
 Gram = tuple[str, ...]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from homespun.records import Fact
+from homespun.data.records import Fact
 from homespun.text.fidelity import Faithful
 from homespun.text.parse import json_values, listed, unfenced_whole, unwrapped
 from homespun.text.reading import Value, holds

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from homespun.records import Document
+from homespun.data.records import Document
 from homespun.text.normalise import comparable, comparable_lines, script_share
 from homespun.text.phrases import refusal
 from homespun.text.reading import Reading, Value, protected

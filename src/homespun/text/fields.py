@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from homespun.data.records import Row
 from homespun.errors import UsageError
-from homespun.records import Row
 from homespun.registry import did_you_mean
 
 OUTPUT = "output"  #: name of a row's output, beside its input fields

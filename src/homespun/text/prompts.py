@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from homespun.data.records import Message
 from homespun.errors import UsageError
-from homespun.records import Message
 from homespun.task import Task
 from homespun.text.parse import Format
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from homespun.records import Document, Message
+from homespun.data.records import Document, Message
 from homespun.text.parse import Format
 from homespun.text.prompts import Prompt, pick
 

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from homespun.data.records import Labelled, Payload, Row
 from homespun.engine.context import Context
 from homespun.errors import DataError, DegenerateError, UsageError
 from homespun.models.base import Model
-from homespun.records import Labelled, Payload, Row
 from homespun.registry import Strategy
 from homespun.task import ModelSpec, Task
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
+from homespun.data.records import Row, derive_seed
 from homespun.models.encoding import Encoder
-from homespun.records import Row, derive_seed
 from homespun.task import Task
 from homespun.text.prompts import task_messages
 from homespun.train.exposures import Update, near_equal

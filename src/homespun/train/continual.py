@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from homespun.data.records import Payload, Row, Variant
 from homespun.engine.context import Context
 from homespun.errors import DataError, DegenerateError
-from homespun.records import Payload, Row, Variant
 from homespun.task import Task
 from homespun.train.exposures import Schedule, by_document, default_points, mix_in, plan_updates, rate_factor
 from homespun.train.gradient import GradientTrainer, Plan

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice, pairwise
 from typing import Literal, TypeVar
 
-from homespun.records import derive_seed
+from homespun.data.records import derive_seed
 
 Name = TypeVar("Name", bound=Hashable)
 

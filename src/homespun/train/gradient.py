@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from homespun.data.records import JSONDict, Row, content_hash, derive_seed
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
 from homespun.models.checkpoint import missing_extra
 from homespun.models.load import load_for_training, model_identity, quiet
-from homespun.records import JSONDict, Row, content_hash, derive_seed
 from homespun.task import ModelSpec
 from homespun.train.adapter import save
 from homespun.train.base import Card, Probe, Trainer
@@ -124,7 +124,7 @@ class GradientTrainer(Trainer):
             StoreError: a checkpoint or the result cannot be written.
             MissingExtraError: torch, transformers or PEFT is not installed.
         """
-        warnings = self.check_rows(rows, ctx.described)
+        warnings = self.check_rows(rows, ctx.task)
         try:
             import peft
             import torch

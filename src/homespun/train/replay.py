@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from homespun.dataset.find import SUFFIXES
-from homespun.dataset.read import iter_records
+from homespun.data.find import SUFFIXES
+from homespun.data.read import iter_records
+from homespun.data.store import file_hash
 from homespun.errors import DataError
-from homespun.store import file_hash
 
 if TYPE_CHECKING:
     from homespun.train.batches import Example

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from homespun.data.records import Row
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
 from homespun.models.encoding import shared_prefix
-from homespun.records import Row
 from homespun.train.gradient import GradientTrainer, Plan
 from homespun.train.lora import Lora
 
@@ -46,7 +46,7 @@ class Sft(GradientTrainer):
         """
         from homespun.train.batches import encode, plan_batches
 
-        examples = encode(rows, ctx.task, ctx.language, tokenizer)
+        examples = encode(rows, ctx.the_task, ctx.language, tokenizer)
         longest = max(map(len, examples))
         kept = [i for i, example in enumerate(examples) if len(example) <= self.max_tokens]
         if not kept:
@@ -60,11 +60,11 @@ class Sft(GradientTrainer):
                 f"{given - len(rows)} of {given} rows are longer than max_tokens {self.max_tokens} (the "
                 f"longest has {longest} tokens) and were left out"
             )
-            warnings += self.check_rows(rows, ctx.task)
+            warnings += self.check_rows(rows, ctx.the_task)
         return Plan(
             plan_batches([len(example) for example in examples], self.batch_size, self.epochs, seed),
             [[example] for example in examples],
             # With dropout the rows would have one mask in common on what they share.
             shared=0 if self.lora.dropout else shared_prefix([example.prompt for example in examples]),
-            card={"labels": {label: sum(row.payload.output == label for row in rows) for label in ctx.task.labels}},
+            card={"labels": {label: sum(row.payload.output == label for row in rows) for label in ctx.the_task.labels}},
         )

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homespun.records import JSONDict, content_hash
-from homespun.store import crash_point, file_hash, sync_folder
+from homespun.data.records import JSONDict, content_hash
+from homespun.data.store import crash_point, file_hash, sync_folder
 from homespun.train.adapter import writing
 
 KEPT = 2

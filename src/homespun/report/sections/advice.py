@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 TEMPLATE = """\
 <ul class="said advice">

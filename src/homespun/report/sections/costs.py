@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.format import MISSING, duration, plain
 from homespun.report.page import Section
-from homespun.stages import BASELINE, FEW_SHOT
+from homespun.run.readback import RunData
+from homespun.run.stages import BASELINE, FEW_SHOT
 
 #: kind of a stage -> how it is said, in the order of a run
 STAGES = {"pool": "write", "scores": "score", "models": "train", "ungraded": "ask", "results": "evaluate"}

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.format import MISSING, plain
 from homespun.report.page import Section
 from homespun.report.parts import Tint, bar
+from homespun.run.readback import RunData
 from homespun.select.audit import diversity, drawn
 
 KEYWORDS = 96

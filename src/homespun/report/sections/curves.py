@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.charts import Axis, axis_from_zero, axis_of_shares, path
 from homespun.report.format import MISSING, amount, interval_of, metric_name, percent, plain, value_of
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 LINES = 6  #: lines that can be told apart in one plot; the page has as many styles
 MARKS_PER_LINE = 9

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.charts import Axis, axis_over
 from homespun.report.format import change_interval, change_of, interval_of, is_share, metric_name, p_value, value_of
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 BASELINES = {
     "free": "untrained, free answer",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.charts import Axis, axis_of_shares
 from homespun.report.format import change_interval, change_of, metric_name, percent, value_of
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 
 def view(run: RunData) -> Mapping[str, Any] | None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from homespun.generate.base import Funnel, Piece
-from homespun.readback import RunData
 from homespun.report.format import percent
 from homespun.report.page import Section
 from homespun.report.parts import Bar, bar
+from homespun.run.readback import RunData
 
 
 def view(run: RunData) -> Mapping[str, Any] | str:
@@ -34,7 +34,7 @@ def _funnel(run: RunData, name: str, counts: Mapping[str, Any]) -> Mapping[str, 
         ("accepted", "kept", dropped, "dropped by the checks"),
     ]
     reasons = sorted(counts["dropped_by"].items(), key=lambda item: -item[1])
-    labels = run.recipe.described.labels if run.recipe.described else {}
+    labels = run.recipe.task.labels if run.recipe.task else {}
     groups = []
     for group in labels or dict.fromkeys(a.groups[axis] for a in run.attempts[name] if axis in a.groups):
         attempts = [attempt for attempt in run.attempts[name] if attempt.groups.get(axis) == group]

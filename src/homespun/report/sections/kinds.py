@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.format import MISSING, interval_of, metric_name, value_of
 from homespun.report.page import Section
 from homespun.report.parts import Tint
 from homespun.report.sections.curves import curves_of
+from homespun.run.readback import RunData
 
 HEADS = {
     "accuracy_forward": "asked forward",

@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from homespun.readback import RunData
 from homespun.report.format import said, visible
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 
 def view(run: RunData) -> Mapping[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.format import amount, percent
 from homespun.report.page import Section
 from homespun.report.sections.curves import curves_of
+from homespun.run.readback import RunData
 
 
 @dataclass(frozen=True, slots=True)

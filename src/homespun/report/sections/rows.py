@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from homespun.heldout import repeats_evaluation
-from homespun.readback import RunData
-from homespun.records import Row, content_hash
+from homespun.data.records import Row, content_hash
 from homespun.report.format import plain, shortened
 from homespun.report.page import Section
 from homespun.report.parts import Card, Group
+from homespun.run.heldout import repeats_evaluation
+from homespun.run.readback import RunData
 from homespun.select.base import are_numbers
 from homespun.select.engine import nearest_to_threshold
 

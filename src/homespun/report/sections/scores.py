@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.page import Section
 from homespun.report.parts import correlations, panel
+from homespun.run.readback import RunData
 from homespun.select.audit import square
 
 PANELS = 6  #: histograms on the page; the rest stands folded

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.readback import RunData
 from homespun.report.charts import axis_over, finite, polyline
 from homespun.report.format import MISSING, plain, said
 from homespun.report.page import Section
+from homespun.run.readback import RunData
 
 
 @dataclass(frozen=True, slots=True)

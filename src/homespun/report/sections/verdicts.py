@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from homespun.data.records import Row, Scores
 from homespun.evaluate.besides import general_sentences
 from homespun.evaluate.compare import tuning_sentences
 from homespun.generate.hygiene import opening_share
-from homespun.readback import RunData
-from homespun.records import Row, Scores
 from homespun.report.charts import Axis, axis_over
 from homespun.report.format import change_of, is_share, metric_name, value_of
 from homespun.report.page import MARKS, Section
 from homespun.report.sections.curves import curves_of
 from homespun.report.sections.evaluated import baseline_name
 from homespun.report.sections.scores import used_by
+from homespun.run.readback import RunData
 from homespun.select.audit import warnings_of
 from homespun.select.base import Columns
 
@@ -111,7 +111,7 @@ def _figures(metric: str, evaluation: Mapping[str, Any], arms: Mapping[str, Any]
 
 def view(run: RunData) -> Mapping[str, Any]:
     """Return the primary evaluation's verdicts, or how far the run came, with what both are to be read with."""
-    task = run.recipe.described
+    task = run.recipe.task
     head = {
         "title": "Did selecting help?" if curves_of(run) else "Did it help?",
         "lede": task.description if task else "",

@@ -19,13 +19,13 @@ from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
 
-from homespun.dataset import find, write
-from homespun.dataset.find import Part
-from homespun.dataset.text import TextOf
+from homespun.data import find, write
+from homespun.data.find import Part
+from homespun.data.records import JSONDict, Verdict
+from homespun.data.text import TextOf
 from homespun.engine.progress import Progress
 from homespun.errors import DataError, DegenerateError, UsageError
-from homespun.recipefile import load_rules
-from homespun.records import JSONDict, Verdict
+from homespun.recipe.recipefile import load_rules
 from homespun.select.api import calibrate
 from homespun.select.base import Columns, Rule
 from homespun.select.files.intake import Intake, gather

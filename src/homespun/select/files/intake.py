@@ -15,13 +15,13 @@ from functools import cached_property
 from itertools import compress, islice
 from typing import Any
 
-from homespun.dataset.find import Part
-from homespun.dataset.read import count, entries, schema_of, size
-from homespun.dataset.text import lookup
-from homespun.dataset.write import Stamp, stamp
+from homespun.data.find import Part
+from homespun.data.read import count, entries, schema_of, size
+from homespun.data.records import Row, Scores
+from homespun.data.text import lookup
+from homespun.data.write import Stamp, stamp
 from homespun.engine.progress import Bar, Progress
 from homespun.errors import DataError
-from homespun.records import Row, Scores
 from homespun.registry import did_you_mean
 from homespun.select.rows import Wanted, given
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from homespun.data.records import JSONDict
 from homespun.errors import UsageError
-from homespun.records import JSONDict
 from homespun.registry import lookup
 from homespun.select.base import Rule, rule_of
 from homespun.select.rules.prototypes import DEDUP_SHARE

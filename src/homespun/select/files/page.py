@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from homespun import __version__
-from homespun.records import Verdict
+from homespun.data.records import Verdict
 from homespun.report.format import plain, shortened
 from homespun.report.page import Section, compose, write_page
 from homespun.report.parts import Card, Group, bar, correlations, panel

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from homespun.records import Row, Verdict
+from homespun.data.records import Row, Verdict
 from homespun.select.base import Columns, Rule, split_by
 
 

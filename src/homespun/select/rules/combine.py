@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from homespun.records import Row, Verdict
+from homespun.data.records import Row, Verdict
 from homespun.registry import lookup
 from homespun.select.base import Columns, Rule
 from homespun.task import Task

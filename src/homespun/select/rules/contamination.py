@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from homespun.dataset.read import iter_records
+from homespun.data.read import iter_records
+from homespun.data.records import Row, Verdict
 from homespun.errors import DataError
-from homespun.records import Row, Verdict
 from homespun.registry import did_you_mean
 from homespun.select.base import Columns, Rule
 from homespun.text.fields import OUTPUT, field_value

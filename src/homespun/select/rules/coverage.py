@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from homespun.data.records import Row, Verdict
 from homespun.near.cosine import Positions, Vectors
 from homespun.near.coverage import k_center
-from homespun.records import Row, Verdict
 from homespun.select.base import show
 from homespun.select.rules.embeddings import PoolRule
 from homespun.select.rules.share import AmountRule

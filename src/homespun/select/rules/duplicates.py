@@ -14,8 +14,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from homespun.data.records import Row, Verdict
 from homespun.errors import UsageError
-from homespun.records import Row, Verdict
 from homespun.registry import did_you_mean
 from homespun.select.base import Columns, Rule
 from homespun.task import Task

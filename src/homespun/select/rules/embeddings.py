@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from homespun.data.records import Row, Verdict, derive_seed
 from homespun.near.cosine import Positions, Vectors, unit
-from homespun.records import Row, Verdict, derive_seed
 from homespun.select.base import UNSCORED, Columns, Rule, group_values
 
 NO_DIRECTION = "its embedding has no direction"

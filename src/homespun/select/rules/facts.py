@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from homespun.data.records import Row, Verdict
 from homespun.errors import UsageError
-from homespun.records import Row, Verdict
 from homespun.select.base import Columns, group_values, show
 from homespun.select.rules.share import AmountRule
 

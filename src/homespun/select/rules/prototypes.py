@@ -13,12 +13,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from homespun.data.records import Row, Verdict
 from homespun.near.cosine import Positions, Vectors
 from homespun.near.d4 import d4
 from homespun.near.kmeans import default_k, kmeans
 from homespun.near.prototypes import Prototypes as Ranking
 from homespun.near.prototypes import prototypes
-from homespun.records import Row, Verdict
 from homespun.select.base import show
 from homespun.select.rules.embeddings import PoolRule
 from homespun.select.rules.semantic import reference_verdicts

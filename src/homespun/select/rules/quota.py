@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from homespun.records import Row, Verdict
+from homespun.data.records import Row, Verdict
 from homespun.select.base import Columns, Rule, group_values
 from homespun.select.rules.share import by_lot, by_rank
 

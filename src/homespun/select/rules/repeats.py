@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from homespun.data.records import Row, Verdict
 from homespun.errors import UsageError
 from homespun.near.pairs import KEPT, Pairs, Repeats, TooManyPairsError, greedy
 from homespun.near.parts import Measure
-from homespun.records import Row, Verdict
 from homespun.select.base import Columns, Rule, group_values, show
 from homespun.text.fields import FIELDS, field_texts
 

@@ -13,11 +13,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from homespun.data.records import Row, Verdict
 from homespun.near import cosine, semdedup
 from homespun.near.cosine import Positions, Vectors
 from homespun.near.kmeans import default_k, kmeans
 from homespun.near.pairs import KEPT
-from homespun.records import Row, Verdict
 from homespun.select.base import Columns, show
 from homespun.select.rules.embeddings import EmbeddingRule, PoolRule
 from homespun.select.rules.repeats import PairRule, RepeatRule, Search

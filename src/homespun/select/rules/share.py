@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from homespun.records import Row, Verdict, derive_seed
+from homespun.data.records import Row, Verdict, derive_seed
 from homespun.select.base import Columns, Rule, group_values, show
 
 PARTS = {"low": "bottom", "middle": "middle", "high": "top"}  #: part of a ranking -> rule that keeps it

@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from homespun.data.records import JSONDict
 from homespun.errors import DegenerateError, UsageError
-from homespun.records import JSONDict
 from homespun.sources.corpus.pools import choose, shuffled
 from homespun.sources.corpus.templates import LANGUAGES, Category, Slot, load
 from homespun.text.normalise import comparable

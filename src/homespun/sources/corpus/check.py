@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from homespun.data.records import JSONDict
 from homespun.errors import DegenerateError
 from homespun.near.rouge import rouge_l
-from homespun.records import JSONDict
 from homespun.sources.corpus.builder import Corpus, numbers
 from homespun.sources.corpus.templates import load
 from homespun.text.normalise import comparable

@@ -9,12 +9,12 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from homespun.dataset.write import json_line
+from homespun.data.records import JSONDict
+from homespun.data.store import Store, disk_errors
+from homespun.data.write import json_line
 from homespun.errors import StoreError
-from homespun.records import JSONDict
 from homespun.sources.corpus.builder import SPLITS, Corpus, build, pool_sizes
 from homespun.sources.corpus.check import FACTS, check
-from homespun.store import Store, disk_errors
 from homespun.text.tokens import TOKEN_RULE, count_tokens
 
 CARD = "card.json"

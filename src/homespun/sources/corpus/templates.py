@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from homespun import yamlfile
+from homespun.data import yamlfile
 from homespun.sources.corpus.pools import expand, holes, names, split_list
 
 LANGUAGES = ("en", "ja")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from homespun.dataset.find import SUFFIXES as RECORDS
+from homespun.data.find import SUFFIXES as RECORDS
 from homespun.errors import DataError
 
 TEXTS = (".txt", ".md", ".markdown", ".html", ".htm", ".xhtml", ".pdf", ".docx")

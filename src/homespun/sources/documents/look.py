@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from homespun.data.records import Document, JSONDict
 from homespun.errors import UsageError
-from homespun.records import Document, JSONDict
 from homespun.sources.documents.records import ROLES
 from homespun.sources.documents.source import DocumentSource
 from homespun.text.normalise import language_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from homespun.records import Document
+from homespun.data.records import Document
 from homespun.sources.documents.extract import Extract
 from homespun.text.chunks import Span, Unit, cut
 

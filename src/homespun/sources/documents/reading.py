@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homespun.data.records import Document, Record
 from homespun.errors import DataError
-from homespun.records import Document, Record
 from homespun.sources.documents.decode import decode
 from homespun.sources.documents.extract import Extract, Unreadable
 from homespun.sources.documents.find import Found, is_records, records_in, texts

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from homespun.dataset.find import Part, parts
-from homespun.dataset.read import Entry, entries
-from homespun.dataset.text import MISSING, lacks, lookup
-from homespun.records import Document, Fact, JSONDict
+from homespun.data.find import Part, parts
+from homespun.data.read import Entry, entries
+from homespun.data.records import Document, Fact, JSONDict
+from homespun.data.text import MISSING, lacks, lookup
 from homespun.sources.documents.extract import Unreadable
 from homespun.text.normalise import clean
 

@@ -16,15 +16,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from homespun.data.records import Record
+from homespun.data.store import file_hash
 from homespun.errors import UsageError
-from homespun.records import Record
 from homespun.registry import did_you_mean
 from homespun.sources.base import Source
 from homespun.sources.documents.find import Found, is_records, records_in, texts
 from homespun.sources.documents.pieces import Chunk
 from homespun.sources.documents.reading import Reading
 from homespun.sources.documents.records import ROLES
-from homespun.store import file_hash
 
 _EXTRACTION = "1"  #: raised when the same file gives another text
 _LIBRARIES = {".pdf": "pypdf", ".docx": "python-docx", ".html": "lxml", ".htm": "lxml", ".xhtml": "lxml",

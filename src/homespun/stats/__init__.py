@@ -1,0 +1,1 @@
+"""Statistics: values and intervals of one arm, and inference from replicates."""
