@@ -1,8 +1,9 @@
 """The selection engine: rows, rules and columns in; what is kept, why the rest is not, and what each rule did out.
 
-A run's arms, `homespun select` and the functions on lists (api.py) all go through it. Rules apply in order and each
-sees only what the earlier ones kept, so the counts of dropped rows add up: kept + sum(dropped_by) = rows. It asks no
-model: columns are made before (scoring.py, the score stage), if need be between two rules.
+A run's arms, `homespun select` and `homespun.select.rules` go through it; one rule whose threshold is moved is a
+`Rule.decider`. Rules apply in order and each sees only what the earlier ones kept, so the counts of dropped rows add
+up: kept + sum(dropped_by) = rows. It asks no model: columns are made before (scoring.py, the score stage), if need be
+between two rules.
 """
 
 from __future__ import annotations
