@@ -82,14 +82,12 @@ def run(
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         same += f" --arms {arms}" if arms else ""
         anew = draws_of(loaded) == "split"  # other parts, so nothing of this run can be kept
-        told = f"more replicates, in a directory of their own: homespun run {recipe} --out {folder}-larger"
-        beside = f"more replicates, beside these: homespun run {recipe}"
-        _say(f"{told if anew else f'{beside} --out {folder}'}{same} {options}")
+        told = "in a directory of their own" if anew else "beside these"
+        _say(f"more replicates, {told}: homespun run {recipe} --out {folder}{'-larger' * anew}{same} {options}")
     if loaded.task or loaded.evaluate:
         _say(f"report: {folder / PAGE}")
     else:
-        answers = any(generator.gives.answer for generator in loaded.generate.values())
-        form = "messages" if answers else "text"
+        form = "messages" if any(one.gives.answer for one in loaded.generate.values()) else "text"
         arm = "".join(f"--arm {name} " for name in [*(chosen or loaded.arms)][:1])
         _say(f"next: homespun export {folder} {arm}--format {form} --out rows.jsonl; homespun report {folder}")
     return PARTIAL if outcome.missing else 0

@@ -19,7 +19,7 @@ from homespun.run.export import rows_of
 from homespun.run.job import Job
 from homespun.run.readback import RunData, open_run
 from homespun.run.replicates import Replicate, check_draws, draws_of, pool_marks, replicates_of
-from homespun.select.arms import label_of
+from homespun.select.arms import axis_of
 
 
 def row(number, label):
@@ -32,7 +32,7 @@ def test_parts_are_disjoint_whole_and_have_as_much_of_every_cell(labels, parts, 
     rows = [row(number, label) for number, label in enumerate(labels)]
     found = [Replicate((part,), seed, "", part, parts).of(rows) for part in range(parts)]
     assert sorted(one.id for some in found for one in some) == sorted(one.id for one in rows)
-    for counts in ([[label_of(one) for one in some].count(label) for some in found] for label in "ab"):
+    for counts in ([[axis_of(one) for one in some].count(label) for some in found] for label in "ab"):
         assert max(counts) - min(counts) <= 1
     assert max(map(len, found)) - min(map(len, found)) <= 1
 
@@ -45,7 +45,7 @@ def variant(document, number):
 def test_parts_have_as_many_variants_of_every_form():
     rows = [variant(document, number) for document in "xyz" for number in range(6)]
     for part in range(2):
-        forms = Counter((label_of(one), one.groups["form"]) for one in Replicate((part,), 0, "", part, 2).of(rows))
+        forms = Counter((axis_of(one), one.groups["form"]) for one in Replicate((part,), 0, "", part, 2).of(rows))
         assert len(forms) == 9 and set(forms.values()) == {1}
 
 

@@ -8,7 +8,7 @@ from selection_pool import NO_SCORES, POOL, RULES, make_rows, one_column, pool_o
 
 from homespun.data.records import Labelled, Lineage, Response, Row, Variant
 from homespun.errors import UsageError
-from homespun.select.arms import check_columns, control, cut, first_variants, label_of
+from homespun.select.arms import axis_of, check_columns, control, cut, first_of_each
 from homespun.select.engine import apply
 from homespun.select.rules.combine import AllOf
 from homespun.select.rules.share import Random, Top
@@ -16,7 +16,7 @@ from homespun.select.rules.threshold import AtLeast
 
 
 def counts(rows):
-    return Counter(map(label_of, rows))
+    return Counter(map(axis_of, rows))
 
 
 @given(POOL, RULES, st.integers(0, 3))
@@ -45,7 +45,7 @@ def test_a_control_of_as_many_tokens_is_within_half_a_row_in_each_label(entries,
     assert control(kept, rows, 0, "tokens") == drawn and set(counts(drawn)) == set(counts(kept))
     for label in counts(kept):
         mine, theirs, longest = (
-            [len(row.text.split()) + 1 for row in some if label_of(row) == label] for some in (drawn, kept, rows)
+            [len(row.text.split()) + 1 for row in some if axis_of(row) == label] for some in (drawn, kept, rows)
         )
         assert abs(sum(mine) - sum(theirs)) <= max(longest) / 2 or len(mine) == 1
 
@@ -140,10 +140,10 @@ def test_the_first_variants_of_each_document_are_balanced_and_nested():
         return Row.make(Variant(f"{generator} {number}"), language="en", groups={"document": document}, lineage=lineage)
 
     rows = [variant(d, g, n) for g in ("facts", "graph") for n in range(4) for d in ("a", "b")][:-1]  # b lacks a graph
-    three = first_variants(rows, 3)
+    three = first_of_each(rows, 3)
     assert [row.lineage.generator for row in three if row.groups["document"] == "a"] == ["facts", "facts", "graph"]
-    assert {row.id for row in three} < {row.id for row in first_variants(rows, 4)}
-    assert first_variants(rows, 99) == tuple(rows)
+    assert {row.id for row in three} < {row.id for row in first_of_each(rows, 4)}
+    assert first_of_each(rows, 99) == tuple(rows)
     unknown = Row.make(Variant("x"), language="en", groups={}, lineage=Lineage("g", "k"))
     with pytest.raises(UsageError, match="has no document"):
-        first_variants([unknown], 1)
+        first_of_each([unknown], 1)

@@ -131,6 +131,9 @@ class Labelled(Payload):
         return cls(stored, output)
 
 
+NOTHING = Labelled({}, "")  #: what a table of no rows is one of
+
+
 @dataclass(frozen=True, slots=True)
 class Response(Payload):
     """Payload of a response: what was asked, as a conversation, and what a model answered."""

@@ -105,6 +105,10 @@ class Evaluation(Strategy):
         """Return one result per item, in the items' order; asks no other model."""
         raise NotImplementedError
 
+    def shows(self, row: Row) -> bool:
+        """Whether a row can stand in a prompt as an example."""
+        return False
+
     @property
     def few_shots(self) -> int:
         """Number of rows that the untrained student is shown by `predict_shown`; 0: it cannot be asked so."""

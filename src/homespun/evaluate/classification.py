@@ -69,6 +69,10 @@ class Classification(Evaluation):
         """The columns of the recipe: items with the same value are no independent sample."""
         return self.groups
 
+    def shows(self, row: Row) -> bool:
+        """Whether a row has a label."""
+        return isinstance(row.payload, Labelled)
+
     @property
     def few_shots(self) -> int:
         """Number of rows that the untrained student is shown."""
@@ -153,7 +157,7 @@ class Classification(Evaluation):
         advance: Advance = ignore_progress,
     ) -> list[ItemResult]:
         """Return one result per item from a model that has rows with their labels before it."""
-        answered = [(row.payload.fields, row.payload.output) for row in shown if isinstance(row.payload, Labelled)]
+        answered = [(row.payload.fields, row.payload.output) for row in shown]
         results = predict_constrained(model, _known(task), items, language, advance, answered)
         found = zip(results, items, strict=True)
         return [replace(result, mode="few_shot", groups=item.groups) for result, item in found]

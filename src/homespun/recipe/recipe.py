@@ -50,8 +50,11 @@ class Arm(BaseModel):
     select: tuple[SerializeAsAny[Rule], ...] = Field((), description="rules, applied in order")
     train: dict[str, Any] = Field({}, description="settings that differ from the recipe's train")
     size: int | None = Field(None, ge=1, description="cut the candidates to this many rows before selection")
-    variants: int | None = Field(
-        None, ge=1, description="cut the candidates to the first so many variants of each document before selection"
+    each: int | None = Field(
+        None,
+        ge=1,
+        alias="variants",
+        description="cut the candidates to the first so many of each document before selection",
     )
 
 

@@ -32,7 +32,7 @@ class ArmPlan:
     sources: tuple[str, ...]
     select: tuple[Rule, ...]
     size: int | None
-    variants: int | None  #: of each document
+    each: int | None  #: rows of each document; None: all
     trainer: Trainer | None
     control: str | None = None  #: name of the random arm that this one is held against
     reference: str | None = None  #: name of the arm with the same rows before selection
@@ -69,18 +69,16 @@ def plan_arms(recipe: Recipe, only: Sequence[str] | None = None) -> list[ArmPlan
     plans: dict[str, ArmPlan] = {}
     for name, arm in recipe.arms.items():
         sources = arm.sources or tuple(recipe.generate)
-        plans[name] = ArmPlan(name, sources, arm.select, arm.size, arm.variants, recipe.trainer_for(arm))
+        plans[name] = ArmPlan(name, sources, arm.select, arm.size, arm.each, recipe.trainer_for(arm))
     wanted = {name: plans[name] for name in only} if only else dict(plans)
     result: dict[str, ArmPlan] = {}
     for name, plan in wanted.items():
         if not plan.select:
             result.setdefault(name, plan)
             continue
-        rows = (plan.sources, plan.size, plan.variants, plan.trainer)
+        rows = (plan.sources, plan.size, plan.each, plan.trainer)
         peers = [plan for plan in (*plans.values(), *result.values()) if not plan.select and plan.control_of is None]
-        reference = next(
-            (peer for peer in peers if (peer.sources, peer.size, peer.variants, peer.trainer) == rows), None
-        )
+        reference = next((peer for peer in peers if (peer.sources, peer.size, peer.each, peer.trainer) == rows), None)
         if reference is None:
             free = "unfiltered" if "unfiltered" not in plans and "unfiltered" not in result else f"{name}/unfiltered"
             reference = replace(plan, name=free, select=())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from homespun.data.read import BATCH
-from homespun.data.records import JSONDict, Labelled, Row
+from homespun.data.records import NOTHING, JSONDict, Row
 from homespun.data.store import Store
 from homespun.data.tables import attempts_from, rows_from_file, verdicts_from
 from homespun.data.write import lines_to, table_to, whole
@@ -135,7 +135,7 @@ def _prompt(row: Row, recipe: Recipe) -> list[JSONDict]:
 def _write_parquet(stream: BinaryIO, rows: Iterator[Row]) -> int:
     """Write rows as text columns: the fields of the input, the output under its usual name, where it comes from."""
     first = list(islice(rows, 1))
-    payload = first[0].payload if first else Labelled({}, "")
+    payload = first[0].payload if first else NOTHING
     fields, output = list(payload.fields), [payload.answer] if payload.answer else []
     records = (
         {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from homespun.data.records import JSONDict, Labelled, Row, Scores, content_hash
+from homespun.data.records import JSONDict, Row, Scores, content_hash
 from homespun.data.store import Store
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import DegenerateError
@@ -200,13 +200,12 @@ def _train(
 
 
 def _unselected(recipe: Recipe, choices: Sequence[dict[str, Choice]]) -> dict[int, Sequence[Row]]:
-    """Return the labelled rows of every seed before selection: those of the first reference, or of the first arm."""
+    """Return the rows of every seed before selection: those of the first reference, or of the first arm."""
     found: dict[int, Sequence[Row]] = {}
     for one, chosen in zip(replicates_of(recipe), choices, strict=True):
         reference = next((chosen[c.plan.reference] for c in chosen.values() if c.plan.reference), None)
         first = reference or next(iter(chosen.values()), None)
-        rows = [row for row in (first.candidates if first else ()) if isinstance(row.payload, Labelled)]
-        found |= dict.fromkeys(one.seeds, rows)
+        found |= dict.fromkeys(one.seeds, first.candidates if first else ())
     return found
 
 

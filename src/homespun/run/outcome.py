@@ -234,7 +234,7 @@ def _arm(choice: Choice, everywhere: Sequence[Choice], recipe: Recipe) -> JSONDi
     return {
         "from": list(plan.sources),
         "forms": dict(Counter(row.groups["form"] for row in choice.candidates if "form" in row.groups).most_common()),
-        "variants": plan.variants,
+        "variants": plan.each,
         "rules": [str(rule) for rule in plan.select],
         "train": {key: value for key, value in own.items() if usual.get(key) != value},
         "candidates": len(choice.candidates),

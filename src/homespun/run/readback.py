@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-from homespun.data.records import Attempt, JSONDict, Labelled, Row, Scores, Verdict
+from homespun.data.records import NOTHING, Attempt, JSONDict, Row, Scores, Verdict
 from homespun.data.store import Store
 from homespun.data.tables import attempts_from, scores_from, verdicts_from
 from homespun.errors import StoreError
@@ -126,7 +126,7 @@ class RunData:
     @property
     def axes(self) -> tuple[str, str]:
         """The two groups that rows are counted by: those that the first generator's rows name."""
-        return next((one.gives.axes for one in self.recipe.generate.values()), Labelled.axes)
+        return next((one.gives.axes for one in self.recipe.generate.values()), NOTHING.axes)
 
     @property
     def scored(self) -> Sequence[str]:

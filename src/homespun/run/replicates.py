@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from homespun.data.records import Row, derive_seed
 from homespun.errors import UsageError
 from homespun.generate.base import Generator
-from homespun.select.arms import label_of
+from homespun.select.arms import axis_of
 from homespun.select.rules.share import draw
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Replicate:
 
 def _cell(row: Row) -> tuple[str, str]:
     """Return what parts have equally much of: a label, a prompt, or a form of a document."""
-    return label_of(row), row.groups.get("form", "")
+    return axis_of(row), row.groups.get(row.payload.axes[0], "")
 
 
 def seeds_of(recipe: Recipe) -> tuple[int, ...]:
@@ -131,7 +131,7 @@ def _check_parts(recipe: Recipe, name: str, generator: Generator, ctx: Context, 
         )
     for arm, entry in recipe.arms.items():
         most = {"size": wanted // parts, "variants": wanted // parts // cells}
-        for key, asked in {"size": entry.size, "variants": entry.variants}.items():
+        for key, asked in {"size": entry.size, "variants": entry.each}.items():
             if entry.sources == (name,) and asked is not None and asked > most[key]:
                 raise UsageError(
                     f"{cut} arms.{arm}.{key} is {asked} where each has {most[key]}: write {parts} times as many, take"

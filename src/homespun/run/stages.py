@@ -38,7 +38,7 @@ from homespun.run.heldout import Guard
 from homespun.run.job import RUNNING, Job
 from homespun.run.replicates import Replicate
 from homespun.score.base import Scorer
-from homespun.select.arms import cut, first_variants
+from homespun.select.arms import cut, first_of_each
 from homespun.select.base import Columns
 from homespun.select.engine import apply
 
@@ -275,8 +275,8 @@ def select(
     chosen: dict[str, Choice] = {}
     for plan in plans:
         candidates = [row for source in plan.sources for row in rows[source]]
-        if plan.variants is not None:
-            candidates = list(first_variants(candidates, plan.variants))
+        if plan.each is not None:
+            candidates = list(first_of_each(candidates, plan.each))
         if plan.size is not None:
             candidates = list(cut(candidates, plan.size, replicate.seed))
         if plan.control_of is not None:

@@ -170,15 +170,18 @@ def few_shot(job: Job, items: Items, candidates: Mapping[int, Sequence[Row]]) ->
     Args:
         job: the run.
         items: of every evaluation.
-        candidates: seed -> labelled rows before selection; none: that replicate is not asked.
+        candidates: seed -> rows before selection.
     """
-    asked = {name: count for name in job.recipe.evaluate if (count := _evaluation(job, name).few_shots)}
     model: list[Any] = []
     found: dict[int, dict[str, Answered]] = {}
     for seed, rows in candidates.items():
         drawn_by = derive_seed(job.recipe.seed, FEW_SHOT, seed)
-        for name, count in asked.items() if rows else ():
-            shown = sorted(cut(rows, count, drawn_by), key=lambda row: draw(drawn_by, "order", row))
+        for name, evaluation in job.recipe.evaluate.items():
+            fit = [row for row in rows if evaluation.shows(row)] if evaluation.few_shots else []
+            if not fit:
+                continue
+            drawn = cut(fit, evaluation.few_shots, drawn_by)
+            shown = sorted(drawn, key=lambda row: draw(drawn_by, "order", row))
             where = f"{FEW_SHOT}/seed-{seed}"
             answered = _evaluate_one(job, name, items[name], where, None, _student(job, None, model), shown)
             found.setdefault(seed, {})[name] = answered

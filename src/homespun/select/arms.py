@@ -33,11 +33,11 @@ def control(kept: Sequence[Row], candidates: Sequence[Row], seed: int, alike: Co
     Raises:
         UsageError: the arm keeps more rows of a label than there are candidates.
     """
-    quotas = Counter(map(label_of, kept))
+    quotas = Counter(map(axis_of, kept))
     if alike == "tokens":
         wanted: Counter[str] = Counter()
         for row in kept:
-            wanted[label_of(row)] += _length(row)
+            wanted[axis_of(row)] += _length(row)
         for label, total in wanted.items():
             lengths = [_length(row) for row in _in_turn(candidates, label, seed, "control")]
             so_far = list(accumulate(lengths))
@@ -55,7 +55,7 @@ def cut(rows: Sequence[Row], size: int, seed: int) -> tuple[Row, ...]:
     Labels with too few rows give what they have and the others make up for it. An odd row goes to the
     label that comes first by name.
     """
-    left = Counter(map(label_of, rows))
+    left = Counter(map(axis_of, rows))
     quotas: Counter[str] = Counter()
     for _ in range(min(size, len(rows))):
         label = min((label for label in left if left[label]), key=lambda label: (quotas[label], label))
@@ -64,7 +64,7 @@ def cut(rows: Sequence[Row], size: int, seed: int) -> tuple[Row, ...]:
     return _draw_by_label(rows, quotas, seed, "cut")
 
 
-def first_variants(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+def first_of_each(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
     """Keep the first `count` variants of every document, those of several generators in turn.
 
     Generators write a document's forms in turn, so a smaller cut is balanced and a part of every larger one.
@@ -86,9 +86,9 @@ def first_variants(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
     return tuple(row for place, row in enumerate(rows) if place in chosen)
 
 
-def label_of(row: Row) -> str:
-    """Return what a row is balanced by: its label, a variant's document, a response's prompt; empty without any."""
-    return row.groups.get("label") or row.groups.get("document") or row.groups.get("prompt", "")
+def axis_of(row: Row) -> str:
+    """Return what a row is balanced by, as its payload says: label, document, prompt; empty where it has none."""
+    return row.groups.get(row.payload.axis, "")
 
 
 def check_columns(rules: Sequence[Rule], columns: Mapping[str, Collection[str]]) -> None:
@@ -118,7 +118,7 @@ def check_columns(rules: Sequence[Rule], columns: Mapping[str, Collection[str]])
 
 def _in_turn(rows: Sequence[Row], label: str, seed: int, purpose: str) -> list[Row]:
     """Return the rows of a label in the order in which they are drawn."""
-    return sorted((row for row in rows if label_of(row) == label), key=lambda row: draw(seed, purpose, row))
+    return sorted((row for row in rows if axis_of(row) == label), key=lambda row: draw(seed, purpose, row))
 
 
 def _draw_by_label(rows: Sequence[Row], quotas: Mapping[str, int], seed: int, purpose: str) -> tuple[Row, ...]:

@@ -151,10 +151,14 @@ class Rule(Strategy, ABC):
     def __str__(self) -> str:
         """Return the rule in a few words, e.g. `top probability 0.6 within label`."""
 
+    def inner(self) -> tuple[Rule, ...]:
+        """Return the rules that it combines."""
+        return ()
+
     @property
     def movable(self) -> str | None:
         """Name of the setting that `moved` replaces: its threshold, share or value, if it has one."""
-        return next((name for name in MOVABLE if getattr(self, name, None) is not None), None)
+        return next((name for name in MOVABLE if dict(self).get(name) is not None), None)
 
     def moved(self, value: float) -> Self:
         """Return the rule with another threshold, share or value.

@@ -112,7 +112,7 @@ class Inputs:
         if rule.movable is None:
             return self.selection(rule(self.rows, columns, seed) if self.rows else [], rule, columns)
         decide: Decide = rule.decider(self.rows, columns, seed, floor) if self.rows else lambda at: []
-        return self.selection(decide(getattr(rule, rule.movable)), rule, columns, decide)
+        return self.selection(decide(dict(rule)[rule.movable]), rule, columns, decide)
 
     def selection(
         self, decided: Sequence[Verdict], rule: Rule, columns: Columns, decide: Decide | None = None

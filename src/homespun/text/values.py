@@ -23,13 +23,8 @@ from homespun.text.numerals import SCALES, with_digits
 from homespun.text.units import COUNTERS, UNIT_OF
 
 OR = "|"  #: the atom for "or", "/", または, and for the dash of a range: what stands beside it is one of two values
-COMPARATORS = (
-    "<",
-    ">",
-    "<=",
-    ">=",
-    "<~",
-)  #: before the number that they bound, wherever the text has them; "<~" is "up to", まで
+#: Before the number that they bound, wherever the text has them; "<~" is "up to", まで.
+COMPARATORS = ("<", ">", "<=", ">=", "<~")
 GAP = "\0"
 LONGEST_NUMBER = 20  #: characters; Decimal would round what has more than 28 digits
 REMEMBERED = 400  #: answers and values, up to so many characters, are cut once; documents are not kept

@@ -113,7 +113,7 @@ def _read(parts: Sequence[Part], wanted: Wanted, request: Request, progress: Pro
 def _advice(rules: Sequence[Rule], intake: Intake) -> Iterator[str]:
     """Say which missing extra changes the result or the time."""
     kinds = {rule.kind for rule in flat(rules)}
-    cut = [rule for rule in flat(rules) if getattr(rule, "tokenizer", None) is None]
+    cut = [rule for rule in flat(rules) if dict(rule).get("tokenizer") is None]
     if "ja" in intake.languages and kinds & BY_WORDS & {rule.kind for rule in cut} and find_spec("sudachipy") is None:
         yield (
             "words: Japanese is cut by kinds of characters, and scores are others than by morphemes; for those"
@@ -216,7 +216,7 @@ def _parts(request: Request, progress: Progress) -> list[Part]:
 def _check_paths(request: Request, parts: Sequence[Part], rules: Sequence[Rule]) -> None:
     """Refuse to write over what is read, or twice to one place."""
     read = {part.path.resolve() for part in parts} | {path.resolve() for path in request.files}
-    read |= {Path(name).resolve() for rule in flat(rules) for name in getattr(rule, "against", ())}
+    read |= {Path(name).resolve() for rule in flat(rules) for name in dict(rule).get("against", ())}
     read |= {request.rules.resolve()} if request.rules else set()
     written: dict[Path, str] = {}
     records, page = write.WRITABLE, (".html", ".htm")

@@ -36,6 +36,10 @@ class CombinedRule(Rule):
 
     rules: tuple[AnyRule, ...] = Field(min_length=1, description="rules, each with its kind")
 
+    def inner(self) -> tuple[Rule, ...]:
+        """Return the rules."""
+        return self.rules
+
     def needs(self) -> frozenset[str]:
         """Return the columns that any of the rules reads."""
         return frozenset().union(*(rule.needs() for rule in self.rules))
@@ -86,17 +90,17 @@ class AnyOf(CombinedRule):
         return self.combine(rows, columns, seed, decisive=True)
 
 
-def flat(rules: Iterable[Any]) -> Iterator[Rule]:
+def flat(rules: Iterable[Rule]) -> Iterator[Rule]:
     """Return rules and those inside all and any."""
     for rule in rules:
         yield rule
-        yield from flat(getattr(rule, "rules", ()))
+        yield from flat(rule.inner())
 
 
 def groups_of(rules: Iterable[Rule]) -> list[str]:
     """Return the group keys that rules, also those inside all and any, work within."""
     found: dict[str, None] = {}
     for rule in flat(rules):
-        keys = getattr(rule, "within", None) or ()
+        keys = dict(rule).get("within") or ()
         found.update(dict.fromkeys([keys] if isinstance(keys, str) else keys))
     return list(found)
