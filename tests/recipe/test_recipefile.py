@@ -173,7 +173,7 @@ def test_a_grid_of_arms_is_every_combination():
         "facts-graph-v10", "facts-graph-v10-low", "facts-graph-v40", "facts-graph-v40-low",
     ]  # fmt: skip
     assert arms["facts-graph-v40-low"].sources == ("facts", "graph")
-    assert arms["facts-graph-v40-low"].variants == 40
+    assert arms["facts-graph-v40-low"].each == 40
     assert [str(rule) for rule in arms["facts-v10-low"].select] == ["bottom probability 0.5"]
     assert not arms["facts-v10"].select
 
