@@ -42,8 +42,8 @@ Encoding = Annotated[str | None, typer.Option(help="of text files that are not U
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="go on without scanned or broken files")]
 
 
-def _say(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
 
@@ -76,8 +76,7 @@ def run(
     outcome = loop.run(loaded, folder, arms=chosen, progress=_progress(), retry_failed=retry_failed)
     if not outcome.fresh:
         _say(f"nothing to do: {folder} is complete\n")
-    for line in outcome.summary:
-        _say(line)
+    _say(*outcome.summary)
     if options := more(loaded, outcome.results):
         same = "".join(f" --set {shlex.quote(change)}" for change in overrides or [])
         same += f" --arms {arms}" if arms else ""
@@ -111,8 +110,7 @@ def plan(
 
     loaded = load(recipe, [*(overrides or []), *([f"worth={worth:g}"] if worth is not None else [])])
     folder = out or Path("runs") / loaded.name
-    for line in planview.lines(estimate(loaded, folder, _progress()), folder, loaded.budget):
-        _say(line)
+    _say(*planview.lines(estimate(loaded, folder, _progress()), folder, loaded.budget))
     return 0
 
 
@@ -137,8 +135,7 @@ def ledger(
 
     path = Store(folder).path("ledger.db")
     found = ledgerview.answers(path, row) if row else ledgerview.summary(path, prices_in(folder / "recipe.yaml"))
-    for line in found:
-        _say(line)
+    _say(*found)
     return 0
 
 
@@ -155,8 +152,7 @@ def predict(
 
     lines = use.predict(folder, arm, file, seed, _progress())
     if out is None:
-        for line in lines:
-            _say(line)
+        _say(*lines)
     else:
         out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         _say(f"{len(lines)} predictions in {out}")
@@ -253,8 +249,7 @@ def select(
         "--exact": "" if exact else None, "--against": _lines(against), "--at-least": _lines(at_least),
         "--at-most": _lines(at_most), "--minhash": minhash, "--rouge-l": rouge_l, "--semantic": semantic,
         "--semdedup": semdedup, "--d4": d4, "--perplexity": perplexity, "--top": _lines(top),
-        "--bottom": _lines(bottom),
-        "--random": random,
+        "--bottom": _lines(bottom), "--random": random,
     }  # fmt: skip
     request = Request(
         files, out, tuple(field or ("text",)), output, own_id, within, language,
@@ -262,8 +257,7 @@ def select(
         rules, embeddings, model, verdicts, report, seed,
     )  # fmt: skip
     outcome = look_at(request, _progress()) if calibrate else apply(request, _progress())
-    for line in outcome.lines():
-        _say(line)
+    _say(*outcome.lines())
     return PARTIAL if outcome.intake.partial else 0
 
 
@@ -301,8 +295,7 @@ def corpus(
     """Write documents of made-up companies with questions, to measure what a model learns from documents."""
     from homespun.sources.corpus import files
 
-    for line in files.make(out, language, documents, seed):
-        _say(line)
+    _say(*files.make(out, language, documents, seed))
     return 0
 
 
@@ -344,8 +337,7 @@ def questions(
     from homespun.sources.documents.look import from_options
 
     source = from_options(path, column or [], chunk, skip_unreadable, limit, encoding)
-    for line in make(source, Wish(out, model, per_document, language, split, seed), _progress()):
-        _say(line)
+    _say(*make(source, Wish(out, model, per_document, language, split, seed), _progress()))
     return 0
 
 
