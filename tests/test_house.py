@@ -63,3 +63,8 @@ def test_types_are_said_where_they_are_known():
 
 def test_the_root_is_small():
     assert len(list(SRC.glob("*.py"))) <= 6
+
+
+def test_a_file_can_be_read_in_one_sitting():
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in SRC.rglob("*.py")}
+    assert not {name: length for name, length in lengths.items() if length > 400}

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 from homespun.text.normalise import KANA, KANJI, LATIN
@@ -351,12 +352,10 @@ def _pieces(match: re.Match[str]) -> list[tuple[str, str]]:
         minute = group["jmin"] or group["min"] or group["min2"] or ("30" if group["half"] else "0")
         part = group["noon"] or group["noon2"] or group["m"] or group["m2"] or group["part"] or ""
         return [(_time(int(hour), int(minute), part), "time")]
-    if group["jyear"]:
-        return [(group["jyear"], "number")]
+    if whole := group["jyear"] or group["ordinal"]:
+        return [(whole, "number")]
     if group["decade"]:
         return [(f"{group['decade']}s", "date")]
-    if group["ordinal"]:
-        return [(group["ordinal"], "number")]
     if group["parts"]:
         return [(f"{group['of']}/{group['parts']}", "number")]
     if group["tenths"]:
@@ -396,10 +395,6 @@ def _value(number: str, scale: int) -> str:
     plain = number.replace(",", "")
     if len(plain) > LONGEST_NUMBER or (scale == 1 and re.fullmatch(r"0\d+", plain)):
         return plain
-    total = Decimal(0)
-    for digits, large in re.findall(r"(-?\d+(?:\.\d+)?)([百千万億兆]*)", plain):
-        part = Decimal(digits)
-        for kanji in large:
-            part *= _KANJI_SCALE[kanji]
-        total += part
-    return format((total * scale).normalize(), "f")
+    numbers = re.findall(r"(-?\d+(?:\.\d+)?)([百千万億兆]*)", plain)
+    total = sum(prod((_KANJI_SCALE[kanji] for kanji in large), start=Decimal(digits)) for digits, large in numbers)
+    return format(Decimal(total * scale).normalize(), "f")
