@@ -23,7 +23,8 @@ import torch
 from peft import get_peft_model
 
 from homespun.models.base import Request, Sampling
-from homespun.models.load import load_for_training, quiet
+from homespun.models.libraries import quiet
+from homespun.models.load import load_for_training
 from homespun.models.transformers import TransformersModel
 from homespun.sources.corpus.builder import Corpus, build
 from homespun.task import ModelSpec

@@ -24,7 +24,8 @@ from peft import LoraConfig, get_peft_model
 
 from homespun.data.records import Labelled, Lineage, Row
 from homespun.models.encoding import shared_prefix
-from homespun.models.load import load_for_training, quiet
+from homespun.models.libraries import quiet
+from homespun.models.load import load_for_training
 from homespun.task import ModelSpec, Task
 from homespun.train.batches import Example, encode, plan_batches
 from homespun.train.learner import Learner

@@ -6,11 +6,13 @@ need the recipe's parser. No defaults that depend on a model live here.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Draws = Literal["pool", "split", "fixed"]  #: what every replicate draws anew: docs/comparison.md
+Role = Literal["writer", "student", "judge", "scorer"]  #: the part that a model plays
+ROLES: tuple[Role, ...] = get_args(Role)
 Controls = Literal["rows", "tokens"]  #: what a control has as much of as its arm
 
 

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_knowledge import RECIPE as KNOWLEDGE
-from test_servers import batch, written
 
 from faultserver import Plan as Faults
 from faultserver import serve
@@ -20,6 +18,8 @@ from homespun.recipe.recipefile import load, loads
 from homespun.run import loop, planview
 from homespun.run.plan import NOTHING, Plan, Span, StagePlan, plan
 from homespun.sources.corpus.files import make
+from test_knowledge import RECIPE as KNOWLEDGE
+from test_servers import batch, written
 
 
 def within(span: Span, value: float) -> bool:

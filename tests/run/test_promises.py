@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_servers import batch, command, pool, ran, written
 
 from faultserver import FaultServer, Plan, serve
 from homespun.data.tables import read_table
@@ -24,6 +23,7 @@ from homespun.recipe.recipefile import load
 from homespun.report.page import rewrite
 from homespun.run import ledgerview, loop
 from homespun.run.export import export_rows
+from test_servers import batch, command, pool, ran, written
 
 SENTINEL = "sk-very+secret/5551212="
 

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from test_servers import batch, command, pool, ran
 
 from faultserver import FaultServer, Plan, serve
+from test_servers import batch, command, pool, ran
 
 CONCURRENCY = 8  #: of the recipe BATCH
 KILLS_PER_RUN = 10

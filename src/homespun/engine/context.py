@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from homespun.data.records import Record, Row
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import UsageError
-from homespun.task import ModelSpec, Task
+from homespun.task import ModelSpec, Role, Task
 
 if TYPE_CHECKING:
     from homespun.models.base import Model
-
-Role = Literal["writer", "student", "judge", "scorer"]
 
 
 @dataclass

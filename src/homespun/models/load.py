@@ -8,31 +8,19 @@ folder, which takes the base's place. Models behind servers are server.py's.
 
 from __future__ import annotations
 
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 from homespun.data.records import canonical_json
 from homespun.errors import ModelError
 from homespun.models.base import Model
-from homespun.models.checkpoint import HUB_ID, check_folder, find_folder, folder_hash, go_offline, missing_extra
+from homespun.models.checkpoint import HUB_ID, check_folder, find_folder, folder_hash, go_offline
 from homespun.models.embedded import FOLDER, WHEEL_SHA256
+from homespun.models.libraries import missing_extra, quiet
 from homespun.task import ModelSpec
 
 SCRIPTED = "scripted:"
 SENTENCE = "sentence:"  #: a sentence-transformers model, which only embeds
-
-
-def quiet() -> None:
-    """Keep transformers from printing bars and warnings into the command line, and from telemetry."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", module=r"(transformers|peft)\..*")
 
 
 def model_identity(spec: ModelSpec, adapter: Path | None = None) -> str:

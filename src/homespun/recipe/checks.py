@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from homespun.errors import UsageError
 from homespun.registry import Strategy, did_you_mean
+from homespun.task import ROLES
 
 if TYPE_CHECKING:
     from homespun.recipe.recipe import Arm, Recipe
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Where = tuple[str | int, ...]
 Problem = tuple[Where, str]
-ROLES = ("writer", "student", "judge", "scorer")
 LANGUAGES = ("en", "ja")
 
 

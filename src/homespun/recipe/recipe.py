@@ -18,11 +18,10 @@ from homespun.engine.budget import Budget
 from homespun.errors import RecipeError
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Generator
-from homespun.recipe.checks import ROLES
 from homespun.score.base import Scorer
 from homespun.select.base import Rule
 from homespun.sources.base import Source
-from homespun.task import Controls, Draws, ModelSpec, Price, Task
+from homespun.task import ROLES, Controls, Draws, ModelSpec, Price, Task
 from homespun.train.base import Trainer
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")

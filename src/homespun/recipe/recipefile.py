@@ -17,13 +17,12 @@ from homespun.errors import RecipeError, UsageError
 from homespun.evaluate.base import Evaluation
 from homespun.generate.base import Generator
 from homespun.recipe import checks, grid
-from homespun.recipe.checks import ROLES
 from homespun.recipe.recipe import Arm, Recipe, RulesFile
 from homespun.registry import S, Strategy, did_you_mean, kinds, lookup
 from homespun.score.base import Scorer
 from homespun.select.base import Rule
 from homespun.sources.base import Source
-from homespun.task import ModelSpec, Price
+from homespun.task import ROLES, ModelSpec, Price
 from homespun.train.base import Trainer
 
 PATHS = ("data", "path", "against", "sentence_transformers")  #: settings that name files or folders

@@ -6,11 +6,11 @@ Made from the same pydantic models that check a recipe, plug-ins included, so it
 from __future__ import annotations
 
 from homespun.data.records import JSONDict
-from homespun.recipe.checks import ROLES
 from homespun.recipe.recipe import Recipe
 from homespun.recipe.recipefile import SECTIONS
 from homespun.registry import Strategy, kinds, lookup
 from homespun.select.base import Rule
+from homespun.task import ROLES
 from homespun.train.base import Trainer
 
 

@@ -16,7 +16,7 @@ from homespun.data.ledger import Ledger
 from homespun.data.records import JSONDict
 from homespun.data.store import Store
 from homespun.engine.budget import Spending, cost
-from homespun.engine.context import Context, Models, Role
+from homespun.engine.context import Context, Models
 from homespun.engine.progress import Progress
 from homespun.models.load import load_model, model_identity
 from homespun.models.recorded import Recorded
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from homespun.models.base import Model
     from homespun.recipe.recipe import Recipe
     from homespun.run.replicates import Replicate
-    from homespun.task import ModelSpec
+    from homespun.task import ROLES, ModelSpec
 
 RUNNING: ContextVar[str] = ContextVar("running", default="")  #: the stage that asks, for the ledger
-ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
 
 
 @dataclass

@@ -21,11 +21,12 @@ from homespun.generate.base import summed
 from homespun.recipe.recipe import Recipe
 from homespun.run import heldout
 from homespun.run.armplan import Choice
-from homespun.run.job import ROLES, Job
+from homespun.run.job import Job
 from homespun.run.replicates import draws_of, is_cut, pool_marks, seeds_of
 from homespun.run.stages import BASELINE, FEW_SHOT, Pool
 from homespun.run.training import Answers, Trained
 from homespun.stats import inference
+from homespun.task import ROLES
 
 if TYPE_CHECKING:
     from homespun.stats.descriptive import Floats

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from homespun.data.records import Labelled, Payload, Row, Scores
-from homespun.engine.context import Context, Role
+from homespun.engine.context import Context
 from homespun.models.base import Advance, ignore_progress
 from homespun.registry import Strategy
-from homespun.task import ModelSpec
+from homespun.task import ModelSpec, Role
 
 NAN = math.nan
 TEXT_COLUMNS = frozenset({"label", "raw_label"})  #: columns of text; every other one that `table` makes is of numbers

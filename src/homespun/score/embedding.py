@@ -20,12 +20,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from homespun.data.records import Payload, Row, Scores
-from homespun.engine.context import Context, Role
+from homespun.engine.context import Context
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.load import SENTENCE
 from homespun.score.base import Scorer
-from homespun.task import ModelSpec, Task
+from homespun.task import ModelSpec, Role, Task
 from homespun.text.fields import FIELDS, field_text
 
 

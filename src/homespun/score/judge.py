@@ -25,13 +25,13 @@ from typing import Literal
 from pydantic import Field
 
 from homespun.data.records import Row, Scores
-from homespun.engine.context import Context, Role
+from homespun.engine.context import Context
 from homespun.errors import UsageError
 from homespun.models.base import Advance, ignore_progress
 from homespun.models.judge import Question, Replies, ask_likelihood, ask_text
 from homespun.score.base import Marks, Scorer
 from homespun.score.posterior import CALIBRATE, Calibration, empty_input, label_marks, label_problem
-from homespun.task import Task
+from homespun.task import Role, Task
 from homespun.text.parse import parse_label, parse_rating
 from homespun.text.prompts import Form, judge_blind_prompt, judge_rating_prompt
 

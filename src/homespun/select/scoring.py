@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homespun.data.records import Row, Scores
-from homespun.engine.context import Context, Models, Role
+from homespun.engine.context import Context, Models
 from homespun.engine.progress import Progress, Silent
 from homespun.errors import UsageError
 from homespun.registry import did_you_mean, lookup
 from homespun.score.base import Scorer
 from homespun.select.base import Columns, Rule, split_by
-from homespun.task import ModelSpec
+from homespun.task import ROLES, ModelSpec
 
 if TYPE_CHECKING:
     from homespun.data.ledger import Ledger
     from homespun.models.base import Model
-
-ROLES: tuple[Role, ...] = ("writer", "student", "judge", "scorer")
 
 
 @dataclass

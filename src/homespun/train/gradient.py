@@ -22,8 +22,8 @@ from pydantic import Field
 from homespun.data.records import JSONDict, Row, content_hash, derive_seed
 from homespun.engine.context import Context
 from homespun.errors import DegenerateError
-from homespun.models.checkpoint import missing_extra
-from homespun.models.load import load_for_training, model_identity, quiet
+from homespun.models.libraries import missing_extra, quiet
+from homespun.models.load import load_for_training, model_identity
 from homespun.task import ModelSpec
 from homespun.train.adapter import save
 from homespun.train.base import Card, Probe, Trainer
