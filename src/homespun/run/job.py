@@ -20,13 +20,13 @@ from homespun.engine.context import Context, Models
 from homespun.engine.progress import Progress
 from homespun.models.load import load_model, model_identity
 from homespun.models.recorded import Recorded
+from homespun.task import ROLES, ModelSpec
 
 if TYPE_CHECKING:
     from homespun.generate.base import Generator
     from homespun.models.base import Model
     from homespun.recipe.recipe import Recipe
     from homespun.run.replicates import Replicate
-    from homespun.task import ROLES, ModelSpec
 
 RUNNING: ContextVar[str] = ContextVar("running", default="")  #: the stage that asks, for the ledger
 
