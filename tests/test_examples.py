@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from homespun.data.tables import attempts_from, read_table
+from homespun.errors import UsageError
 from homespun.recipe.recipefile import loads
+from homespun.registry import find_any, lookup
 from homespun.run import loop
 from homespun.run.export import export_rows
+from homespun.select.base import Rule
 
 PLUGIN = Path(__file__).parents[1] / "examples/plugin"
 
@@ -30,10 +33,40 @@ def installed(site, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
 
 
+ASKED = """\
+name: asked
+models: {{writer: "scripted:{script}"}}
+sources: {{prompts: {{kind: file, path: prompts.jsonl, field: prompt}}}}
+generate: {{answers: {{kind: responses}}}}
+arms: {{quiet: {{select: [{{kind: capitals, threshold: 0.3}}]}}}}
+"""
+
+
 def test_a_scorer_of_six_lines_is_one_that_rules_read(recipe_text, tmp_path):
     text = recipe_text.replace("{kind: probability}", "{kind: length, unit: words}")
     found = loop.run(loads(text[: text.index("train:")], tmp_path), tmp_path / "run")
     assert found.results["arms"]["probability"]["kept"] == 12
+
+
+def test_a_rule_reads_what_a_model_wrote(tmp_path):
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "TELL ME."}\n{"prompt": "Tell me all."}\n')
+    rules = [{"match": "TELL", "reply": "A quiet Word"}, {"match": "all", "reply": "OUT LOUD, 映画"}]
+    (tmp_path / "writer.json").write_text(json.dumps({"rules": rules}))
+    text = ASKED.format(script=tmp_path / "writer.json")
+    loop.run(loads(text, tmp_path), tmp_path / "run")
+    verdicts = read_table(tmp_path / "run/arms/quiet/verdicts.parquet").to_pylist()
+    assert [(verdict["keep"], verdict["reason"]) for verdict in verdicts] == [
+        (True, "20% of 10 letters are capitals"),
+        (False, "100% of 7 letters are capitals"),
+    ]
+
+
+def test_a_plugin_that_lacks_something_is_told_what(monkeypatch):
+    monkeypatch.setattr("homespun_capitals.Capitals", type("Half", (Rule,), {"__str__": lambda self: "half"}))
+    find_any.cache_clear()
+    with pytest.raises(UsageError, match=r'rule "capitals" \(homespun_capitals:Capitals\) lacks __call__'):
+        lookup(Rule, "capitals")
+    find_any.cache_clear()
 
 
 def test_a_section_stands_on_the_page_after_the_others(recipe_text, tmp_path):

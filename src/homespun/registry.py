@@ -162,10 +162,13 @@ def lookup(base: type[S], kind: str) -> type[S]:
     """Return the class behind a kind (see find_any); `base` is that of its group.
 
     Raises:
-        UsageError: as find_any, or a plug-in whose class is none of the group.
+        UsageError: as find_any, or a plug-in whose class is none of the group or lacks what one has to say.
     """
     found = find_any(base.group, kind)
     if not (isinstance(found, type) and issubclass(found, base)):
         place = kinds(base.group)[kind]
         raise UsageError(f'the plug-in for {base.group} "{kind}" ({place}) is no {base.__name__} class')
+    if lacks := sorted(found.__abstractmethods__):
+        place = kinds(base.group)[kind]
+        raise UsageError(f'the plug-in for {base.group} "{kind}" ({place}) lacks {", ".join(lacks)}')
     return found

@@ -60,6 +60,17 @@ def test_a_row_may_stand_only_once():
         apply([], [row, row], NO_SCORES, 0)
 
 
+@pytest.mark.parametrize("order", [slice(None, None, -1), slice(2)])
+def test_a_rule_that_does_not_answer_for_each_row_in_order_is_told_so(order):
+    class Other(AtLeast):
+        def __call__(self, rows, columns, seed):
+            return super().__call__(rows, columns, seed)[order]
+
+    rows = make_rows("ppp")
+    with pytest.raises(UsageError, match="one verdict per row, in the rows' order"):
+        apply([Other(by="score", value=0.5)], rows, one_column(rows, [0.4, 0.6, 0.8]), 0)
+
+
 def test_nearest_to_threshold():
     rows = make_rows("ppppp")
     verdicts = AtLeast(by="score", value=0.5)(rows, one_column(rows, [0.1, 0.45, 0.55, 0.95, math.nan]), 0)

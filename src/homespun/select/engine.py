@@ -54,8 +54,17 @@ class Selected:
         self.kept = tuple(self.rows)
 
     def apply(self, rule: Rule, columns: Columns, seed: int) -> None:
-        """Apply one more rule to what is kept."""
+        """Apply one more rule to what is kept.
+
+        Raises:
+            UsageError: the rule cannot work on these rows, or does not answer for each of them, in order.
+        """
         verdicts = rule(self.kept, columns, seed) if self.kept else []
+        if [verdict.row_id for verdict in verdicts] != [row.id for row in self.kept]:
+            raise UsageError(
+                f"{rule}: {len(verdicts)} verdicts on {len(self.kept)} rows, or in another order; a rule returns one"
+                " verdict per row, in the rows' order"
+            )
         lost = [verdict for verdict in verdicts if not verdict.keep]
         near = nearest_to_threshold(verdicts, self.nearest) if self.nearest else ()
         self.steps.append(Step(rule, len(lost), sum(map(is_unscored, lost)), near))
