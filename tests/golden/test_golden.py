@@ -19,12 +19,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+
 import test_batch_arms
 import test_knowledge
-from test_batch_arms import folder as prompts  # noqa: F401  a fixture
-
 from faultserver import Plan, serve
 from homespun.cli import app
+from test_batch_arms import folder as prompts  # noqa: F401  a fixture
 
 DATA = Path(__file__).with_name("data")
 RECORD = bool(os.environ.get("RECORD_GOLDEN"))
