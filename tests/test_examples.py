@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,35 @@ def test_an_evaluation_holds_each_arm_beside_the_untrained_student(run):
     assert all(0 <= entry["metrics"][told["metric"]]["mean"] <= 1 for entry in told["arms"].values())
     assert (folder / "run/ungraded/all/seed-0/rivals.parquet").exists()
     assert not loop.run(loads(text, folder), folder / "run").fresh
+
+
+def test_grades_beside_other_arms_are_of_the_arms_as_they_are(run, tmp_path):
+    """An arm of another name is another arm, though its model is the same."""
+    folder, _, text = run
+    shutil.copytree(folder / "run", tmp_path / "run")
+    loop.run(loads(text.replace("all: {}", "everything: {}"), folder), tmp_path / "run")
+    marker = "done/results/half/seed-0/rivals.json"
+    before, after = (json.loads((where / "run" / marker).read_text()) for where in (folder, tmp_path))
+    assert before["fingerprint"] != after["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("", r'the plug-in for section "odd" \(odd_module:ODD\) does not load: AttributeError'),
+        ("raise ValueError('boom')", "does not load: ValueError: boom. Mend it, or uninstall it"),
+        ("ODD = 3", r'the plug-in for section "odd" \(odd_module:ODD\) is no Section'),
+    ],
+)
+def test_a_broken_section_is_told_before_anything_is_spent(code, said, recipe_text, tmp_path, monkeypatch):
+    (tmp_path / "odd-1.dist-info").mkdir()
+    (tmp_path / "odd-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1\n")
+    (tmp_path / "odd-1.dist-info/entry_points.txt").write_text("[homespun.section]\nodd = odd_module:ODD\n")
+    (tmp_path / "odd_module.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_module", raising=False)
+    find_any.cache_clear()
+    with pytest.raises(UsageError, match=said):
+        loop.run(loads(recipe_text, tmp_path), tmp_path / "run")
+    assert not (tmp_path / "run/ledger.db").exists()
+    find_any.cache_clear()

@@ -83,7 +83,7 @@ def run(
         anew = draws_of(loaded) == "split"  # other parts, so nothing of this run can be kept
         told = "in a directory of their own" if anew else "beside these"
         _say(f"more replicates, {told}: homespun run {recipe} --out {folder}{'-larger' * anew}{same} {options}")
-    if loaded.task or loaded.evaluate:
+    if loaded.paged:
         _say(f"report: {folder / PAGE}")
     else:
         form = "messages" if any(one.gives.answer for one in loaded.generate.values()) else "text"

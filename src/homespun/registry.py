@@ -109,6 +109,7 @@ class Strategy(BaseModel):
 
     group: ClassVar[str]  #: of the table above, and of entry points
     kind: str
+    added: ClassVar[frozenset[str]] = frozenset()  #: settings that older runs had not: no change where at their default
     needs_task: ClassVar[bool] = True  #: False: works in a recipe that describes no task
 
     def check(self, task: Task) -> None:
@@ -147,14 +148,18 @@ def find_any(group: str, kind: str) -> Any:
     if kind not in known:
         raise UsageError(
             f'unknown {group} kind "{kind}".{did_you_mean(kind, list(known))} Known kinds: {", ".join(sorted(known))}.'
+            " Others come with plug-ins, which must be installed."
         )
     module_name, _, attribute = known[kind].partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever the code of others raises
         if kind in BUILT_IN[group]:
             raise
-        raise UsageError(f'the plug-in for {group} "{kind}" does not load: {error}') from error
+        place, what = known[kind], f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f'the plug-in for {group} "{kind}" ({place}) does not load: {what}. Mend it, or uninstall it.'
+        ) from error
     return found
 
 

@@ -49,6 +49,9 @@ def test_the_resolved_recipe_reads_back_as_itself():
         recipe = load(FOLDER / f"{name}.yaml")
         again = loads(dump(recipe.dump()), FOLDER)
         assert again == recipe
+    off = loads(GOOD.replace("rows: 8,", "rows: 8, hygiene: {near_duplicate: null},"), Path("."))
+    assert off.generate["labelled"].hygiene.near_duplicate is None  # written out, since its default is another
+    assert loads(dump(off.dump()), Path(".")) == off
 
 
 @pytest.mark.parametrize(

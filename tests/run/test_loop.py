@@ -137,6 +137,22 @@ def test_the_same_command_again_does_nothing(finished, recipe_text, tmp_path):
     assert outcome.results == finished.results
 
 
+def test_what_changes_nothing_of_a_training_trains_nothing(finished, recipe_text, tmp_path, monkeypatch):
+    """Neither how often a training is kept on disk, nor a setting that the recipe of an older run had not."""
+    from homespun.train.sft import Sft
+
+    monkeypatch.setattr(Sft, "__call__", lambda *_args, **_kwargs: pytest.fail("trained again"))
+    outcome, heard = run(recipe_text.replace("train: {", "train: {checkpoint_minutes: 5, "), tmp_path)
+    assert "train.checkpoint_minutes: 10.0 -> 5" in "".join(heard.lines)
+    assert outcome.results["evaluations"] == finished.results["evaluations"]
+    old = tmp_path / "run/recipe.yaml"
+    kept = [line for line in old.read_text().splitlines() if not line.strip().startswith(("products:", "checkpoint_m"))]
+    old.write_text("\n".join(kept) + "\n")
+    _, heard = run(recipe_text, tmp_path)
+    assert not [line for line in heard.lines if "changed" in line or "->" in line]
+    assert stages.settings(Sft()).keys() == stages.settings(Sft(products="bfloat16")).keys() - {"products"}
+
+
 def test_another_threshold_asks_no_model_and_trains_only_what_changed(finished, recipe_text, tmp_path, monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("a model was asked again")

@@ -68,7 +68,7 @@ class Evaluation(Strategy):
     group: ClassVar[str] = "evaluation"
     graded_by: ClassVar[frozenset[str]] = frozenset()  #: settings that only `grade` reads
     not_asked: ClassVar[frozenset[str]] = frozenset()  #: settings that change no answer of `predict`
-    compares: ClassVar[bool] = False  #: an answer is graded beside those of other arms, when all have answered
+    compares: ClassVar[bool] = False  #: graded beside the answers of other arms, when all have; never on the way
     along: ClassVar[bool] = True  #: False: asked before and after a training, never at exposures on the way
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
+from pydantic_core import to_jsonable_python
 
 from homespun.data.records import JSONDict
 from homespun.engine.budget import Budget
@@ -87,6 +88,11 @@ class Recipe(BaseModel):
     evaluate: dict[Name, SerializeAsAny[Evaluation]] = {}
 
     @property
+    def paged(self) -> bool:
+        """Whether a run ends with a page; of plain batch inference `homespun report` writes one when it is wanted."""
+        return bool(self.task or self.evaluate)
+
+    @property
     def the_task(self) -> Task:
         """The task.
 
@@ -118,9 +124,20 @@ class Recipe(BaseModel):
         return type(self.train).model_validate(settings)
 
     def dump(self) -> JSONDict:
-        """Return the recipe as plain data, defaults included."""
-        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """Return the recipe as plain data, defaults included; read again, it is the same recipe."""
+        data: JSONDict = _plain(self)
         return {name: value for name, value in data.items() if name != "budget" or value}
+
+
+def _plain(value: Any) -> Any:
+    """Return models as mappings and tuples as lists; null is left out where it is the default, and only there."""
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        told = ((fields[name], name, item) for name, item in value)
+        return {f.alias or name: _plain(item) for f, name, item in told if item is not None or f.default is not None}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else to_jsonable_python(value)
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSONDict:

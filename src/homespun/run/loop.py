@@ -93,6 +93,10 @@ class Steps(NamedTuple):
 
 def read(job: Job, plans: Sequence[ArmPlan]) -> Inputs:
     """Read all that a run is given, so that what is bad costs nothing."""
+    if job.recipe.paged:
+        from homespun.report import page
+
+        page.run_sections()  # a plug-in that does not load is told now, not after all trainings
     items = stages.evaluation_items(job)
     stages.look_at_sources(job, items)
     for plan in plans:
@@ -130,9 +134,7 @@ def _run(job: Job, plans: Sequence[ArmPlan]) -> Outcome:
         store.write_json("results.json", results)
         outcome.write_manifest(job)
         outputs = ["results.json", "manifest.json"]
-        if (
-            recipe.task or recipe.evaluate
-        ):  # of plain batch inference `homespun report` writes a page when somebody wants one
+        if recipe.paged:
             from homespun.report import page
 
             page.write(store, recipe)

@@ -11,17 +11,19 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from homespun.data import yamlfile
 from homespun.data.records import JSONDict
-from homespun.errors import StoreError
+from homespun.errors import RecipeError, StoreError
 from homespun.generate.base import summed
 from homespun.recipe.recipe import Recipe
 from homespun.run import heldout
 from homespun.run.armplan import Choice
 from homespun.run.job import Job
+from homespun.run.readback import open_run
 from homespun.run.replicates import draws_of, is_cut, pool_marks, seeds_of
 from homespun.run.stages import BASELINE, FEW_SHOT, Pool
 from homespun.run.training import Answers, Trained
@@ -77,6 +79,8 @@ def announce_changes(job: Job) -> None:
             raise StoreError(
                 f'{job.store.root} holds the run "{old.get("name")}", not "{job.recipe.name}"; choose another --out'
             )
+        with suppress(RecipeError):  # with the defaults of settings that it had not
+            old = open_run(job.store.root)[1].dump()
         changed = _changes(old, job.recipe.dump())
         if changed:
             job.progress.say("the recipe changed since the last run:")

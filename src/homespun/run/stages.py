@@ -58,8 +58,10 @@ BASELINE = "_baseline"  #: no arm can have this name: names begin with a letter 
 
 
 def settings(strategy: Strategy) -> JSONDict:
-    """Return a strategy's fields for a fingerprint."""
-    return strategy.model_dump(mode="json")
+    """Return a strategy's fields for a fingerprint; of those added later only what is not at its default."""
+    told = strategy.model_dump(mode="json")
+    fields = type(strategy).model_fields
+    return {key: value for key, value in told.items() if key not in strategy.added or value != fields[key].default}
 
 
 # Generate

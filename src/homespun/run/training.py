@@ -71,12 +71,12 @@ def train(job: Job, plan: ArmPlan, seed: int, rows: Sequence[Row], items: Items)
         **job.base(),
         "rows": [row.id for row in rows],
         "student": job.identity("student"),
-        "settings": {k: v for k, v in settings(trainer).items() if k != "seeds"},
+        "settings": {k: v for k, v in settings(trainer.learned()).items() if k != "seeds"},
         "seed": seed,
     }
     if (files := trainer.look()) is not None:
         content["files"] = files
-    along = [name for name, one in job.recipe.evaluate.items() if at and one.along]
+    along = [name for name, one in job.recipe.evaluate.items() if at and one.along and not one.compares]
     if along:
         content["asked"] = {name: _asking(job, name, items[name]) for name in along}
     fingerprint = content_hash(content)
@@ -322,10 +322,10 @@ def grade_beside(job: Job, items: Items, answers: Answers) -> Answers:
             for arm, seeds in answers.items()
         }
         places = [(arm, seed) for arm, seeds in asked.items() for seed in seeds]
-        models = [job.store.told(f"{UNGRADED}/{_where(*place)}/{name}")["fingerprint"] for place in places]
-        for (arm, seed), model in zip(places, models, strict=True):
+        answered = [[*place, job.store.told(f"{UNGRADED}/{_where(*place)}/{name}")["fingerprint"]] for place in places]
+        for arm, seed in places:
             stage = f"results/{_where(arm, seed)}/{name}"
-            fingerprint = content_hash([_grading(job, evaluation, items[name]), model, models])
+            fingerprint = content_hash([_grading(job, evaluation, items[name]), arm, seed, answered])
             if not job.finished(stage, fingerprint):
                 job.begin(stage)
                 others = {

@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -126,6 +126,7 @@ class Trainer(Strategy):
 
     group: ClassVar[str] = "trainer"
     takes: ClassVar[type[Payload]] = Labelled  #: which rows it can train on
+    not_learned: ClassVar[frozenset[str]] = frozenset()  #: settings that change nothing of what comes of a training
 
     seeds: tuple[int, ...] = Field(
         (0, 1, 2), min_length=1, description="one replicate per seed: a training, and what `draws` says of its rows"
@@ -144,6 +145,10 @@ class Trainer(Strategy):
         Empty for a trainer whose result is evaluated afterwards, and only once.
         """
         return ()
+
+    def learned(self) -> Self:
+        """Return the trainer with all that changes nothing of its result at its default."""
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in self.not_learned})
 
     def once(self) -> Trainer:
         """Return a trainer that presents everything once, for an estimate."""

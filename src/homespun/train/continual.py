@@ -33,6 +33,7 @@ class Continual(GradientTrainer):
     """Continual pre-training, by exposures."""
 
     kind: Literal["continual"] = "continual"
+    added: ClassVar[frozenset[str]] = frozenset({"products"})
     takes: ClassVar[type[Payload]] = Variant
     needs_task: ClassVar[bool] = False
     dtype: ClassVar[Literal["float32"] | None] = "float32"

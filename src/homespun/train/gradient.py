@@ -71,6 +71,7 @@ class Plan:
 class GradientTrainer(Trainer):
     """Base of the trainers that change weights by gradients, here."""
 
+    not_learned: ClassVar[frozenset[str]] = frozenset({"checkpoint_minutes"})
     dtype: ClassVar[Literal["float32"] | None] = None  #: of the weights; None: what the student's spec says
     exposure: ClassVar[str] = "epoch"  #: what one showing of everything is called
 
@@ -144,7 +145,7 @@ class GradientTrainer(Trainer):
         settings = self.model_dump(mode="json", exclude={"kind", "seeds"})
         fingerprint = content_hash(
             {
-                "settings": {k: v for k, v in settings.items() if k not in ("at", "checkpoint_minutes")},
+                "settings": {k: v for k, v in settings.items() if k not in {"at", *self.not_learned}},
                 "student": identity,
                 "seed": seed,
                 "examples": [

@@ -8,7 +8,7 @@ lost its label or its question. The loop is gradient.py's; the result is a PEFT 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ class Sft(GradientTrainer):
     """Supervised fine-tuning with LoRA. One exposure is one epoch."""
 
     kind: Literal["sft"] = "sft"
+    added: ClassVar[frozenset[str]] = frozenset({"products", "checkpoint_minutes"})
     lora: Lora = Lora()
     epochs: int = Field(2, ge=1, description="times that every row is presented")
     max_tokens: int = Field(512, ge=8, description="prompt and completion; longer rows are left out")
